@@ -1,0 +1,140 @@
+//! A call to AWS that did not succeed: whose, which, why, and whether it may succeed a little later.
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use replication::ErrorName;
+use std::fmt;
+
+/// The services that Snapferry calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the service of that name")]
+pub enum Service {
+    Rds,
+    Kms,
+    Sns,
+    SecretsManager,
+    Ssm,
+    States,
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Rds => "RDS",
+            Self::Kms => "KMS",
+            Self::Sns => "SNS",
+            Self::SecretsManager => "Secrets Manager",
+            Self::Ssm => "Systems Manager",
+            Self::States => "Step Functions",
+        })
+    }
+}
+
+/// A call that did not succeed. It holds the service's code and message only: never the request.
+#[derive(Debug, thiserror::Error)]
+#[error("{service} {operation} failed: {code}: {message}")]
+pub struct CallFailed {
+    /// Whose call.
+    pub service: Service,
+    /// The operation's name, as in the service's API.
+    pub operation: &'static str,
+    /// The service's error code; `NoAnswer` when there was no answer.
+    pub code: String,
+    /// The service's message.
+    pub message: String,
+    /// Whether the same call may succeed a little later.
+    pub transient: bool,
+}
+
+impl CallFailed {
+    /// `Snapferry.<Service>Unavailable` (retryable) or `Snapferry.<Service>Refused` (fatal).
+    pub fn name(&self) -> ErrorName {
+        match (self.service, self.transient) {
+            (Service::Rds, true) => ErrorName::RdsUnavailable,
+            (Service::Rds, false) => ErrorName::RdsRefused,
+            (Service::Kms, true) => ErrorName::KmsUnavailable,
+            (Service::Kms, false) => ErrorName::KmsRefused,
+            (Service::Sns, true) => ErrorName::SnsUnavailable,
+            (Service::Sns, false) => ErrorName::SnsRefused,
+            (Service::SecretsManager, true) => ErrorName::SecretsManagerUnavailable,
+            (Service::SecretsManager, false) => ErrorName::SecretsManagerRefused,
+            (Service::Ssm, true) => ErrorName::SsmUnavailable,
+            (Service::Ssm, false) => ErrorName::SsmRefused,
+            (Service::States, true) => ErrorName::StatesUnavailable,
+            (Service::States, false) => ErrorName::StatesRefused,
+        }
+    }
+}
+
+/// Codes that mean "later" though their HTTP status is 4xx.
+///
+/// Source: botocore `retries.standard`; RDS's own throttling is `Throttling`, "Rate exceeded", HTTP 400.
+const TRANSIENT_CODES: &[&str] = &[
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "Throttled",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "BandwidthLimitExceeded",
+    "SlowDown",
+    "PriorRequestNotComplete",
+    "RequestTimeout",
+    "RequestTimeoutException",
+    "KMSInternalException",
+    "KMSThrottling",
+    "DependencyTimeoutException",
+    "InternalServiceError",
+    "InternalFailure",
+    "ServiceUnavailable",
+];
+
+/// Turns the SDK's error into [`CallFailed`].
+pub fn call_failed<E>(
+    service: Service,
+    operation: &'static str,
+    error: &SdkError<E, HttpResponse>,
+) -> CallFailed
+where
+    E: ProvideErrorMetadata,
+{
+    let server_error = error.raw_response().is_some_and(|response| response.status().as_u16() >= 500);
+    let (code, message, transient) = match error {
+        SdkError::ServiceError(context) => {
+            let meta = context.err().meta();
+            let code = meta.code().unwrap_or("Unknown").to_owned();
+            let transient = server_error || TRANSIENT_CODES.contains(&code.as_str());
+            (code, meta.message().unwrap_or("no message").to_owned(), transient)
+        }
+        SdkError::TimeoutError(_) => ("NoAnswer".to_owned(), "no answer in time".to_owned(), true),
+        SdkError::DispatchFailure(failure) => {
+            let transient = !failure.is_user();
+            ("NoAnswer".to_owned(), "the connection could not be made or broke".to_owned(), transient)
+        }
+        SdkError::ResponseError(_) => {
+            ("NoAnswer".to_owned(), "the answer could not be read".to_owned(), true)
+        }
+        _ => ("NotSent".to_owned(), "the request could not be built".to_owned(), false),
+    };
+    CallFailed { service, operation, code, message, transient }
+}
+
+/// A look at one thing: `None` when the service says that it does not exist.
+pub fn found<T, E>(
+    service: Service,
+    operation: &'static str,
+    answer: Result<T, SdkError<E, HttpResponse>>,
+    is_not_found: impl Fn(&E) -> bool,
+) -> Result<Option<T>, CallFailed>
+where
+    E: ProvideErrorMetadata,
+{
+    match answer {
+        Ok(it) => Ok(Some(it)),
+        Err(error) if error.as_service_error().is_some_and(is_not_found) => Ok(None),
+        Err(error) => Err(call_failed(service, operation, &error)),
+    }
+}

@@ -1,0 +1,227 @@
+//! Decides what is deleted and how; sees only its arguments.
+//!
+//! Which runs go is decided in `replication::retention`; here, what that means for each thing that they left.
+
+use replication::retention::{Seen, Verdict};
+use replication::{Copy, ReplicationName, Run, Tags, made_here, tag};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What kind of thing was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// A DB instance.
+    Instance {
+        /// Whether its deletion is refused.
+        deletion_protection: bool,
+    },
+    /// A manual DB snapshot.
+    Snapshot,
+    /// A copy's secret.
+    Secret,
+}
+
+/// A thing in the account, before it is known whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Thing {
+    /// Its identifier or name.
+    pub identifier: String,
+    /// What it is.
+    pub kind: Kind,
+    /// RDS's status; empty for a secret.
+    pub status: String,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// A thing that this replication made, and the run that did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owned {
+    /// The run.
+    pub run: Run,
+    /// The thing.
+    pub thing: Thing,
+}
+
+/// What to do with one thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Start a stopped DB instance: only then can its protection be lifted.
+    StartInstance(String),
+    /// Lift the deletion protection of a DB instance that is about to be deleted.
+    UnprotectInstance(String),
+    /// Delete a DB instance, without a final snapshot.
+    DeleteInstance(String),
+    /// Delete a DB snapshot.
+    DeleteSnapshot(String),
+    /// Delete a copy's secret.
+    DeleteSecret(String),
+    /// Not in a state to be deleted: look again.
+    Wait(String),
+    /// Already on its way.
+    Deleting(String),
+}
+
+/// Keeps what this replication made; everything else is invisible from here on.
+pub fn owned(things: Vec<Thing>, replication: &ReplicationName) -> Vec<Owned> {
+    let maker = |thing: &Thing| match thing.kind {
+        Kind::Secret => secret_maker(&thing.identifier, &thing.tags),
+        _ => made_here(&thing.identifier, &thing.tags),
+    };
+    let ours = things.into_iter().filter_map(|thing| Some((maker(&thing)?, thing)));
+    ours.filter(|(copy, _)| copy.replication == *replication)
+        .map(|(copy, thing)| Owned { run: copy.run, thing })
+        .collect()
+}
+
+/// A secret's name is not an RDS identifier, but follows from the same tags.
+fn secret_maker(name: &str, tags: &Tags) -> Option<Copy> {
+    let copy = Copy::new(
+        &tags.get(tag::REPLICATION)?.clone().try_into().ok()?,
+        &tags.get(tag::RUN)?.clone().try_into().ok()?,
+    );
+    let copy = made_here(&copy.identifier(), tags)?;
+    (name == copy.secret_name()).then_some(copy)
+}
+
+/// What is seen of each run in the target account: good, once its DB instance was given a password of its own.
+pub fn seen_in_target(owned: &[Owned]) -> BTreeMap<Run, Seen> {
+    seen(owned, |thing| {
+        matches!(thing.kind, Kind::Instance { .. }) && thing.tags.contains_key(tag::SECRET_VERSION)
+    })
+}
+
+/// What is seen of each run in the source account: good, once a snapshot of it is available.
+pub fn seen_in_source(owned: &[Owned]) -> BTreeMap<Run, Seen> {
+    seen(owned, |thing| thing.kind == Kind::Snapshot && thing.status == "available")
+}
+
+fn seen(owned: &[Owned], good: impl Fn(&Thing) -> bool) -> BTreeMap<Run, Seen> {
+    let mut runs = BTreeMap::<Run, Seen>::new();
+    for Owned { run, thing } in owned {
+        let it = runs.entry(run.clone()).or_default();
+        it.good |= good(thing);
+        it.keep |= thing.tags.contains_key(tag::KEEP);
+        it.last_live = it.last_live.max(thing.tags.get(tag::LAST_LIVE).and_then(|at| at.parse().ok()));
+    }
+    runs
+}
+
+/// What to do with all things of the runs that go. A secret outlives its DB instance, never the other way round.
+pub fn plan(verdicts: &BTreeMap<Run, Verdict>, owned: &[Owned]) -> Vec<Action> {
+    let goes = |run: &Run| verdicts.get(run).is_some_and(|verdict| verdict.delete());
+    let alive: BTreeSet<&Run> = owned
+        .iter()
+        .filter(|it| matches!(it.thing.kind, Kind::Instance { .. }) && it.thing.status != "deleting")
+        .map(|it| &it.run)
+        .collect();
+    owned
+        .iter()
+        .filter(|it| goes(&it.run))
+        .filter_map(|it| action(&it.thing, alive.contains(&it.run)))
+        .collect()
+}
+
+fn action(thing: &Thing, instance_alive: bool) -> Option<Action> {
+    let identifier = thing.identifier.clone();
+    Some(match (&thing.kind, thing.status.as_str()) {
+        (_, "deleting") => Action::Deleting(identifier),
+        (Kind::Secret, _) if instance_alive => return None,
+        (Kind::Secret, _) => Action::DeleteSecret(identifier),
+        (Kind::Snapshot, "available" | "failed") => Action::DeleteSnapshot(identifier),
+        (Kind::Snapshot, _) => Action::Wait(identifier),
+        (
+            Kind::Instance { deletion_protection: false },
+            "available" | "stopped" | "failed" | "storage-full",
+        ) => Action::DeleteInstance(identifier),
+        (Kind::Instance { deletion_protection: false }, status)
+            if status.starts_with("incompatible-")
+                || status.starts_with("inaccessible-")
+                || status == "restore-error" =>
+        {
+            Action::DeleteInstance(identifier)
+        }
+        (Kind::Instance { deletion_protection: true }, "stopped") => Action::StartInstance(identifier),
+        (Kind::Instance { deletion_protection: true }, "available" | "storage-full") => {
+            Action::UnprotectInstance(identifier)
+        }
+        (Kind::Instance { .. }, _) => Action::Wait(identifier),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RUN: &str = "20261101t000000z-0000";
+
+    fn copy() -> Copy {
+        Copy::from_identifier(&format!("orders-{RUN}")).unwrap()
+    }
+
+    fn thing(identifier: &str, kind: Kind, status: &str) -> Thing {
+        Thing { identifier: identifier.to_owned(), kind, status: status.to_owned(), tags: copy().tags() }
+    }
+
+    fn instance(status: &str, deletion_protection: bool) -> Thing {
+        thing(&copy().identifier(), Kind::Instance { deletion_protection }, status)
+    }
+
+    #[test]
+    fn what_others_made_is_invisible() {
+        let ours = [
+            instance("available", false),
+            thing(&copy().identifier(), Kind::Snapshot, "available"),
+            thing(&copy().reencrypted_identifier(), Kind::Snapshot, "available"),
+            thing(&copy().secret_name(), Kind::Secret, ""),
+        ];
+        let untagged = Thing { tags: Tags::new(), ..instance("available", false) };
+        let foreign = [
+            thing("orders-rescue", Kind::Instance { deletion_protection: false }, "available"),
+            thing("orders-before-migration", Kind::Snapshot, "available"),
+            thing("snapferry/orders/other", Kind::Secret, ""),
+            thing(&copy().identifier(), Kind::Secret, ""),
+            untagged,
+        ];
+        let orders = copy().replication;
+        let all = ours.iter().chain(&foreign).cloned().collect();
+        let seen: Vec<_> = owned(all, &orders).into_iter().map(|it| it.thing).collect();
+        assert_eq!(seen, ours);
+        assert!(owned(ours.to_vec(), &"users".to_owned().try_into().unwrap()).is_empty());
+    }
+
+    #[test]
+    fn a_protected_or_stopped_instance_goes_across_looks() {
+        let verdicts = BTreeMap::from([(copy().run, Verdict::DeleteSuperseded)]);
+        let check = |thing: Thing, expected: fn(String) -> Action| {
+            let identifier = thing.identifier.clone();
+            let actions = plan(&verdicts, &[Owned { run: copy().run, thing }]);
+            assert_eq!(actions, [expected(identifier)]);
+        };
+        check(instance("stopped", true), Action::StartInstance);
+        check(instance("starting", true), Action::Wait);
+        check(instance("available", true), Action::UnprotectInstance);
+        check(instance("modifying", false), Action::Wait);
+        check(instance("available", false), Action::DeleteInstance);
+        check(instance("stopped", false), Action::DeleteInstance);
+        check(instance("incompatible-restore", false), Action::DeleteInstance);
+        check(instance("deleting", false), Action::Deleting);
+        check(thing("s", Kind::Snapshot, "copying"), Action::Wait);
+        check(thing("s", Kind::Snapshot, "failed"), Action::DeleteSnapshot);
+        check(thing("s", Kind::Secret, ""), Action::DeleteSecret);
+    }
+
+    #[test]
+    fn a_secret_outlives_its_instance_and_a_kept_run_keeps_all() {
+        let both = [
+            Owned { run: copy().run, thing: instance("available", false) },
+            Owned { run: copy().run, thing: thing(&copy().secret_name(), Kind::Secret, "") },
+        ];
+        let verdict = |verdict| BTreeMap::from([(copy().run, verdict)]);
+        assert_eq!(
+            plan(&verdict(Verdict::DeleteFailed), &both),
+            [Action::DeleteInstance(copy().identifier())]
+        );
+        assert_eq!(plan(&verdict(Verdict::KeepLive), &both), []);
+        assert_eq!(plan(&BTreeMap::new(), &both), []);
+    }
+}

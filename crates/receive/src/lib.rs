@@ -1,0 +1,144 @@
+//! Function `Receive`, between the accounts: checks hand-offs and starts the target execution of each, once.
+
+mod error;
+pub mod plan;
+
+pub use error::Error;
+
+use lambda_support::{InvalidRequest, Service, call_failed, found, parse};
+use plan::{accept, known, open};
+use replication::{Handoff, ReplicationName, TargetSettings};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// What the stack's environment says of the account.
+#[derive(Debug)]
+pub struct Guard {
+    /// The topics whose hand-offs are accepted.
+    pub accepted_topic_arns: Vec<String>,
+    /// The machine to start.
+    pub state_machine_arn: String,
+}
+
+/// A batch of SQS messages, as the event source mapping delivers it.
+#[derive(Debug, Deserialize)]
+struct Batch {
+    #[serde(rename = "Records")]
+    records: Vec<Record>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Record {
+    message_id: String,
+    body: String,
+}
+
+/// The messages that failed: SQS delivers them again, and at last to the dead-letter queue.
+#[derive(Debug, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Response {
+    /// One for each.
+    pub batch_item_failures: Vec<BatchItemFailure>,
+}
+
+/// One message that failed.
+#[derive(Debug, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchItemFailure {
+    /// Its message id.
+    pub item_identifier: String,
+}
+
+/// Starts the target execution of each hand-off, by the run's name, so that a hand-off delivered twice starts one.
+///
+/// Errors: only `Snapferry.InvalidRequest`, for what is no batch of SQS messages. A message that is refused is logged
+/// with its error's name and reported as a batch item failure, which leaves the others of the batch alone.
+/// Source: SSM API `GetParameter`; Step Functions API `StartExecution`, `DescribeExecution`.
+pub async fn handle(
+    ssm: &aws_sdk_ssm::Client,
+    states: &aws_sdk_sfn::Client,
+    guard: &Guard,
+    payload: Value,
+) -> Result<Response, Error> {
+    let batch: Batch = parse(payload)?;
+    let mut batch_item_failures = Vec::new();
+    for Record { message_id, body } in batch.records {
+        if let Err(error) = receive(ssm, states, guard, &body).await {
+            let diagnostic = lambda_support::diagnostic(error.name(), &error);
+            tracing::error!(message_id, error_name = diagnostic.error_type, "the hand-off was refused");
+            batch_item_failures.push(BatchItemFailure { item_identifier: message_id });
+        }
+    }
+    Ok(Response { batch_item_failures })
+}
+
+async fn receive(
+    ssm: &aws_sdk_ssm::Client,
+    states: &aws_sdk_sfn::Client,
+    guard: &Guard,
+    body: &str,
+) -> Result<(), Error> {
+    let handoff = open(body, &guard.accepted_topic_arns)?;
+    let settings = find_settings(ssm, &handoff.replication).await?;
+    accept(&handoff, &settings)?;
+    start(states, &guard.state_machine_arn, &handoff, &settings).await
+}
+
+async fn find_settings(
+    ssm: &aws_sdk_ssm::Client,
+    replication: &ReplicationName,
+) -> Result<TargetSettings, Error> {
+    let parameter = format!("/snapferry/replications/{replication}");
+    let answer = ssm.get_parameter().name(&parameter).send().await;
+    let answer = found(Service::Ssm, "GetParameter", answer, |e| e.is_parameter_not_found())?;
+    let Some(text) = answer.and_then(|it| it.parameter?.value) else {
+        return Err(Error::NoSettings { replication: replication.to_string(), parameter });
+    };
+    let parsed = serde_json::from_str(&text)
+        .map_err(|error| InvalidRequest { path: "(not JSON)".to_owned(), message: error.to_string() })
+        .and_then(parse);
+    parsed.map_err(|source| Error::InvalidSettings { parameter, source })
+}
+
+async fn start(
+    states: &aws_sdk_sfn::Client,
+    state_machine_arn: &str,
+    handoff: &Handoff,
+    settings: &TargetSettings,
+) -> Result<(), Error> {
+    let name = handoff.copy().identifier();
+    let input = json!({ "handoff": handoff, "settings": settings }).to_string();
+    let answer =
+        states.start_execution().state_machine_arn(state_machine_arn).name(&name).input(input).send().await;
+    match answer {
+        Ok(started) => {
+            tracing::info!(execution_arn = started.execution_arn, "started the target execution");
+            Ok(())
+        }
+        Err(error) if error.as_service_error().is_some_and(|it| it.is_execution_already_exists()) => {
+            // arn:…:stateMachine:<machine> -> arn:…:execution:<machine>:<name>
+            let arn = format!("{}:{name}", state_machine_arn.replacen(":stateMachine:", ":execution:", 1));
+            look_at_known(states, &arn, &name, handoff).await
+        }
+        Err(error) => Err(call_failed(Service::States, "StartExecution", &error).into()),
+    }
+}
+
+async fn look_at_known(
+    states: &aws_sdk_sfn::Client,
+    arn: &str,
+    name: &str,
+    handoff: &Handoff,
+) -> Result<(), Error> {
+    #[derive(Deserialize)]
+    struct Input {
+        handoff: Handoff,
+    }
+    let execution = states.describe_execution().execution_arn(arn).send().await;
+    let execution = execution.map_err(|error| call_failed(Service::States, "DescribeExecution", &error))?;
+    let input: Option<Input> = execution.input().and_then(|text| serde_json::from_str(text).ok());
+    known(arn, name, execution.status().as_str(), input.as_ref().map(|it| &it.handoff), handoff)?;
+    tracing::info!(execution_arn = arn, "the hand-off is a duplicate");
+    Ok(())
+}

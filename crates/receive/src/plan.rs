@@ -1,0 +1,192 @@
+//! Decides whether a message is a hand-off that this account accepts; sees only its arguments.
+//!
+//! Nothing in a message is believed because the message says it: topic, snapshot and hand-off must agree with each
+//! other, and all of them with the target's own settings.
+
+use crate::Error;
+use lambda_support::parse;
+use replication::{Handoff, MESSAGE_VERSION, TargetSettings};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// The largest hand-off, in bytes. A real one has about 1,500; executions take 262,144 with their settings.
+pub const HANDOFF_LIMIT_BYTES: usize = 32 * 1024;
+
+/// The envelope that SNS puts around a message on its way to SQS, when delivery is not raw.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Envelope {
+    topic_arn: String,
+    message: String,
+}
+
+/// Reads a hand-off out of an SQS message, and checks all that needs no settings.
+pub fn open(body: &str, accepted_topic_arns: &[String]) -> Result<Handoff, Error> {
+    let envelope: Envelope =
+        serde_json::from_str(body).map_err(|error| Error::NotANotification(error.to_string()))?;
+    if !accepted_topic_arns.contains(&envelope.topic_arn) {
+        return Err(Error::TopicNotAccepted(envelope.topic_arn));
+    }
+    if envelope.message.len() > HANDOFF_LIMIT_BYTES {
+        return Err(Error::TooLarge { bytes: envelope.message.len(), limit: HANDOFF_LIMIT_BYTES });
+    }
+    let message: Value = serde_json::from_str(&envelope.message)
+        .map_err(|error| Error::NotANotification(error.to_string()))?;
+    // The version comes first: a newer sender may have a shape that cannot be read at all.
+    let version =
+        message.get("version").and_then(Value::as_u64).and_then(|it| u32::try_from(it).ok()).unwrap_or(0);
+    if !(MESSAGE_VERSION.saturating_sub(1).max(1)..=MESSAGE_VERSION).contains(&version) {
+        return Err(Error::UnknownVersion { found: version, accepted: MESSAGE_VERSION });
+    }
+    let handoff: Handoff = parse(message).map_err(Error::NotAHandoff)?;
+    let snapshot = &handoff.db_snapshot_arn;
+    // arn:<partition>:sns:<region>:<account>:<name>
+    let topic: Vec<&str> = envelope.topic_arn.split(':').collect();
+    let [_, partition, _, region, account, _] = topic[..] else {
+        return Err(Error::TopicNotAccepted(envelope.topic_arn));
+    };
+    agree("sourceAccountId", handoff.source_account_id.as_str(), account, "its topic")?;
+    agree("sourceRegion", &handoff.source_region, region, "its topic")?;
+    agree("dbSnapshotArn's partition", &snapshot.partition, partition, "its topic")?;
+    agree("dbSnapshotArn's account", snapshot.account_id.as_str(), account, "its topic")?;
+    agree("dbSnapshotArn's Region", &snapshot.region, region, "its topic")?;
+    let copy = handoff.copy();
+    if snapshot.db_snapshot_identifier != copy.reencrypted_identifier() {
+        agree(
+            "dbSnapshotArn's identifier",
+            &snapshot.db_snapshot_identifier,
+            &copy.identifier(),
+            "its replication and run",
+        )?;
+    }
+    Ok(handoff)
+}
+
+/// Checks a hand-off against the target's settings of its replication.
+pub fn accept(handoff: &Handoff, settings: &TargetSettings) -> Result<(), Error> {
+    let (source, by) = (&settings.source, "the replication's settings");
+    agree("sourceAccountId", handoff.source_account_id.as_str(), source.account_id.as_str(), by)?;
+    agree("sourceRegion", &handoff.source_region, &source.region, by)?;
+    agree("dbInstanceIdentifier", &handoff.db_instance_identifier, &source.db_instance_identifier, by)
+}
+
+/// What an execution of the run's name means: `Ok` for a duplicate of a hand-off that is at work or done.
+pub fn known(
+    arn: &str,
+    name: &str,
+    status: &str,
+    known: Option<&Handoff>,
+    handoff: &Handoff,
+) -> Result<(), Error> {
+    match known {
+        Some(it) if it.db_snapshot_arn != handoff.db_snapshot_arn => {
+            Err(Error::OtherHandoff { arn: arn.to_owned(), found: it.db_snapshot_arn.to_string() })
+        }
+        _ if matches!(status, "RUNNING" | "SUCCEEDED" | "PENDING_REDRIVE") => Ok(()),
+        _ => Err(Error::RunFailedBefore {
+            arn: arn.to_owned(),
+            name: name.to_owned(),
+            status: status.to_owned(),
+        }),
+    }
+}
+
+fn agree(field: &'static str, found: &str, expected: &str, authority: &'static str) -> Result<(), Error> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(Error::Disagrees { field, found: found.to_owned(), expected: expected.to_owned(), authority })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const TOPIC: &str = "arn:aws:sns:us-east-1:111111111111:handoff";
+
+    fn message() -> Value {
+        json!({
+            "version": 1, "replication": "orders", "run": "20261120t160812z-3f9a",
+            "sourceAccountId": "111111111111", "sourceRegion": "us-east-1", "dbInstanceIdentifier": "orders-prod",
+            "dbSnapshotArn": "arn:aws:rds:us-east-1:111111111111:snapshot:orders-20261120t160812z-3f9a-copy",
+            "engine": "postgres", "engineVersion": "16.14", "allocatedStorage": 20,
+            "dataCurrentAt": "2026-11-20T16:08:12Z", "masterUsername": "app"
+        })
+    }
+
+    fn with(field: &str, value: Value) -> Value {
+        let mut message = message();
+        message[field] = value;
+        message
+    }
+
+    fn check(topic: &str, message: &str, expected: &str) {
+        let body = json!({"Type": "Notification", "TopicArn": topic, "Message": message}).to_string();
+        let got = match open(&body, &[TOPIC.to_owned()]) {
+            Ok(_) => "accepted".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        assert!(got.contains(expected), "{got:?} lacks {expected:?}");
+    }
+
+    #[test]
+    fn topic_snapshot_and_handoff_must_agree() {
+        check(TOPIC, &message().to_string(), "accepted");
+        let original = "arn:aws:rds:us-east-1:111111111111:snapshot:orders-20261120t160812z-3f9a";
+        check(TOPIC, &with("dbSnapshotArn", json!(original)).to_string(), "accepted");
+        check("arn:aws:sns:us-east-1:333333333333:handoff", &message().to_string(), "not among those");
+        check(TOPIC, &with("sourceAccountId", json!("333333333333")).to_string(), "sourceAccountId");
+        check(TOPIC, &with("sourceRegion", json!("eu-west-1")).to_string(), "sourceRegion");
+        for (arn, expected) in [
+            ("arn:aws:rds:us-east-1:333333333333:snapshot:orders-20261120t160812z-3f9a", "account"),
+            ("arn:aws:rds:eu-west-1:111111111111:snapshot:orders-20261120t160812z-3f9a", "Region"),
+            ("arn:aws-cn:rds:us-east-1:111111111111:snapshot:orders-20261120t160812z-3f9a", "partition"),
+            ("arn:aws:rds:us-east-1:111111111111:snapshot:payroll", "identifier"),
+        ] {
+            check(TOPIC, &with("dbSnapshotArn", json!(arn)).to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_handoff_is_refused_by_name() {
+        check(TOPIC, "not json", "not a notification");
+        check(TOPIC, "{}", "version 0");
+        check(TOPIC, &with("version", json!(2)).to_string(), "version 2");
+        check(TOPIC, &with("surprise", json!(1)).to_string(), "not a hand-off");
+        check(TOPIC, &with("replication", json!("Orders")).to_string(), "not a hand-off");
+        check(TOPIC, &"x".repeat(HANDOFF_LIMIT_BYTES + 1), "at most");
+        assert!(matches!(open("raw", &[TOPIC.to_owned()]), Err(Error::NotANotification(_))));
+    }
+
+    #[test]
+    fn the_targets_settings_name_the_one_source() {
+        let handoff: Handoff = serde_json::from_value(message()).unwrap();
+        let check = |account: &str, region: &str, instance: &str, good: bool| {
+            let source = json!({"accountId": account, "region": region, "dbInstanceIdentifier": instance});
+            let settings: TargetSettings = serde_json::from_value(json!({ "source": source })).unwrap();
+            assert_eq!(accept(&handoff, &settings).is_ok(), good);
+        };
+        check("111111111111", "us-east-1", "orders-prod", true);
+        check("333333333333", "us-east-1", "orders-prod", false);
+        check("111111111111", "eu-west-1", "orders-prod", false);
+        check("111111111111", "us-east-1", "payroll", false);
+    }
+
+    #[test]
+    fn a_known_run_is_a_duplicate_unless_it_failed_or_differs() {
+        let handoff: Handoff = serde_json::from_value(message()).unwrap();
+        let check = |status: &str, found: Option<&Handoff>, expected: Option<&str>| {
+            let got =
+                known("arn", "orders-r", status, found, &handoff).err().map(|error| error.name().as_str());
+            assert_eq!(got, expected, "{status}");
+        };
+        check("RUNNING", Some(&handoff), None);
+        check("SUCCEEDED", Some(&handoff), None);
+        check("FAILED", Some(&handoff), Some("Snapferry.RunFailedBefore"));
+        check("ABORTED", None, Some("Snapferry.RunFailedBefore"));
+        let original = "arn:aws:rds:us-east-1:111111111111:snapshot:orders-20261120t160812z-3f9a";
+        let other: Handoff = serde_json::from_value(with("dbSnapshotArn", json!(original))).unwrap();
+        check("SUCCEEDED", Some(&other), Some("Snapferry.HandoffRefused"));
+    }
+}

@@ -1,0 +1,148 @@
+//! What crosses from the source account to the target account.
+
+use crate::arn::{AccountId, DbSnapshotArn};
+use crate::names::{Copy, ReplicationName, Run};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// "This snapshot is yours to copy": published by `share`, checked by `receive`, carried through the target execution.
+///
+/// Its `dbInstance` holds the source's settings as defaults for the copy, never a name that exists only in one account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Handoff {
+    /// [`crate::MESSAGE_VERSION`] of the sender.
+    pub version: u32,
+    /// The replication.
+    pub replication: ReplicationName,
+    /// The run.
+    pub run: Run,
+    /// The account that owns the snapshot.
+    pub source_account_id: AccountId,
+    /// The Region that holds the snapshot.
+    pub source_region: String,
+    /// The DB instance that the snapshot was taken of.
+    pub db_instance_identifier: String,
+    /// The shared snapshot.
+    pub db_snapshot_arn: DbSnapshotArn,
+    /// RDS's engine name, such as `postgres`.
+    pub engine: String,
+    /// RDS's engine version.
+    pub engine_version: String,
+    /// The key that the snapshot is encrypted under; absent when it is not encrypted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key_id: Option<String>,
+    /// Allocated storage, in GiB.
+    pub allocated_storage: i32,
+    /// When the data was current.
+    pub data_current_at: Timestamp,
+    /// The master user's name; its password stays in the source account.
+    pub master_username: String,
+    /// The database that the instance was created with, where RDS knows one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub db_name: Option<String>,
+    /// The source's settings.
+    #[serde(default)]
+    pub db_instance: DbInstanceSettings,
+}
+
+impl Handoff {
+    /// The run of the replication, with its names.
+    pub fn copy(&self) -> Copy {
+        Copy::new(&self.replication, &self.run)
+    }
+}
+
+macro_rules! settings {
+    ($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)* }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+        pub struct $name {
+            $(
+                $(#[$field_meta])*
+                #[serde(skip_serializing_if = "Option::is_none")]
+                pub $field: Option<$type>,
+            )*
+        }
+
+        impl $name {
+            /// These settings, and the defaults where nothing is said.
+            pub fn or(self, defaults: Self) -> Self {
+                Self { $($field: self.$field.or(defaults.$field),)* }
+            }
+        }
+    };
+}
+
+settings! {
+    /// Settings of a DB instance that mean the same in every account; words and units are RDS's own.
+    ///
+    /// Source: RDS API, RestoreDBInstanceFromDBSnapshot and ModifyDBInstance.
+    pub struct DbInstanceSettings {
+        /// `db.t4g.medium`, …
+        db_instance_class: String,
+        /// A standby in another zone.
+        multi_az: bool,
+        /// The port, 1150 to 65535.
+        port: i32,
+        /// `gp3`, `io2`, …
+        storage_type: String,
+        /// Provisioned IOPS.
+        iops: i32,
+        /// Throughput of `gp3`, in MiB/s.
+        storage_throughput: i32,
+        /// The ceiling of storage autoscaling, in GiB; applied after the restore.
+        max_allocated_storage: i32,
+        /// IAM authentication.
+        enable_iam_database_authentication: bool,
+        /// Log types sent to CloudWatch Logs.
+        enable_cloudwatch_logs_exports: Vec<String>,
+        /// The certificate authority of the server's certificate.
+        ca_certificate_identifier: String,
+        /// Automated backups are kept this many days; 0 turns them off.
+        backup_retention_period: i32,
+        /// `hh24:mi-hh24:mi`, UTC.
+        preferred_backup_window: String,
+        /// `ddd:hh24:mi-ddd:hh24:mi`, UTC; applied after the restore.
+        preferred_maintenance_window: String,
+        /// Minor versions are applied in the maintenance window.
+        auto_minor_version_upgrade: bool,
+        /// `open-source-rds-extended-support` (paid, RDS's default) or `open-source-rds-extended-support-disabled`.
+        engine_lifecycle_support: String,
+        /// `license-included`, `bring-your-own-license`, …
+        license_model: String,
+        /// Refuse deletion; applied when the copy goes live.
+        deletion_protection: bool,
+        /// Snapshots of the instance inherit its tags.
+        copy_tags_to_snapshot: bool,
+        /// `IPV4` or `DUAL`.
+        network_type: String,
+        /// Seconds between Enhanced Monitoring samples; 0 turns it off; applied after the restore.
+        monitoring_interval: i32,
+        /// Performance Insights; applied after the restore.
+        enable_performance_insights: bool,
+        /// Days that Performance Insights keeps; applied after the restore.
+        performance_insights_retention_period: i32,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_target_wins_and_the_source_fills_in() {
+        let target = DbInstanceSettings { multi_az: Some(false), ..Default::default() };
+        let source = DbInstanceSettings {
+            multi_az: Some(true),
+            storage_type: Some("gp3".to_owned()),
+            ..Default::default()
+        };
+        let merged = target.or(source);
+        assert_eq!(
+            (merged.multi_az, merged.storage_type.as_deref(), merged.iops),
+            (Some(false), Some("gp3"), None)
+        );
+    }
+}

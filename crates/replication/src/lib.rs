@@ -1,0 +1,27 @@
+//! What every part of Snapferry agrees on, without a client, a clock or an environment.
+//!
+//! Start at [`SourceInput`] (what starts a run), [`Handoff`] (what crosses from the source account to
+//! the target account) and [`TargetSettings`] (what the target account decides for itself).
+//! [`Stage`] says how every step waits, [`retention`] what is kept, [`ErrorName`] how a step may fail.
+
+mod arn;
+mod error_name;
+mod handoff;
+mod names;
+mod ownership;
+pub mod retention;
+mod settings;
+mod source_input;
+mod stage;
+
+pub use arn::{AccountId, DbSnapshotArn};
+pub use error_name::ErrorName;
+pub use handoff::{DbInstanceSettings, Handoff};
+pub use names::{Copy, InvalidIdentifier, ReplicationName, Run};
+pub use ownership::{MADE_BY, Tags, made_here, tag};
+pub use settings::{ExpectedSource, Placement, TargetRetention, TargetSettings};
+pub use source_input::{SourceDb, SourceInput, SourceRetention};
+pub use stage::{Look, STAGE_DEADLINE_SECONDS, Stage, StageTimedOut};
+
+/// The version that every message carries.
+pub const MESSAGE_VERSION: u32 = 1;

@@ -1,0 +1,214 @@
+//! What is kept and what is deleted, decided from what was seen; the caller acts on it.
+
+use crate::names::Run;
+use crate::settings::TargetRetention;
+use crate::source_input::SourceRetention;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What is seen of one run: only what is proven to be made by it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Whether it got as far as credentials of its own: a copy that could go live.
+    pub good: bool,
+    /// When it was last known to be live, when it was.
+    pub last_live: Option<Timestamp>,
+    /// Whether an operator tagged any part of it to be kept.
+    pub keep: bool,
+}
+
+/// What becomes of one run, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Verdict {
+    /// Kept: the application's secret names it.
+    KeepLive,
+    /// Kept: the application's secret pins it.
+    KeepPinned,
+    /// Kept: this very run is at work.
+    KeepCurrent,
+    /// Kept: it was live within the grace.
+    KeepWithinGrace,
+    /// Kept: an operator said so.
+    KeepTagged,
+    /// Kept: it is among the latest.
+    KeepLatest,
+    /// Kept: too young to be deleted.
+    KeepYoung,
+    /// Deleted: newer ones are kept instead.
+    DeleteSuperseded,
+    /// Deleted: what a failed run left, past its time.
+    DeleteFailed,
+}
+
+impl Verdict {
+    /// Whether the run's remains are deleted.
+    pub fn delete(self) -> bool {
+        matches!(self, Self::DeleteSuperseded | Self::DeleteFailed)
+    }
+}
+
+/// What bounds a decision in the target account beside the runs themselves.
+#[derive(Debug)]
+pub struct TargetFacts<'a> {
+    /// The time.
+    pub now: Timestamp,
+    /// The run that is at work, when one is.
+    pub current: Option<&'a Run>,
+    /// The run that the application's secret names, when it names one.
+    pub live: Option<&'a Run>,
+    /// The run that the application's secret pins, when it pins one.
+    pub pinned: Option<&'a Run>,
+}
+
+/// Decides for the target account: keep the live copy, whatever was live within the grace, the latest others and what
+/// is tagged to be kept; delete the rest, and what failed runs left once that is old enough.
+pub fn of_target(
+    facts: &TargetFacts<'_>,
+    retention: &TargetRetention,
+    seen: &BTreeMap<Run, Seen>,
+) -> BTreeMap<Run, Verdict> {
+    let hours = |hours: u32| SignedDuration::from_hours(i64::from(hours));
+    let within = |at: Timestamp, span| facts.now.duration_since(at) < span;
+    let mut others = 0;
+    let mut verdicts = BTreeMap::new();
+    for (run, it) in seen.iter().rev() {
+        let verdict = if facts.live == Some(run) {
+            Verdict::KeepLive
+        } else if facts.pinned == Some(run) {
+            Verdict::KeepPinned
+        } else if facts.current == Some(run) {
+            Verdict::KeepCurrent
+        } else if it.keep {
+            Verdict::KeepTagged
+        } else if it.last_live.is_some_and(|at| within(at, hours(retention.cutover_grace_hours))) {
+            Verdict::KeepWithinGrace
+        } else if !it.good {
+            if within(run.began_at(), hours(retention.failed_copy_hours)) {
+                Verdict::KeepYoung
+            } else {
+                Verdict::DeleteFailed
+            }
+        } else if others < retention.copies {
+            Verdict::KeepLatest
+        } else {
+            Verdict::DeleteSuperseded
+        };
+        if it.good && !matches!(verdict, Verdict::KeepLive | Verdict::KeepTagged | Verdict::KeepPinned) {
+            others += 1;
+        }
+        verdicts.insert(run.clone(), verdict);
+    }
+    verdicts
+}
+
+/// Decides for the source account: delete only what is past the count *and* past the minimum age.
+pub fn of_source(
+    now: Timestamp,
+    current: Option<&Run>,
+    retention: &SourceRetention,
+    seen: &BTreeMap<Run, Seen>,
+) -> BTreeMap<Run, Verdict> {
+    let min_age = SignedDuration::from_hours(24 * i64::from(retention.min_age_days));
+    let mut latest = 0;
+    let mut verdicts = BTreeMap::new();
+    for (run, it) in seen.iter().rev() {
+        let verdict = if current == Some(run) {
+            Verdict::KeepCurrent
+        } else if it.keep {
+            Verdict::KeepTagged
+        } else if it.good && latest < retention.runs.max(1) {
+            Verdict::KeepLatest
+        } else if now.duration_since(run.began_at()) < min_age {
+            Verdict::KeepYoung
+        } else if it.good {
+            Verdict::DeleteSuperseded
+        } else {
+            Verdict::DeleteFailed
+        };
+        if it.good && verdict != Verdict::KeepTagged {
+            latest += 1;
+        }
+        verdicts.insert(run.clone(), verdict);
+    }
+    verdicts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(day: u32) -> Run {
+        Run::try_from(format!("202611{day:02}t000000z-0000")).unwrap()
+    }
+
+    fn now() -> Timestamp {
+        "2026-11-20T00:00:00Z".parse().unwrap()
+    }
+
+    fn good() -> Seen {
+        Seen { good: true, ..Seen::default() }
+    }
+
+    #[test]
+    fn the_target_keeps_live_grace_latest_and_tagged_and_deletes_the_rest() {
+        let seen = BTreeMap::from([
+            (run(19), Seen::default()), // failed yesterday
+            (run(18), good()),
+            (run(17), Seen { last_live: Some("2026-11-19T12:00:00Z".parse().unwrap()), ..good() }),
+            (run(16), good()),
+            (run(15), good()),
+            (run(14), Seen { keep: true, ..good() }),
+            (run(13), good()),
+            (run(12), Seen { last_live: Some("2026-11-18T12:00:00Z".parse().unwrap()), ..good() }),
+            (run(11), Seen::default()), // failed long ago
+        ]);
+        let (live, pinned) = (run(18), run(13));
+        let facts = TargetFacts { now: now(), current: None, live: Some(&live), pinned: Some(&pinned) };
+        let verdicts = of_target(&facts, &TargetRetention::default(), &seen);
+        let expected = [
+            (19, Verdict::KeepYoung),
+            (18, Verdict::KeepLive),
+            (17, Verdict::KeepWithinGrace),
+            (16, Verdict::KeepLatest),
+            (15, Verdict::DeleteSuperseded),
+            (14, Verdict::KeepTagged),
+            (13, Verdict::KeepPinned),
+            (12, Verdict::DeleteSuperseded),
+            (11, Verdict::DeleteFailed),
+        ];
+        for (day, verdict) in expected {
+            assert_eq!(verdicts[&run(day)], verdict, "{day}");
+        }
+    }
+
+    #[test]
+    fn the_live_copy_is_kept_though_it_is_the_oldest_and_nothing_else_is_asked_for() {
+        let seen = BTreeMap::from([(run(1), good()), (run(2), good())]);
+        let live = run(1);
+        let facts = TargetFacts { now: now(), current: None, live: Some(&live), pinned: None };
+        let retention = TargetRetention { copies: 0, cutover_grace_hours: 0, failed_copy_hours: 0 };
+        let verdicts = of_target(&facts, &retention, &seen);
+        assert_eq!((verdicts[&run(1)], verdicts[&run(2)]), (Verdict::KeepLive, Verdict::DeleteSuperseded));
+    }
+
+    #[test]
+    fn the_source_deletes_only_past_count_and_age() {
+        let seen: BTreeMap<_, _> = (10..20).map(|day| (run(day), good())).collect();
+        let verdicts = of_source(now(), None, &SourceRetention { runs: 2, min_age_days: 3 }, &seen);
+        let deleted: Vec<_> = verdicts.iter().filter(|(_, v)| v.delete()).map(|(r, _)| r.clone()).collect();
+        assert_eq!(deleted, (10..=17).map(run).collect::<Vec<_>>());
+        let verdicts = of_source(now(), None, &SourceRetention { runs: 1, min_age_days: 30 }, &seen);
+        assert!(verdicts.values().all(|v| !v.delete()));
+    }
+
+    #[test]
+    fn failed_runs_never_push_out_the_last_good_one() {
+        let seen =
+            BTreeMap::from([(run(10), good()), (run(15), Seen::default()), (run(16), Seen::default())]);
+        let verdicts = of_source(now(), None, &SourceRetention { runs: 1, min_age_days: 0 }, &seen);
+        assert_eq!(verdicts[&run(10)], Verdict::KeepLatest);
+        assert_eq!(verdicts[&run(16)], Verdict::DeleteFailed);
+    }
+}

@@ -1,0 +1,137 @@
+//! What the target account decides for itself: one JSON document a replication, in the SSM parameter
+//! `/snapferry/replications/<replication>`.
+
+use crate::arn::AccountId;
+use crate::handoff::{DbInstanceSettings, Handoff};
+use crate::ownership::Tags;
+use crate::source_input::stage_deadline_seconds;
+use serde::{Deserialize, Serialize};
+
+/// The target's settings of one replication. They win over the hand-off's defaults; the source never decides how the
+/// target restores.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TargetSettings {
+    /// The one source that hand-offs of this replication may come from.
+    pub source: ExpectedSource,
+    /// The secret that applications read; the stack's own unless said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub application_secret_arn: Option<String>,
+    /// The key that copies are encrypted under; the stack's own unless said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key_id: Option<String>,
+    /// Settings of the copy, before the source's own.
+    #[serde(default)]
+    pub db_instance: DbInstanceSettings,
+    /// Where the copy lives: names that exist only in this account.
+    #[serde(default)]
+    pub placement: Placement,
+    /// What is kept.
+    #[serde(default)]
+    pub retention: TargetRetention,
+    /// How long a stage may wait in all, in seconds; 24 h unless said.
+    #[serde(default = "stage_deadline_seconds")]
+    pub stage_deadline_seconds: u64,
+}
+
+impl TargetSettings {
+    /// How the copy's DB instance is set: as the target says, else as the source is.
+    pub fn db_instance(&self, handoff: &Handoff) -> DbInstanceSettings {
+        self.db_instance.clone().or(handoff.db_instance.clone())
+    }
+}
+
+/// The one source that a replication accepts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExpectedSource {
+    /// The source account.
+    pub account_id: AccountId,
+    /// The Region that the snapshot is shared in.
+    pub region: String,
+    /// The source DB instance.
+    pub db_instance_identifier: String,
+}
+
+/// Where a copy lives in the target account.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Placement {
+    /// The DB subnet group; the default VPC's when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub db_subnet_group_name: Option<String>,
+    /// The security groups that applications come through, attached when the copy goes live.
+    pub vpc_security_group_ids: Vec<String>,
+    /// The security groups until then; the same as above when empty.
+    pub quarantine_security_group_ids: Vec<String>,
+    /// The DB parameter group; the engine's default when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub db_parameter_group_name: Option<String>,
+    /// The option group; the engine's default when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub option_group_name: Option<String>,
+    /// Whether the copy gets a public address; it does not unless said.
+    pub publicly_accessible: bool,
+    /// The role of Enhanced Monitoring.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub monitoring_role_arn: Option<String>,
+    /// Tags on the copy's snapshot and DB instance, beside Snapferry's own.
+    pub tags: Tags,
+}
+
+impl Placement {
+    /// The security groups of a copy that is not live yet.
+    pub fn restore_security_group_ids(&self) -> &[String] {
+        if self.quarantine_security_group_ids.is_empty() {
+            &self.vpc_security_group_ids
+        } else {
+            &self.quarantine_security_group_ids
+        }
+    }
+}
+
+/// What the target account keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct TargetRetention {
+    /// How many good copies to keep beside the live one.
+    pub copies: u32,
+    /// A copy that was live this many hours ago is kept whatever the count.
+    pub cutover_grace_hours: u32,
+    /// What a failed run left is kept this many hours.
+    pub failed_copy_hours: u32,
+}
+
+impl Default for TargetRetention {
+    fn default() -> Self {
+        Self { copies: 2, cutover_grace_hours: 24, failed_copy_hours: 72 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_shortest_settings_name_only_the_source() {
+        let settings: TargetSettings = serde_json::from_value(json!({
+            "source": {"accountId": "111111111111", "region": "us-east-1", "dbInstanceIdentifier": "orders-prod"}
+        }))
+        .unwrap();
+        assert!(!settings.placement.publicly_accessible);
+        assert_eq!(
+            settings.retention,
+            TargetRetention { copies: 2, cutover_grace_hours: 24, failed_copy_hours: 72 }
+        );
+    }
+
+    #[test]
+    fn quarantine_comes_before_the_applications_groups() {
+        let mut placement =
+            Placement { vpc_security_group_ids: vec!["sg-app".to_owned()], ..Placement::default() };
+        assert_eq!(placement.restore_security_group_ids(), ["sg-app"]);
+        placement.quarantine_security_group_ids = vec!["sg-quarantine".to_owned()];
+        assert_eq!(placement.restore_security_group_ids(), ["sg-quarantine"]);
+    }
+}

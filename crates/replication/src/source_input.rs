@@ -1,0 +1,98 @@
+//! The input of a source execution.
+
+use crate::arn::AccountId;
+use crate::names::{ReplicationName, Run};
+use crate::stage::STAGE_DEADLINE_SECONDS;
+use serde::{Deserialize, Serialize};
+
+/// What a source execution is started with; the settings of one replication travel in it, so that one deployed stack
+/// serves many replications.
+///
+/// `{"replication": "orders", "source": {"dbInstanceIdentifier": "orders-prod"}, "targetAccountId": "222222222222"}`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SourceInput {
+    /// The replication.
+    pub replication: ReplicationName,
+    /// What is replicated.
+    pub source: SourceDb,
+    /// The account that may copy the snapshot.
+    pub target_account_id: AccountId,
+    /// ARNs of keys that the target account may use: a snapshot under one of them is shared as it is, which keeps
+    /// copies across accounts incremental.
+    #[serde(default)]
+    pub shareable_keys: Vec<String>,
+    /// Re-encrypt even a snapshot under a shareable key.
+    #[serde(default)]
+    pub force_copy: bool,
+    /// What is kept in the source account.
+    #[serde(default)]
+    pub retention: SourceRetention,
+    /// How long a stage may wait in all, in seconds; 24 h unless said.
+    #[serde(default = "stage_deadline_seconds")]
+    pub stage_deadline_seconds: u64,
+    /// The tick of the schedule that started this, RFC 3339: ticks delivered twice make one run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduled_time: Option<String>,
+    /// The run to resume.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<Run>,
+}
+
+/// What is replicated: `{"dbInstanceIdentifier": …}` or `{"dbClusterIdentifier": …}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SourceDb {
+    /// A DB instance.
+    DbInstanceIdentifier(String),
+    /// A DB cluster; refused by name until clusters are served.
+    DbClusterIdentifier(String),
+}
+
+/// What the source account keeps: a snapshot is deleted only when it is past the count *and* past the age, since a
+/// copy queued in the target account still needs it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct SourceRetention {
+    /// How many runs' snapshots to keep; at least 1.
+    pub runs: u32,
+    /// The age below which a run's snapshots are kept whatever the count, in days.
+    pub min_age_days: u32,
+}
+
+impl Default for SourceRetention {
+    fn default() -> Self {
+        Self { runs: 2, min_age_days: 3 }
+    }
+}
+
+pub(crate) fn stage_deadline_seconds() -> u64 {
+    STAGE_DEADLINE_SECONDS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_shortest_input_has_the_documented_defaults() {
+        let input: SourceInput = serde_json::from_value(json!({
+            "replication": "orders", "source": {"dbInstanceIdentifier": "orders-prod"}, "targetAccountId": "222222222222"
+        }))
+        .unwrap();
+        assert_eq!(input.source, SourceDb::DbInstanceIdentifier("orders-prod".to_owned()));
+        assert_eq!(input.retention, SourceRetention { runs: 2, min_age_days: 3 });
+        assert_eq!(input.stage_deadline_seconds, 86_400);
+        assert!(!input.force_copy);
+    }
+
+    #[test]
+    fn an_unknown_field_is_refused() {
+        let input = json!({
+            "replication": "orders", "source": {"dbInstanceIdentifier": "orders-prod"},
+            "targetAccountId": "222222222222", "retain": 3
+        });
+        assert!(serde_json::from_value::<SourceInput>(input).is_err());
+    }
+}

@@ -1,0 +1,169 @@
+//! How every step waits: the machine calls it again and again, and it says after how many seconds.
+
+use serde::{Deserialize, Serialize};
+
+/// How long a stage may wait in all, unless the settings say otherwise: 24 h, in seconds.
+pub const STAGE_DEADLINE_SECONDS: u64 = 24 * 60 * 60;
+
+/// What a stage remembers from look to look; opaque to the state machine, which passes it back.
+///
+/// The stage's age is the sum of the waits that it asked for, so nothing depends on a clock.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Stage {
+    /// Seconds waited so far.
+    pub seconds: u64,
+    /// Looks so far.
+    pub looks: u32,
+    /// The status that the last look saw.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// Seconds that the same stage took in the last run, when that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected_seconds: Option<u64>,
+}
+
+/// What a look answers; every step's answer carries it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Look {
+    /// Whether the step has nothing left to do.
+    pub done: bool,
+    /// Why, in words.
+    pub reason: String,
+    /// How far RDS says it is, where it says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub percent: Option<u8>,
+    /// Seconds to wait before the next look; 0 when done.
+    pub wait_seconds: u64,
+    /// To be passed back with the next look.
+    pub stage: Stage,
+}
+
+/// A stage has waited as long as the settings allow.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error(
+    "gave up after {seconds} s in {looks} looks; last seen: {reason}. Raise `stageDeadlineSeconds` if it only needs longer, then resume the run"
+)]
+pub struct StageTimedOut {
+    /// Seconds waited.
+    pub seconds: u64,
+    /// Looks made.
+    pub looks: u32,
+    /// What the last look saw.
+    pub reason: String,
+}
+
+impl Stage {
+    /// The step has nothing left to do.
+    pub fn done(&self, status: &str, reason: impl Into<String>) -> Look {
+        Look {
+            done: true,
+            reason: reason.into(),
+            percent: None,
+            wait_seconds: 0,
+            stage: self.looked(status, 0),
+        }
+    }
+
+    /// The step must look again; how soon follows from `percent`, the last run, or the stage's age.
+    pub fn wait(
+        &self,
+        status: &str,
+        percent: Option<u8>,
+        deadline_seconds: u64,
+        reason: impl Into<String>,
+    ) -> Result<Look, StageTimedOut> {
+        let reason = reason.into();
+        if self.seconds >= deadline_seconds {
+            return Err(StageTimedOut { seconds: self.seconds, looks: self.looks + 1, reason });
+        }
+        let wait_seconds = self.wait_seconds(percent).min(deadline_seconds - self.seconds);
+        Ok(Look { done: false, reason, percent, wait_seconds, stage: self.looked(status, wait_seconds) })
+    }
+
+    /// Whether the look before this one saw this status.
+    pub fn saw(&self, status: &str) -> bool {
+        self.status.as_deref() == Some(status)
+    }
+
+    fn looked(&self, status: &str, wait_seconds: u64) -> Self {
+        Self {
+            seconds: self.seconds + wait_seconds,
+            looks: self.looks + 1,
+            status: Some(status.to_owned()),
+            expected_seconds: self.expected_seconds,
+        }
+    }
+
+    /// A quarter of the estimated time remaining, at most 300 s, and never less than 15 s or 0.5 % of the age.
+    ///
+    /// Without a percentage or a last run the estimate is the age itself: 2 % of it, at most 60 s. The floor keeps
+    /// seven days of waiting under 1,500 looks, since an execution's history holds 25,000 events and a look is nine.
+    fn wait_seconds(&self, percent: Option<u8>) -> u64 {
+        let age = self.seconds;
+        // 0 % means "queued", which says nothing about the time remaining.
+        let remaining = match percent {
+            Some(percent @ 1..=100) => Some(age * (100 - u64::from(percent)) / u64::from(percent)),
+            _ => self.expected_seconds.map(|expected| expected.saturating_sub(age)),
+        };
+        let wanted = match remaining {
+            Some(remaining) => (remaining / 4).min(300),
+            None => (age / 50).min(60),
+        };
+        wanted.max(15).max(age / 200)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64, expected_seconds: Option<u64>) -> Stage {
+        Stage { seconds, expected_seconds, ..Stage::default() }
+    }
+
+    #[test]
+    fn a_wait_is_a_quarter_of_what_remains() {
+        let check = |stage: Stage, percent, expected| {
+            assert_eq!(stage.wait_seconds(percent), expected, "{stage:?} {percent:?}")
+        };
+        check(at(0, None), None, 15);
+        check(at(0, Some(1200)), None, 300);
+        check(at(800, Some(1200)), None, 100);
+        check(at(1200, Some(1200)), None, 15);
+        check(at(600, None), Some(50), 150);
+        check(at(600, None), Some(99), 15);
+        check(at(3000, None), Some(1), 300);
+        check(at(2000, None), None, 40);
+        check(at(6000, None), None, 60);
+        check(at(6000, None), Some(0), 60);
+        check(at(100_000, None), Some(99), 500);
+    }
+
+    #[test]
+    fn seven_days_stay_under_1500_looks_whatever_the_estimate() {
+        for (percent, expected) in [
+            (None, None),
+            (None, Some(1)),
+            (Some(99), None),
+            (Some(100), None),
+            (Some(1), None),
+            (Some(0), None),
+        ] {
+            let mut stage = at(0, expected);
+            while let Ok(look) = stage.wait("copying", percent, 7 * 24 * 3600, "copying") {
+                stage = look.stage;
+            }
+            assert!(stage.looks < 1500, "{percent:?} {expected:?}: {} looks", stage.looks);
+        }
+    }
+
+    #[test]
+    fn a_stage_ends_at_its_deadline_exactly() {
+        let look = at(90, None).wait("creating", None, 100, "creating").unwrap();
+        assert_eq!((look.wait_seconds, look.stage.seconds), (10, 100));
+        let over = look.stage.wait("creating", None, 100, "creating").unwrap_err();
+        assert_eq!((over.seconds, over.looks), (100, 2));
+    }
+}

@@ -1,0 +1,185 @@
+//! Decides what is said of an execution, and what is left to prune; sees only its arguments.
+
+use crate::{Ended, Succeeded};
+use replication::{MESSAGE_VERSION, ReplicationName, SourceRetention, TargetRetention};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// SNS takes a subject of at most 100 characters. Source: SNS API, Publish.
+const SUBJECT_LIMIT: usize = 100;
+
+/// The longest cause that is passed on, in characters; the execution's history has it whole.
+const CAUSE_LIMIT: usize = 2_000;
+
+/// What is published.
+#[derive(Debug, PartialEq)]
+pub struct Outcome {
+    /// For people.
+    pub subject: String,
+    /// For people and programs: one JSON object.
+    pub message: Value,
+}
+
+/// The report of a target execution that went through.
+pub fn of_success(it: &Succeeded) -> Outcome {
+    let copy = it.handoff.copy();
+    let verb = if it.promoted.live { "is live" } else { "is restored but not live" };
+    let message = json!({
+        "version": MESSAGE_VERSION,
+        "outcome": "SUCCEEDED",
+        "replication": copy.replication,
+        "run": copy.run,
+        "executionArn": it.execution_arn,
+        "live": it.promoted.live,
+        "reason": it.promoted.reason,
+        "dbInstanceIdentifier": copy.identifier(),
+        "dataCurrentAt": it.handoff.data_current_at,
+        "allocatedStorageGib": it.handoff.allocated_storage,
+        "waitedSeconds": it.waited_seconds,
+        "runs": it.pruned.runs,
+        "deleted": it.pruned.deleted,
+    });
+    Outcome { subject: cut(&format!("Snapferry: {} {verb}", copy.identifier()), SUBJECT_LIMIT), message }
+}
+
+/// The report of an execution that ended otherwise, whatever ended it.
+pub fn of_failure(it: &Ended) -> Outcome {
+    let (error, cause) =
+        (it.error.as_deref().unwrap_or(&it.status), error_message(it.cause.as_deref().unwrap_or_default()));
+    let message = json!({
+        "version": MESSAGE_VERSION,
+        "outcome": it.status,
+        "replication": replication(it),
+        "executionName": it.name,
+        "executionArn": it.execution_arn,
+        "error": error,
+        "cause": cut(&cause, CAUSE_LIMIT),
+        "advice": "mend the cause, then redrive the execution, or resume: start a new execution with the same input and the same run",
+    });
+    let what = replication(it).map_or_else(|| it.name.clone(), |name| name.to_string());
+    Outcome { subject: cut(&format!("Snapferry: {what} failed with {error}"), SUBJECT_LIMIT), message }
+}
+
+/// What the execution's input says of the account that it ran in.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Input {
+    Target {
+        handoff: OfReplication,
+        #[serde(default)]
+        settings: OfTarget,
+    },
+    Source {
+        replication: ReplicationName,
+        #[serde(default)]
+        retention: SourceRetention,
+    },
+}
+
+#[derive(Debug, Deserialize)]
+struct OfReplication {
+    replication: ReplicationName,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct OfTarget {
+    retention: TargetRetention,
+    application_secret_arn: Option<String>,
+}
+
+fn input(it: &Ended) -> Option<Input> {
+    serde_json::from_str(it.input.as_deref()?).ok()
+}
+
+fn replication(it: &Ended) -> Option<ReplicationName> {
+    match input(it)? {
+        Input::Target { handoff, .. } => Some(handoff.replication),
+        Input::Source { replication, .. } => Some(replication),
+    }
+}
+
+/// The request that `Prune` gets after a failure; `None` when the execution's input does not say what to prune.
+pub fn prune_request(it: &Ended, application_secret_arn: &str) -> Option<Value> {
+    Some(match input(it)? {
+        Input::Target { handoff, settings } => json!({"target": {
+            "replication": handoff.replication,
+            "retention": settings.retention,
+            "applicationSecretArn": settings.application_secret_arn.as_deref().unwrap_or(application_secret_arn),
+        }}),
+        Input::Source { replication, retention } => {
+            json!({"source": {"replication": replication, "retention": retention}})
+        }
+    })
+}
+
+/// A Lambda's cause is its error payload as JSON text: only its message is for people.
+fn error_message(cause: &str) -> String {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Payload {
+        error_message: String,
+    }
+    serde_json::from_str(cause).map_or_else(|_| cause.to_owned(), |it: Payload| it.error_message)
+}
+
+/// Control characters could forge lines in what an operator reads; a subject may not hold any.
+fn cut(text: &str, limit: usize) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(limit).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(input: Value) -> Ended {
+        Ended {
+            execution_arn: "arn:aws:states:us-east-1:1:execution:m:e".to_owned(),
+            name: "e".to_owned(),
+            status: "FAILED".to_owned(),
+            input: Some(input.to_string()),
+            error: Some("Snapferry.SnapshotFailed".to_owned()),
+            cause: Some(
+                json!({"errorType": "Snapferry.SnapshotFailed", "errorMessage": "it\nfailed"}).to_string(),
+            ),
+        }
+    }
+
+    #[test]
+    fn a_failure_is_told_with_its_name_and_cause() {
+        let outcome = of_failure(&ended(json!({"replication": "orders", "source": {}})));
+        assert_eq!(outcome.subject, "Snapferry: orders failed with Snapferry.SnapshotFailed");
+        assert_eq!(outcome.message["cause"], "it failed");
+        assert_eq!(outcome.message["replication"], "orders");
+        let timed_out = Ended {
+            status: "TIMED_OUT".to_owned(),
+            error: None,
+            cause: None,
+            input: None,
+            ..ended(Value::Null)
+        };
+        assert_eq!(of_failure(&timed_out).message["error"], "TIMED_OUT");
+        let long = Ended { error: Some("x".repeat(500)), ..ended(Value::Null) };
+        assert_eq!(of_failure(&long).subject.chars().count(), SUBJECT_LIMIT);
+    }
+
+    #[test]
+    fn the_input_says_what_to_prune() {
+        let check = |input: Value, expected: Option<Value>| {
+            assert_eq!(prune_request(&ended(input), "stack"), expected)
+        };
+        check(
+            json!({"replication": "orders", "retention": {"runs": 5}}),
+            Some(json!({"source": {"replication": "orders", "retention": {"runs": 5, "minAgeDays": 3}}})),
+        );
+        check(
+            json!({"handoff": {"replication": "orders"}, "settings": {"retention": {"copies": 1}}}),
+            Some(json!({"target": {
+                "replication": "orders",
+                "retention": {"copies": 1, "cutoverGraceHours": 24, "failedCopyHours": 72},
+                "applicationSecretArn": "stack",
+            }})),
+        );
+        check(json!({"anything": "else"}), None);
+    }
+}

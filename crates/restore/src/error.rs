@@ -1,0 +1,47 @@
+//! How this step fails.
+
+use lambda_runtime::Diagnostic;
+use lambda_support::{CallFailed, InvalidRequest};
+use replication::{ErrorName, StageTimedOut};
+
+/// Why the DB instance could not be restored.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each message says it")]
+pub enum Error {
+    #[error(transparent)]
+    InvalidRequest(#[from] InvalidRequest),
+    #[error("DB snapshot {0} is gone: start a new run in the source account")]
+    SnapshotNotFound(String),
+    #[error(
+        "DB instance {0} exists, but without the tags of this run: Snapferry did not make it and leaves it alone"
+    )]
+    DbInstanceNotOurs(String),
+    #[error(
+        "DB instance {identifier} is {status}, which waiting does not mend: the clean-up deletes it; correct the replication's settings and start a new run"
+    )]
+    RestoreFailed { identifier: String, status: String },
+    #[error(transparent)]
+    TimedOut(#[from] StageTimedOut),
+    #[error(transparent)]
+    Call(#[from] CallFailed),
+}
+
+impl Error {
+    /// The name that the state machine matches on.
+    pub fn name(&self) -> ErrorName {
+        match self {
+            Self::InvalidRequest(_) => ErrorName::InvalidRequest,
+            Self::SnapshotNotFound(_) => ErrorName::SnapshotNotFound,
+            Self::DbInstanceNotOurs(_) => ErrorName::DbInstanceNotOurs,
+            Self::RestoreFailed { .. } => ErrorName::RestoreFailed,
+            Self::TimedOut(_) => ErrorName::StageTimedOut,
+            Self::Call(call) => call.name(),
+        }
+    }
+}
+
+impl From<Error> for Diagnostic {
+    fn from(error: Error) -> Self {
+        lambda_support::diagnostic(error.name(), &error)
+    }
+}

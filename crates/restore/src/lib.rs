@@ -1,0 +1,138 @@
+//! State `Restore`: brings the copied snapshot up as a new DB instance, as the target's settings say.
+
+mod error;
+pub mod plan;
+
+pub use error::Error;
+
+use aws_sdk_rds::Client;
+use aws_sdk_rds::types::Tag;
+use lambda_support::{Service, call_failed, found, parse};
+use plan::{InstanceSeen, Plan, plan};
+use replication::{Copy, Handoff, Look, Stage, TargetSettings};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What was handed off, and how the target wants it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Request {
+    /// The hand-off.
+    pub handoff: Handoff,
+    /// The target's settings.
+    pub settings: TargetSettings,
+    /// What the last look answered; `{}` at first.
+    pub stage: Stage,
+}
+
+/// The DB instance.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Response {
+    /// Whether it is available.
+    #[serde(flatten)]
+    pub look: Look,
+    /// Its name.
+    pub db_instance_identifier: String,
+}
+
+/// Restores a new DB instance from the run's snapshot in this account, or looks how far it is. Safe to repeat: the run
+/// names the instance.
+///
+/// It comes up in quarantine and without deletion protection: a failed one must stay deletable, and the target's
+/// security groups are attached when it goes live.
+/// Errors: `Snapferry.SnapshotNotFound`, `DbInstanceNotOurs`, `RestoreFailed`, `InvalidRequest`, `StageTimedOut`,
+/// `RdsRefused` (fatal), `RdsUnavailable` (retry).
+/// Source: RDS API `RestoreDBInstanceFromDBSnapshot`, `DescribeDBInstances`.
+pub async fn handle(rds: &Client, payload: Value) -> Result<Response, Error> {
+    let Request { handoff, settings, stage } = parse(payload)?;
+    let copy = handoff.copy();
+
+    let seen = find(rds, &copy).await?;
+    let look = match plan(&copy, seen.as_ref(), &stage, settings.stage_deadline_seconds)? {
+        Plan::Answer(look) => look,
+        Plan::Restore => {
+            let reason = start(rds, &copy, &handoff, &settings).await?;
+            stage.wait("creating", None, settings.stage_deadline_seconds, reason)?
+        }
+    };
+    tracing::info!(replication = %copy.replication, run = %copy.run, done = look.done, reason = look.reason, "looked");
+    Ok(Response { look, db_instance_identifier: copy.identifier() })
+}
+
+async fn find(rds: &Client, copy: &Copy) -> Result<Option<InstanceSeen>, Error> {
+    let answer = rds.describe_db_instances().db_instance_identifier(copy.identifier()).send().await;
+    let answer = found(Service::Rds, "DescribeDBInstances", answer, |e| e.is_db_instance_not_found_fault())?;
+    Ok(answer.and_then(|it| it.db_instances?.into_iter().next()).map(|it| InstanceSeen {
+        status: it.db_instance_status.unwrap_or_default(),
+        has_endpoint: it
+            .endpoint
+            .is_some_and(|endpoint| endpoint.address.is_some() && endpoint.port.is_some()),
+        tags: it
+            .tag_list
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|t| Some((t.key?, t.value.unwrap_or_default())))
+            .collect(),
+    }))
+}
+
+/// Answers in words. A state or a capacity that only needs patience is no error.
+async fn start(
+    rds: &Client,
+    copy: &Copy,
+    handoff: &Handoff,
+    settings: &TargetSettings,
+) -> Result<String, Error> {
+    let identifier = copy.identifier();
+    let instance = settings.db_instance(handoff);
+    let placement = &settings.placement;
+    let groups = placement.restore_security_group_ids().to_vec();
+    let mut tags = placement.tags.clone();
+    tags.extend(copy.tags());
+    let answer = rds
+        .restore_db_instance_from_db_snapshot()
+        .db_instance_identifier(&identifier)
+        .db_snapshot_identifier(&identifier)
+        .set_db_instance_class(instance.db_instance_class)
+        .set_multi_az(instance.multi_az)
+        .set_port(instance.port)
+        .set_storage_type(instance.storage_type)
+        .set_iops(instance.iops)
+        .set_storage_throughput(instance.storage_throughput)
+        .set_enable_iam_database_authentication(instance.enable_iam_database_authentication)
+        .set_enable_cloudwatch_logs_exports(instance.enable_cloudwatch_logs_exports)
+        .set_ca_certificate_identifier(instance.ca_certificate_identifier)
+        .set_backup_retention_period(instance.backup_retention_period)
+        .set_preferred_backup_window(instance.preferred_backup_window)
+        .set_auto_minor_version_upgrade(instance.auto_minor_version_upgrade)
+        .set_engine_lifecycle_support(instance.engine_lifecycle_support)
+        .set_license_model(instance.license_model)
+        .set_copy_tags_to_snapshot(instance.copy_tags_to_snapshot)
+        .set_network_type(instance.network_type)
+        .set_db_subnet_group_name(placement.db_subnet_group_name.clone())
+        .set_db_parameter_group_name(placement.db_parameter_group_name.clone())
+        .set_option_group_name(placement.option_group_name.clone())
+        .set_vpc_security_group_ids(Some(groups).filter(|groups| !groups.is_empty()))
+        .publicly_accessible(placement.publicly_accessible)
+        .deletion_protection(false)
+        .set_tags(Some(
+            tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect(),
+        ))
+        .send()
+        .await;
+    let Err(error) = answer else { return Ok(format!("started restoring DB instance {identifier}")) };
+    match error.as_service_error() {
+        Some(it) if it.is_db_instance_already_exists_fault() => {
+            Ok(format!("DB instance {identifier} exists already"))
+        }
+        Some(it) if it.is_db_snapshot_not_found_fault() => Err(Error::SnapshotNotFound(identifier)),
+        Some(it) if it.is_invalid_db_snapshot_state_fault() => {
+            Ok(format!("DB snapshot {identifier} is not ready yet"))
+        }
+        Some(it) if it.is_insufficient_db_instance_capacity_fault() => {
+            Ok("RDS has no capacity for the DB instance class at the moment".to_owned())
+        }
+        _ => Err(call_failed(Service::Rds, "RestoreDBInstanceFromDBSnapshot", &error).into()),
+    }
+}

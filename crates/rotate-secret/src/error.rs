@@ -1,0 +1,54 @@
+//! How these steps fail.
+
+use lambda_runtime::Diagnostic;
+use lambda_support::{CallFailed, InvalidRequest};
+use replication::{ErrorName, StageTimedOut};
+
+/// Why a secret could not be staged or promoted. None of them carries anything of a secret's value.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each message says it")]
+pub enum Error {
+    #[error(transparent)]
+    InvalidRequest(#[from] InvalidRequest),
+    #[error("DB instance {0} is gone: start a new run")]
+    DbInstanceNotFound(String),
+    #[error(
+        "DB instance {0} exists, but without the tags of this run: Snapferry did not make it and leaves it alone"
+    )]
+    DbInstanceNotOurs(String),
+    #[error("DB instance {identifier} is {status}, which waiting does not mend: start a new run")]
+    RestoreFailed { identifier: String, status: String },
+    #[error("secret {0} does not exist: resume the run, StageSecret makes it")]
+    SecretNotFound(String),
+    #[error("secret {0} has no AWSCURRENT version: give it a value, such as {{}}, then resume the run")]
+    SecretNotInitialised(String),
+    #[error("secret {secret} {problem}: it must be a JSON object, then resume the run")]
+    SecretNotJson { secret: String, problem: &'static str },
+    #[error(transparent)]
+    TimedOut(#[from] StageTimedOut),
+    #[error(transparent)]
+    Call(#[from] CallFailed),
+}
+
+impl Error {
+    /// The name that the state machine matches on.
+    pub fn name(&self) -> ErrorName {
+        match self {
+            Self::InvalidRequest(_) => ErrorName::InvalidRequest,
+            Self::DbInstanceNotFound(_) => ErrorName::DbInstanceNotFound,
+            Self::DbInstanceNotOurs(_) => ErrorName::DbInstanceNotOurs,
+            Self::RestoreFailed { .. } => ErrorName::RestoreFailed,
+            Self::SecretNotFound(_) => ErrorName::SecretNotFound,
+            Self::SecretNotInitialised(_) => ErrorName::SecretNotInitialised,
+            Self::SecretNotJson { .. } => ErrorName::SecretNotJson,
+            Self::TimedOut(_) => ErrorName::StageTimedOut,
+            Self::Call(call) => call.name(),
+        }
+    }
+}
+
+impl From<Error> for Diagnostic {
+    fn from(error: Error) -> Self {
+        lambda_support::diagnostic(error.name(), &error)
+    }
+}

@@ -1,0 +1,172 @@
+//! Decides whether a copy goes live; sees only its arguments.
+
+use crate::{Error, InstanceSeen, SecretSeen, SecretVersion};
+use replication::{Copy, Look, Placement, Stage, tag};
+
+/// The label of a rotation that is under way.
+const AWSPENDING: &str = "AWSPENDING";
+
+/// All that a look saw.
+#[derive(Debug)]
+pub struct Seen<'a> {
+    /// The run's DB instance.
+    pub instance: Option<&'a InstanceSeen>,
+    /// The application's secret.
+    pub secret: &'a SecretSeen,
+    /// Its current version.
+    pub current: &'a SecretVersion,
+}
+
+/// What the copy must look like before it goes live.
+#[derive(Debug)]
+pub struct Wanted<'a> {
+    /// Its place.
+    pub placement: &'a Placement,
+    /// Whether its deletion is refused.
+    pub deletion_protection: bool,
+    /// How long the stage may wait, in seconds.
+    pub deadline_seconds: u64,
+}
+
+/// What to do.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// Attach the target's security groups and set deletion protection, then look again.
+    Open,
+    /// Move AWSCURRENT from the version that was seen.
+    Promote,
+    /// Nothing, and never: the reason says why the copy does not go live, or that it is live already.
+    Leave(Look),
+    /// Nothing now.
+    Wait(Look),
+}
+
+/// A newer live copy and a pin are respected, a rotation that is pending is waited for: it would end by moving
+/// AWSCURRENT back to the old database.
+pub fn plan(copy: &Copy, seen: &Seen<'_>, wanted: &Wanted<'_>, stage: &Stage) -> Result<Plan, Error> {
+    let identifier = copy.identifier();
+    let Some(instance) = seen.instance else { return Err(Error::DbInstanceNotFound(identifier)) };
+    instance.check(copy)?;
+    let wait = |status: &str, reason: String| {
+        Ok(Plan::Wait(stage.wait(status, None, wanted.deadline_seconds, reason)?))
+    };
+    let leave = |status: &str, reason: String| Ok(Plan::Leave(stage.done(status, reason)));
+
+    let live = seen.current.value.db_instance_identifier();
+    if live == Some(&identifier) {
+        return leave("live", format!("DB instance {identifier} is live"));
+    }
+    if let Some(pinned) = seen.secret.tags.get(tag::PINNED).filter(|pinned| *pinned != copy.run.as_str()) {
+        return leave(
+            "pinned",
+            format!("the replication is pinned to run {pinned}: roll back to `latest` to release it"),
+        );
+    }
+    if let Some(newer) = live
+        .and_then(Copy::from_identifier)
+        .filter(|it| it.replication == copy.replication && it.run > copy.run)
+    {
+        return leave("superseded", format!("run {} is live and newer", newer.run));
+    }
+    if instance.status != "available" {
+        return wait(&instance.status, format!("DB instance {identifier} is {}", instance.status));
+    }
+    if !is_open(instance, wanted) {
+        return Ok(Plan::Open);
+    }
+    match seen.secret.version_with(AWSPENDING) {
+        Some(version) if version != seen.current.version_id => {
+            wait("rotation pending", "a rotation of the application's secret is pending".to_owned())
+        }
+        _ => Ok(Plan::Promote),
+    }
+}
+
+fn is_open(instance: &InstanceSeen, wanted: &Wanted<'_>) -> bool {
+    let groups = &wanted.placement.vpc_security_group_ids;
+    let attached = |group| instance.vpc_security_group_ids.contains(group);
+    let same_groups = groups.is_empty()
+        || (groups.len() == instance.vpc_security_group_ids.len() && groups.iter().all(attached));
+    same_groups && instance.deletion_protection == wanted.deletion_protection
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SecretValue;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn a_copy_goes_live_unless_something_forbids_it() {
+        let copy = Copy::from_identifier("orders-20261120t160812z-3f9a").unwrap();
+        let instance =
+            InstanceSeen { status: "available".to_owned(), tags: copy.tags(), ..InstanceSeen::default() };
+        let current = |live: &str| SecretVersion {
+            version_id: "v1".to_owned(),
+            value: SecretValue::parse(&format!("{{\"dbInstanceIdentifier\":\"{live}\"}}")).unwrap(),
+        };
+        let secret = |labels: &[(&str, &str)]| SecretSeen {
+            stages: labels
+                .iter()
+                .map(|(v, l)| ((*v).to_owned(), vec![(*l).to_owned()]))
+                .collect::<BTreeMap<_, _>>(),
+            ..SecretSeen::default()
+        };
+        let idle = secret(&[("v1", "AWSCURRENT")]);
+        let placement = Placement { vpc_security_group_ids: vec!["sg-1".to_owned()], ..Placement::default() };
+        let check =
+            |instance: &InstanceSeen, secret: &SecretSeen, live: &str, groups: bool, expected: &str| {
+                let none = Placement::default();
+                let wanted = Wanted {
+                    placement: if groups { &placement } else { &none },
+                    deletion_protection: false,
+                    deadline_seconds: 100,
+                };
+                let current = current(live);
+                let seen = Seen { instance: Some(instance), secret, current: &current };
+                let got = match plan(&copy, &seen, &wanted, &Stage::default()) {
+                    Ok(Plan::Leave(look) | Plan::Wait(look)) => {
+                        format!("done={} {}", look.done, look.stage.status.unwrap_or_default())
+                    }
+                    Ok(plan) => format!("{plan:?}"),
+                    Err(error) => error.name().to_string(),
+                };
+                assert_eq!(got, expected, "{live}");
+            };
+        check(&instance, &idle, "", false, "Promote");
+        check(&instance, &idle, "orders-legacy", false, "Promote");
+        check(&instance, &idle, "orders-20261119t160812z-ffff", false, "Promote");
+        check(&instance, &idle, "orders-20261120t160812z-3f9a", false, "done=true live");
+        check(&instance, &idle, "orders-20261121t160812z-0000", false, "done=true superseded");
+        check(&instance, &idle, "payroll-20261121t160812z-0000", false, "Promote");
+        check(&instance, &idle, "", true, "Open");
+        let opened = InstanceSeen { vpc_security_group_ids: vec!["sg-1".to_owned()], ..instance.clone() };
+        check(&opened, &idle, "", true, "Promote");
+        check(&InstanceSeen { deletion_protection: true, ..instance.clone() }, &idle, "", false, "Open");
+        check(
+            &InstanceSeen { status: "modifying".to_owned(), ..instance.clone() },
+            &idle,
+            "",
+            false,
+            "done=false modifying",
+        );
+        check(
+            &instance,
+            &secret(&[("v1", "AWSCURRENT"), ("v2", "AWSPENDING")]),
+            "",
+            false,
+            "done=false rotation pending",
+        );
+        check(&instance, &secret(&[("v1", "AWSPENDING")]), "", false, "Promote");
+        let mut pinned = idle.clone();
+        pinned.tags.insert(tag::PINNED.to_owned(), "20261101t000000z-0000".to_owned());
+        check(&instance, &pinned, "", false, "done=true pinned");
+        check(
+            &InstanceSeen { status: "failed".to_owned(), ..instance.clone() },
+            &idle,
+            "",
+            false,
+            "Snapferry.RestoreFailed",
+        );
+    }
+}

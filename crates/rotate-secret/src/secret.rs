@@ -1,0 +1,112 @@
+//! Looks at secrets, and the writes that both steps share.
+
+use crate::{Error, SecretValue};
+use aws_sdk_secretsmanager::Client;
+use lambda_support::{Service, call_failed, found};
+use replication::Tags;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+/// The staging label of the version that is current.
+pub(crate) const AWSCURRENT: &str = "AWSCURRENT";
+
+/// One version of a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretVersion {
+    /// Its identifier.
+    pub version_id: String,
+    /// What it says.
+    pub value: SecretValue,
+}
+
+/// A secret without its values.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SecretSeen {
+    /// Staging labels by version.
+    pub stages: BTreeMap<String, Vec<String>>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+impl SecretSeen {
+    /// The version that carries a label.
+    pub fn version_with(&self, label: &str) -> Option<&str> {
+        self.stages
+            .iter()
+            .find(|(_, labels)| labels.iter().any(|it| it == label))
+            .map(|(version, _)| version.as_str())
+    }
+}
+
+/// The current version; `None` when the secret does not exist or has none.
+pub(crate) async fn find_current(secrets: &Client, secret: &str) -> Result<Option<SecretVersion>, Error> {
+    let answer = secrets.get_secret_value().secret_id(secret).version_stage(AWSCURRENT).send().await;
+    let answer =
+        found(Service::SecretsManager, "GetSecretValue", answer, |e| e.is_resource_not_found_exception())?;
+    let Some(answer) = answer else { return Ok(None) };
+    let not_json = |problem| Error::SecretNotJson { secret: secret.to_owned(), problem };
+    let text = answer.secret_string().ok_or_else(|| not_json("is binary"))?;
+    let value = SecretValue::parse(text).ok_or_else(|| not_json("is not a JSON object"))?;
+    Ok(Some(SecretVersion { version_id: answer.version_id.unwrap_or_default(), value }))
+}
+
+/// The secret without its values.
+pub(crate) async fn describe(secrets: &Client, secret: &str) -> Result<SecretSeen, Error> {
+    let answer = secrets.describe_secret().secret_id(secret).send().await;
+    let answer =
+        found(Service::SecretsManager, "DescribeSecret", answer, |e| e.is_resource_not_found_exception())?;
+    let answer = answer.ok_or_else(|| Error::SecretNotFound(secret.to_owned()))?;
+    Ok(SecretSeen {
+        stages: answer.version_ids_to_stages.unwrap_or_default().into_iter().collect(),
+        tags: answer
+            .tags
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))
+            .collect(),
+    })
+}
+
+/// Puts a new version under a label and answers its identifier. The same value put again is the same version.
+pub(crate) async fn put(
+    secrets: &Client,
+    secret: &str,
+    value: &SecretValue,
+    derived_from: &str,
+    label: &str,
+) -> Result<String, Error> {
+    let token = version_token(secret, derived_from, value);
+    let answer = secrets
+        .put_secret_value()
+        .secret_id(secret)
+        .client_request_token(&token)
+        .secret_string(value.text())
+        .version_stages(label)
+        .send()
+        .await;
+    answer.map_err(|error| call_failed(Service::SecretsManager, "PutSecretValue", &error))?;
+    Ok(token)
+}
+
+/// A version identifier that follows from what is written, so that a repeated write is no second version: 64 hex digits.
+///
+/// Source: Secrets Manager API, PutSecretValue: a token has 32 to 64 characters and becomes the version's identifier.
+fn version_token(secret: &str, derived_from: &str, value: &SecretValue) -> String {
+    let digest = Sha256::digest(format!("{secret}\n{derived_from}\n{}", value.text()).as_bytes());
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_follows_from_what_is_written() {
+        let value = |text| SecretValue::parse(text).unwrap();
+        let token = version_token("s", "v1", &value("{}"));
+        assert_eq!(token.len(), 64);
+        assert_eq!(token, version_token("s", "v1", &value("{ }")));
+        assert_ne!(token, version_token("s", "v2", &value("{}")));
+        assert_ne!(token, version_token("s", "v1", &value(r#"{"a":1}"#)));
+    }
+}

@@ -1,0 +1,150 @@
+//! State `StageSecret`: gives the copy a master password of its own, known to the copy's secret alone.
+
+pub mod plan;
+
+use crate::{Connection, Error, InstanceSeen, SecretValue, SecretVersion, instance, secret};
+use aws_sdk_rds::types::Tag as RdsTag;
+use aws_sdk_secretsmanager::types::Tag as SecretTag;
+use lambda_support::{Service, call_failed, parse};
+use plan::{Plan, plan};
+use replication::{Copy, Handoff, Look, Stage, TargetSettings, tag};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Length of a new password, in letters and digits: Oracle takes 30 at most, and 30 hold 178 bits.
+const PASSWORD_LENGTH: i64 = 30;
+
+/// What was handed off, and how the target wants it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Request {
+    /// The hand-off.
+    pub handoff: Handoff,
+    /// The target's settings.
+    pub settings: TargetSettings,
+    /// What the last look answered; `{}` at first.
+    pub stage: Stage,
+}
+
+/// The copy's secret.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Response {
+    /// Whether the DB instance has its own password.
+    #[serde(flatten)]
+    pub look: Look,
+    /// The copy's secret.
+    pub secret_name: String,
+}
+
+/// Makes the copy's secret, sets its password on the DB instance, and waits until it is applied. Safe to repeat: a
+/// secret that exists keeps its password.
+///
+/// Errors: `Snapferry.DbInstanceNotFound`, `DbInstanceNotOurs`, `RestoreFailed`, `SecretNotJson`, `InvalidRequest`,
+/// `StageTimedOut`, `RdsRefused`, `SecretsManagerRefused` (fatal), `RdsUnavailable`, `SecretsManagerUnavailable` (retry).
+/// Source: Secrets Manager API `GetRandomPassword`, `CreateSecret`; RDS API `ModifyDBInstance`, `AddTagsToResource`.
+pub async fn handle(
+    rds: &aws_sdk_rds::Client,
+    secrets: &aws_sdk_secretsmanager::Client,
+    payload: Value,
+) -> Result<Response, Error> {
+    let Request { handoff, settings, stage } = parse(payload)?;
+    let copy = handoff.copy();
+    let deadline = settings.stage_deadline_seconds;
+
+    let instance = instance::find(rds, &copy.identifier()).await?;
+    let version = secret::find_current(secrets, &copy.secret_name()).await?;
+    let version_id = version.as_ref().map(|it| it.version_id.as_str());
+    let plan = plan(&copy, instance.as_ref(), version_id, &stage, deadline)?;
+    let look = match (plan, instance) {
+        (Plan::Answer(look), _) => look,
+        (_, None) => return Err(Error::DbInstanceNotFound(copy.identifier())),
+        (Plan::CreateSecret, Some(instance)) => {
+            create_secret(secrets, &copy, &handoff, &instance).await?;
+            let version = secret::find_current(secrets, &copy.secret_name()).await?;
+            let reason = set_password(rds, &copy, &instance, version).await?;
+            stage.wait("password set", None, deadline, reason)?
+        }
+        (Plan::SetPassword { .. }, Some(instance)) => {
+            let reason = set_password(rds, &copy, &instance, version).await?;
+            stage.wait("password set", None, deadline, reason)?
+        }
+    };
+    tracing::info!(replication = %copy.replication, run = %copy.run, done = look.done, reason = look.reason, "looked");
+    Ok(Response { look, secret_name: copy.secret_name() })
+}
+
+async fn create_secret(
+    secrets: &aws_sdk_secretsmanager::Client,
+    copy: &Copy,
+    handoff: &Handoff,
+    instance: &InstanceSeen,
+) -> Result<(), Error> {
+    let Some((host, port)) = instance.endpoint.clone() else { return Ok(()) };
+    let answer =
+        secrets.get_random_password().password_length(PASSWORD_LENGTH).exclude_punctuation(true).send().await;
+    let answer = answer.map_err(|error| call_failed(Service::SecretsManager, "GetRandomPassword", &error))?;
+    let connection = Connection {
+        engine: instance.engine.clone(),
+        host,
+        port,
+        username: instance.master_username.clone(),
+        password: answer.random_password.unwrap_or_default(),
+        dbname: instance.db_name.clone().or_else(|| handoff.db_name.clone()),
+        db_instance_identifier: copy.identifier(),
+    };
+    let value = SecretValue::of(&connection);
+    let tags = copy.tags().into_iter().map(|(key, value)| SecretTag::builder().key(key).value(value).build());
+    let answer = secrets
+        .create_secret()
+        .name(copy.secret_name())
+        .description(format!("Credentials of DB instance {}, made by Snapferry", copy.identifier()))
+        .secret_string(value.text())
+        .set_tags(Some(tags.collect()))
+        .send()
+        .await;
+    match answer {
+        Ok(_) => Ok(()),
+        // Another call of this very step made it meanwhile: its password is the one.
+        Err(error) if error.as_service_error().is_some_and(|it| it.is_resource_exists_exception()) => Ok(()),
+        Err(error) => Err(call_failed(Service::SecretsManager, "CreateSecret", &error).into()),
+    }
+}
+
+/// First the password, then the tag that says so: should the second call be lost, the first is repeated unchanged.
+async fn set_password(
+    rds: &aws_sdk_rds::Client,
+    copy: &Copy,
+    instance: &InstanceSeen,
+    version: Option<SecretVersion>,
+) -> Result<String, Error> {
+    let identifier = copy.identifier();
+    let version = version.ok_or_else(|| Error::SecretNotFound(copy.secret_name()))?;
+    let Some((_, password)) = version.value.credentials() else {
+        return Err(Error::SecretNotJson {
+            secret: copy.secret_name(),
+            problem: "has no user name and password",
+        });
+    };
+    let answer = rds
+        .modify_db_instance()
+        .db_instance_identifier(&identifier)
+        .master_user_password(password)
+        .apply_immediately(true)
+        .send()
+        .await;
+    if let Err(error) = answer {
+        if error.as_service_error().is_some_and(|it| it.is_invalid_db_instance_state_fault()) {
+            return Ok(format!("DB instance {identifier} became busy"));
+        }
+        return Err(call_failed(Service::Rds, "ModifyDBInstance", &error).into());
+    }
+    let answer = rds
+        .add_tags_to_resource()
+        .resource_name(&instance.arn)
+        .tags(RdsTag::builder().key(tag::SECRET_VERSION).value(&version.version_id).build())
+        .send()
+        .await;
+    answer.map_err(|error| call_failed(Service::Rds, "AddTagsToResource", &error))?;
+    Ok(format!("set a new password on DB instance {identifier}"))
+}

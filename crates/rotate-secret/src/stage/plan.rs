@@ -1,0 +1,107 @@
+//! Decides how far the copy's own password has come; sees only its arguments.
+
+use crate::{Error, InstanceSeen};
+use replication::{Copy, Look, Stage, tag};
+
+/// What to do.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// Make the copy's secret with a new password, then set that password.
+    CreateSecret,
+    /// Set the password of this version of the copy's secret, and tag the instance with it.
+    SetPassword {
+        /// The version.
+        version_id: String,
+    },
+    /// Nothing now; the look says whether ever.
+    Answer(Look),
+}
+
+/// RDS never gives a password back, and its status lags behind a change. So the instance is tagged with the version
+/// whose password it was given, and the change counts as applied when the tag is there, nothing is pending, and two
+/// consecutive looks saw `available`.
+///
+/// `secret_version` is that of the copy's secret, `None` while there is no such secret.
+pub fn plan(
+    copy: &Copy,
+    instance: Option<&InstanceSeen>,
+    secret_version: Option<&str>,
+    stage: &Stage,
+    deadline_seconds: u64,
+) -> Result<Plan, Error> {
+    const APPLIED: &str = "available, applied";
+    let identifier = copy.identifier();
+    let Some(instance) = instance else { return Err(Error::DbInstanceNotFound(identifier)) };
+    instance.check(copy)?;
+    let wait = |status: &str, reason: String| {
+        Ok(Plan::Answer(stage.wait(status, None, deadline_seconds, reason)?))
+    };
+    if instance.status != "available" || instance.endpoint.is_none() {
+        return wait(&instance.status, format!("DB instance {identifier} is {}", instance.status));
+    }
+    let Some(version_id) = secret_version else { return Ok(Plan::CreateSecret) };
+    if instance.tags.get(tag::SECRET_VERSION).map(String::as_str) != Some(version_id) {
+        return Ok(Plan::SetPassword { version_id: version_id.to_owned() });
+    }
+    if instance.password_pending {
+        return wait(
+            "available, pending",
+            format!("the new password of DB instance {identifier} is not applied yet"),
+        );
+    }
+    if stage.saw(APPLIED) {
+        return Ok(Plan::Answer(
+            stage.done(APPLIED, format!("DB instance {identifier} has its own password")),
+        ));
+    }
+    wait(APPLIED, format!("DB instance {identifier} has its own password; looking once more"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use replication::Tags;
+
+    #[test]
+    fn a_password_counts_once_tagged_applied_and_seen_twice() {
+        let copy = Copy::from_identifier("orders-20261120t160812z-3f9a").unwrap();
+        let instance = |status: &str| InstanceSeen {
+            status: status.to_owned(),
+            endpoint: Some(("db".to_owned(), 5432)),
+            tags: copy.tags(),
+            ..InstanceSeen::default()
+        };
+        let tagged = |version: &str| {
+            let mut it = instance("available");
+            it.tags.insert(tag::SECRET_VERSION.to_owned(), version.to_owned());
+            it
+        };
+        let check = |instance: Option<InstanceSeen>, version: Option<&str>, last: &str, expected: &str| {
+            let stage = Stage { status: Some(last.to_owned()), ..Stage::default() };
+            let got = match plan(&copy, instance.as_ref(), version, &stage, 100) {
+                Ok(Plan::Answer(look)) => format!("done={}", look.done),
+                Ok(plan) => format!("{plan:?}"),
+                Err(error) => error.name().to_string(),
+            };
+            assert_eq!(got, expected, "{instance:?} {version:?} after {last}");
+        };
+        check(Some(instance("available")), None, "", "CreateSecret");
+        check(Some(instance("available")), Some("v1"), "", "SetPassword { version_id: \"v1\" }");
+        check(Some(tagged("v0")), Some("v1"), "", "SetPassword { version_id: \"v1\" }");
+        check(Some(instance("backing-up")), None, "", "done=false");
+        check(Some(instance("resetting-master-credentials")), Some("v1"), "", "done=false");
+        check(Some(tagged("v1")), Some("v1"), "resetting-master-credentials", "done=false");
+        check(Some(tagged("v1")), Some("v1"), "available, applied", "done=true");
+        let pending = InstanceSeen { password_pending: true, ..tagged("v1") };
+        check(Some(pending), Some("v1"), "available, applied", "done=false");
+        check(Some(InstanceSeen { endpoint: None, ..instance("available") }), None, "", "done=false");
+        check(None, None, "", "Snapferry.DbInstanceNotFound");
+        check(Some(instance("failed")), None, "", "Snapferry.RestoreFailed");
+        check(
+            Some(InstanceSeen { tags: Tags::new(), ..instance("available") }),
+            None,
+            "",
+            "Snapferry.DbInstanceNotOurs",
+        );
+    }
+}

@@ -1,0 +1,167 @@
+//! State `Snapshot`: creates the run's manual DB snapshot of the source and waits until it is available.
+
+mod error;
+pub mod plan;
+
+pub use error::Error;
+
+use aws_sdk_rds::Client;
+use aws_sdk_rds::types::Tag;
+use lambda_support::{Service, call_failed, found, parse};
+use plan::{InstanceSeen, Plan, SnapshotSeen, plan_with_snapshot, plan_without_snapshot};
+use replication::{Copy, Look, Run, SourceDb, SourceInput, Stage, Tags};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// `{"input": <the execution's input>, "execution": {"arn": …, "startedAt": …}, "stage": {}}`
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Request {
+    /// The source execution's input, as it is.
+    pub input: SourceInput,
+    /// The execution, for a run that no schedule started.
+    pub execution: Execution,
+    /// What the last look answered; `{}` at first.
+    pub stage: Stage,
+}
+
+/// The execution that calls.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Execution {
+    /// Its ARN.
+    pub arn: String,
+    /// When it started, RFC 3339.
+    pub started_at: jiff::Timestamp,
+}
+
+/// The run, its snapshot, and the input with every default filled in.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Response {
+    /// Whether the snapshot is available.
+    #[serde(flatten)]
+    pub look: Look,
+    /// The run.
+    pub run: Run,
+    /// The snapshot's name.
+    pub db_snapshot_identifier: String,
+    /// The snapshot's ARN, once a look has seen it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub db_snapshot_arn: Option<String>,
+    /// The name of its re-encrypted copy, should it need one.
+    pub reencrypted_db_snapshot_identifier: String,
+    /// The input with every default filled in.
+    pub settings: SourceInput,
+}
+
+/// Creates the run's snapshot, or looks how far it is. Safe to repeat: the run names the snapshot.
+///
+/// Errors: `Snapferry.SourceNotFound`, `SourceNotAvailable`, `SnapshotFailed`, `SnapshotNotOurs`, `ClusterNotServed`,
+/// `InvalidRequest`, `StageTimedOut`, `RdsRefused` (fatal), `RdsUnavailable` (retry).
+/// Source: RDS API `CreateDBSnapshot`, `DescribeDBSnapshots`, `DescribeDBInstances`.
+pub async fn handle(rds: &Client, payload: Value) -> Result<Response, Error> {
+    let Request { input, execution, stage } = parse(payload)?;
+    let identifier = match &input.source {
+        SourceDb::DbInstanceIdentifier(identifier) => identifier.clone(),
+        SourceDb::DbClusterIdentifier(identifier) => return Err(Error::ClusterNotServed(identifier.clone())),
+    };
+    let run = run_of(&input, &execution)?;
+    let copy = Copy::new(&input.replication, &run);
+    let deadline = input.stage_deadline_seconds;
+
+    let snapshot = find_snapshot(rds, &copy).await?;
+    let plan = match &snapshot {
+        Some(snapshot) => plan_with_snapshot(&copy, snapshot, &stage, deadline)?,
+        None => plan_without_snapshot(
+            &identifier,
+            find_instance(rds, &identifier).await?.as_ref(),
+            &stage,
+            deadline,
+        )?,
+    };
+    let look = match plan {
+        Plan::Answer(look) => look,
+        Plan::Create => {
+            let reason = create(rds, &copy, &identifier).await?;
+            stage.wait("creating", None, deadline, reason)?
+        }
+    };
+    tracing::info!(replication = %copy.replication, run = %copy.run, done = look.done, reason = look.reason, "looked");
+    Ok(Response {
+        look,
+        db_snapshot_identifier: copy.identifier(),
+        db_snapshot_arn: snapshot.map(|it| it.arn),
+        reencrypted_db_snapshot_identifier: copy.reencrypted_identifier(),
+        settings: SourceInput { run: Some(run.clone()), ..input },
+        run,
+    })
+}
+
+/// The run to resume, else the schedule's tick, else the execution itself.
+fn run_of(input: &SourceInput, execution: &Execution) -> Result<Run, Error> {
+    match (&input.run, &input.scheduled_time) {
+        (Some(run), _) => Ok(run.clone()),
+        (None, Some(tick)) => {
+            let at = tick.parse().map_err(|_| Error::InvalidScheduledTime(tick.clone()))?;
+            Ok(Run::scheduled(at, &input.replication))
+        }
+        (None, None) => Ok(Run::started(execution.started_at, &execution.arn)),
+    }
+}
+
+async fn find_snapshot(rds: &Client, copy: &Copy) -> Result<Option<SnapshotSeen>, Error> {
+    let answer = rds.describe_db_snapshots().db_snapshot_identifier(copy.identifier()).send().await;
+    let answer = found(Service::Rds, "DescribeDBSnapshots", answer, |e| e.is_db_snapshot_not_found_fault())?;
+    Ok(answer.and_then(|it| it.db_snapshots?.into_iter().next()).map(|it| SnapshotSeen {
+        arn: it.db_snapshot_arn.unwrap_or_default(),
+        status: it.status.unwrap_or_default(),
+        percent: it.percent_progress.and_then(|percent| u8::try_from(percent).ok()),
+        tags: tags(it.tag_list.unwrap_or_default()),
+    }))
+}
+
+async fn find_instance(rds: &Client, identifier: &str) -> Result<Option<InstanceSeen>, Error> {
+    let answer = rds.describe_db_instances().db_instance_identifier(identifier).send().await;
+    let answer = found(Service::Rds, "DescribeDBInstances", answer, |e| e.is_db_instance_not_found_fault())?;
+    Ok(answer.and_then(|it| it.db_instances?.into_iter().next()).map(|it| InstanceSeen {
+        status: it.db_instance_status.unwrap_or_default(),
+        db_cluster_identifier: it.db_cluster_identifier,
+    }))
+}
+
+/// Answers in words. That the instance became busy, or that the snapshot exists by now, is seen by the next look.
+async fn create(rds: &Client, copy: &Copy, identifier: &str) -> Result<String, Error> {
+    let snapshot = copy.identifier();
+    let answer = rds
+        .create_db_snapshot()
+        .db_instance_identifier(identifier)
+        .db_snapshot_identifier(&snapshot)
+        .set_tags(Some(
+            copy.tags()
+                .into_iter()
+                .map(|(key, value)| Tag::builder().key(key).value(value).build())
+                .collect(),
+        ))
+        .send()
+        .await;
+    match answer {
+        Ok(_) => Ok(format!("started DB snapshot {snapshot} of {identifier}")),
+        Err(error) => match error.as_service_error() {
+            Some(it) if it.is_db_instance_not_found_fault() => {
+                Err(Error::SourceNotFound(identifier.to_owned()))
+            }
+            Some(it) if it.is_invalid_db_instance_state_fault() => {
+                Ok(format!("DB instance {identifier} became busy"))
+            }
+            Some(it) if it.is_db_snapshot_already_exists_fault() => {
+                Ok(format!("DB snapshot {snapshot} exists already"))
+            }
+            _ => Err(call_failed(Service::Rds, "CreateDBSnapshot", &error).into()),
+        },
+    }
+}
+
+fn tags(list: Vec<Tag>) -> Tags {
+    list.into_iter().filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect()
+}

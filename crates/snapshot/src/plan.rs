@@ -1,0 +1,159 @@
+//! Decides what a look at the source leads to; sees only its arguments.
+
+use crate::Error;
+use replication::{Copy, Look, Stage, Tags, made_here};
+
+/// What was seen of the run's snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnapshotSeen {
+    /// Its ARN.
+    pub arn: String,
+    /// RDS's status.
+    pub status: String,
+    /// RDS's progress.
+    pub percent: Option<u8>,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+/// What was seen of the source; looked at only while there is no snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstanceSeen {
+    /// RDS's status.
+    pub status: String,
+    /// The cluster that it belongs to, if any.
+    pub db_cluster_identifier: Option<String>,
+}
+
+/// What to do.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// Create the snapshot, then look again.
+    Create,
+    /// Nothing now; the look says whether ever.
+    Answer(Look),
+}
+
+/// Decides while the run has no snapshot.
+pub fn plan_without_snapshot(
+    identifier: &str,
+    instance: Option<&InstanceSeen>,
+    stage: &Stage,
+    deadline_seconds: u64,
+) -> Result<Plan, Error> {
+    let Some(instance) = instance else { return Err(Error::SourceNotFound(identifier.to_owned())) };
+    if let Some(cluster) = &instance.db_cluster_identifier {
+        return Err(Error::ClusterNotServed(cluster.clone()));
+    }
+    match instance.status.as_str() {
+        // Source: RDS API, CreateDBSnapshot: the DB instance must be in one of these.
+        "available" | "storage-optimization" => Ok(Plan::Create),
+        status if is_hopeless(status) => {
+            Err(Error::SourceNotAvailable { identifier: identifier.to_owned(), status: status.to_owned() })
+        }
+        status => {
+            let reason = format!("DB instance {identifier} is {status}");
+            Ok(Plan::Answer(stage.wait(status, None, deadline_seconds, reason)?))
+        }
+    }
+}
+
+/// Decides once the run's snapshot exists.
+pub fn plan_with_snapshot(
+    copy: &Copy,
+    snapshot: &SnapshotSeen,
+    stage: &Stage,
+    deadline_seconds: u64,
+) -> Result<Plan, Error> {
+    let identifier = copy.identifier();
+    if made_here(&identifier, &snapshot.tags).as_ref() != Some(copy) {
+        return Err(Error::SnapshotNotOurs(identifier));
+    }
+    let reason = format!("DB snapshot {identifier} is {}", snapshot.status);
+    match snapshot.status.as_str() {
+        "available" => Ok(Plan::Answer(stage.done("available", reason))),
+        "failed" | "deleting" | "deleted" => {
+            Err(Error::SnapshotFailed { identifier, status: snapshot.status.clone() })
+        }
+        status => Ok(Plan::Answer(stage.wait(status, snapshot.percent, deadline_seconds, reason)?)),
+    }
+}
+
+/// Statuses of a DB instance that only an operator can end. The set is open: an unknown status is waited for.
+///
+/// Source: RDS User Guide, "Viewing Amazon RDS DB instance status".
+fn is_hopeless(status: &str) -> bool {
+    matches!(
+        status,
+        "deleting"
+            | "failed"
+            | "inaccessible-encryption-credentials"
+            | "restore-error"
+            | "stopped"
+            | "stopping"
+    ) || status.starts_with("incompatible-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn copy() -> Copy {
+        Copy::from_identifier("orders-20261120t160812z-3f9a").unwrap()
+    }
+
+    fn instance(status: &str) -> InstanceSeen {
+        InstanceSeen { status: status.to_owned(), db_cluster_identifier: None }
+    }
+
+    fn snapshot(status: &str) -> SnapshotSeen {
+        SnapshotSeen { arn: String::new(), status: status.to_owned(), percent: Some(40), tags: copy().tags() }
+    }
+
+    #[test]
+    fn a_source_that_can_be_snapshotted_is_and_a_busy_one_is_waited_for() {
+        let check = |instance: Option<&InstanceSeen>, expected: &str| {
+            let plan = plan_without_snapshot("orders-prod", instance, &Stage::default(), 100);
+            let got = match plan {
+                Ok(Plan::Create) => "create".to_owned(),
+                Ok(Plan::Answer(look)) => format!("done={}", look.done),
+                Err(error) => error.name().to_string(),
+            };
+            assert_eq!(got, expected, "{instance:?}");
+        };
+        check(Some(&instance("available")), "create");
+        check(Some(&instance("storage-optimization")), "create");
+        check(Some(&instance("backing-up")), "done=false");
+        check(Some(&instance("modifying")), "done=false");
+        check(Some(&instance("a-status-of-next-year")), "done=false");
+        check(Some(&instance("stopped")), "Snapferry.SourceNotAvailable");
+        check(Some(&instance("incompatible-network")), "Snapferry.SourceNotAvailable");
+        check(None, "Snapferry.SourceNotFound");
+        let member =
+            InstanceSeen { db_cluster_identifier: Some("orders".to_owned()), ..instance("available") };
+        check(Some(&member), "Snapferry.ClusterNotServed");
+    }
+
+    #[test]
+    fn a_snapshot_is_waited_for_until_it_is_available_or_hopeless() {
+        let check = |snapshot: &SnapshotSeen, expected: &str| {
+            let got = match plan_with_snapshot(&copy(), snapshot, &Stage::default(), 100) {
+                Ok(Plan::Create) => "create".to_owned(),
+                Ok(Plan::Answer(look)) => format!("done={}", look.done),
+                Err(error) => error.name().to_string(),
+            };
+            assert_eq!(got, expected, "{snapshot:?}");
+        };
+        check(&snapshot("creating"), "done=false");
+        check(&snapshot("available"), "done=true");
+        check(&snapshot("failed"), "Snapferry.SnapshotFailed");
+        check(&SnapshotSeen { tags: Tags::new(), ..snapshot("available") }, "Snapferry.SnapshotNotOurs");
+    }
+
+    #[test]
+    fn waiting_ends_at_the_deadline_by_name() {
+        let stage = Stage { seconds: 100, ..Stage::default() };
+        let error = plan_with_snapshot(&copy(), &snapshot("creating"), &stage, 100).unwrap_err();
+        assert_eq!(error.name(), replication::ErrorName::StageTimedOut);
+    }
+}
