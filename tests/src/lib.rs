@@ -1,1 +1,27 @@
-//! Placeholder.
+//! The harness that the end-to-end tests and the rehearsal share: two accounts on one machine, the real stacks in
+//! them, a source database with real rows, and the life of a run as an operator sees it.
+
+mod account;
+mod database;
+mod local_aws;
+mod patience;
+mod run;
+mod stacks;
+mod tools;
+mod world;
+
+pub use account::Account;
+pub use database::{Fingerprint, Orders, Table, fingerprint};
+pub use local_aws::LocalAws;
+pub use patience::eventually;
+pub use run::{Execution, Step};
+pub use stacks::{Outputs, deploy_source, deploy_target};
+pub use tools::Tools;
+pub use world::{REPLICATION, SOURCE_INSTANCE, SecretSays, World};
+
+/// The source account of every rehearsal.
+pub const SOURCE_ACCOUNT: &str = "111111111111";
+/// The target account of every rehearsal.
+pub const TARGET_ACCOUNT: &str = "222222222222";
+/// The Region of every rehearsal.
+pub const REGION: &str = "us-east-1";

@@ -1,0 +1,57 @@
+//! Directories of PostgreSQL data, removed when nobody uses them any more.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// A directory that disappears with its last owner, so that deleting a DB snapshot never disturbs a restore
+/// that is still copying it.
+#[derive(Debug)]
+pub struct Directory(PathBuf);
+
+impl Directory {
+    /// Takes ownership of `path`, which need not exist yet.
+    pub fn own(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let path = std::mem::take(&mut self.0);
+        // On a thread of its own: the last owner is often an asynchronous task.
+        std::thread::spawn(move || match fs::remove_dir_all(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!("cannot remove {}: {error}", path.display());
+            }
+            _ => {}
+        });
+    }
+}
+
+/// Copies a directory with its permissions, off the asynchronous threads.
+pub async fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let (from, to) = (from.to_path_buf(), to.to_path_buf());
+    tokio::task::spawn_blocking(move || copy_blocking(&from, &to)).await.map_err(io::Error::other)?
+}
+
+fn copy_blocking(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_blocking(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), &target)?;
+        }
+    }
+    // PostgreSQL refuses a data directory that others may read.
+    fs::set_permissions(to, fs::metadata(from)?.permissions())
+}

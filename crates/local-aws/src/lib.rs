@@ -1,0 +1,35 @@
+//! The local AWS: a relay in front of MiniStack that answers RDS itself, over real PostgreSQL servers.
+//!
+//! A DB instance is a running server, a DB snapshot is a physical copy of its data, and a restore is another
+//! server on a copy of that copy, so rows and passwords really travel. Everything else passes through to
+//! MiniStack, and every call is recorded. The product never depends on this crate.
+
+pub mod caller;
+pub mod directory;
+pub mod ministack;
+pub mod operation;
+pub mod postgres;
+pub mod privileges;
+pub mod process;
+pub mod rds;
+pub mod record;
+pub mod relay;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Locks, also after a panic elsewhere: nothing here leaves its data half changed.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Lower-case hexadecimal digits of `length` random bytes.
+pub(crate) fn random_hex(length: usize) -> std::io::Result<String> {
+    let mut bytes = vec![0; length];
+    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+    Ok(hex(&bytes))
+}
+
+/// Lower-case hexadecimal digits of `bytes`.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

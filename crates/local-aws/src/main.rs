@@ -1,0 +1,115 @@
+//! Starts MiniStack and the relay in front of it, says where they are, and ends everything it started.
+
+use std::{io::Write, path::PathBuf, pin::pin, process::ExitCode, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use clap::Parser;
+use local_aws::{
+    ministack::{self, MiniStack},
+    postgres::Postgres,
+    rds::{Rds, clock::Clock},
+    relay::{self, Relay},
+};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+
+/// One machine's stand-in for two AWS accounts: a relay in front of MiniStack, with RDS over real PostgreSQL.
+#[derive(Parser)]
+struct Arguments {
+    /// The `ministack` executable.
+    #[arg(long)]
+    ministack: PathBuf,
+    /// The folder that holds `initdb`, `postgres` and `pg_basebackup`.
+    #[arg(long)]
+    postgres_bin: PathBuf,
+    /// Everything is kept below this folder, which no other local-aws may use at the same time.
+    #[arg(long)]
+    data_dir: PathBuf,
+    /// The relay's port on 127.0.0.1; 0 chooses a free one.
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// How many real seconds one second of RDS and of a Step Functions `Wait` lasts.
+    #[arg(long, default_value_t = 0.02, value_parser = time_scale)]
+    time_scale: f64,
+}
+
+fn time_scale(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(scale) if (0.0..=1.0).contains(&scale) => Ok(scale),
+        _ => Err("must be a number from 0 to 1".into()),
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tracing_subscriber::fmt().with_ansi(false).with_target(false).with_writer(std::io::stderr).init();
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    // Registered first: a signal during start-up must end the children too.
+    let mut ended = pin!(told_to_end()?);
+    tokio::fs::create_dir_all(&arguments.data_dir).await.context("cannot make the data directory")?;
+    let data_dir = arguments.data_dir.canonicalize()?;
+    let listener =
+        TcpListener::bind(("127.0.0.1", arguments.port)).await.context("cannot bind the relay's port")?;
+    let endpoint = format!("http://{}", listener.local_addr()?);
+
+    let postgres = Postgres::open(&arguments.postgres_bin, &data_dir.join("rds")).await?;
+    let settings = ministack::Settings {
+        executable: arguments.ministack,
+        data_dir,
+        relay_endpoint: endpoint.clone(),
+        time_scale: arguments.time_scale,
+    };
+    let mut ministack = tokio::select! {
+        started = MiniStack::start(&settings) => started?,
+        // The half-started MiniStack is killed as its handle is dropped.
+        reason = &mut ended => { tracing::info!("ending during start-up: {reason}"); return Ok(()) }
+    };
+
+    let client = ministack.client();
+    let rds = Arc::new(Rds::new(postgres, client.clone(), Clock::new(arguments.time_scale)));
+    let announcement = serde_json::json!({ "endpoint": endpoint, "ministack": client.url() });
+    let relay = Arc::new(Relay::new(client, Arc::clone(&rds)));
+    writeln!(std::io::stdout(), "{announcement}").context("nobody reads our standard output")?;
+
+    let result = tokio::select! {
+        result = axum::serve(listener, relay::router(relay)) => result.context("the relay stopped"),
+        status = ministack.ended() => Err(anyhow::anyhow!("MiniStack ended by itself: {status}")),
+        reason = ended => { tracing::info!("ending: {reason}"); Ok(()) }
+    };
+    tokio::join!(rds.shut_down(), ministack.shut_down());
+    // The data stays, for whoever wants to look: directories are removed when their owners are dropped.
+    std::mem::forget(rds);
+    result
+}
+
+/// Completes when we are told to end, or when whoever started us is gone.
+fn told_to_end() -> anyhow::Result<impl Future<Output = &'static str>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let parent = std::os::unix::process::parent_id();
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+            () = parent_is_gone(parent) => "the parent process is gone",
+        }
+    })
+}
+
+/// Asked for, not signalled: a death signal would already fire when the parent's spawning *thread* ends.
+async fn parent_is_gone(parent: u32) {
+    while std::os::unix::process::parent_id() == parent {
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+}

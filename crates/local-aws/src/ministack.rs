@@ -1,0 +1,243 @@
+//! MiniStack as our child process, and the few questions that we ask it ourselves.
+
+use std::{
+    path::PathBuf,
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+use reqwest::header::AUTHORIZATION;
+use rustix::process::Signal;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::process::{Child, Command};
+
+use crate::{process, random_hex};
+
+const START_ATTEMPTS: usize = 5;
+const START_PATIENCE: Duration = Duration::from_secs(60);
+/// MiniStack closes a connection that was idle for 75 seconds; ours must be forgotten before that.
+pub const POOL_IDLE: Duration = Duration::from_secs(30);
+const STOP_PATIENCE: Duration = Duration::from_secs(8);
+
+/// What MiniStack is started with.
+pub struct Settings {
+    /// The `ministack` executable.
+    pub executable: PathBuf,
+    /// Its state, its temporary files and its log go below this folder.
+    pub data_dir: PathBuf,
+    /// Where Lambda functions send their calls.
+    pub relay_endpoint: String,
+    /// Real seconds for one second of a Step Functions `Wait`.
+    pub time_scale: f64,
+}
+
+/// A running MiniStack.
+pub struct MiniStack {
+    child: Child,
+    client: Client,
+}
+
+impl MiniStack {
+    /// Starts it and waits until it is healthy; tries another port when somebody took the chosen one meanwhile.
+    pub async fn start(settings: &Settings) -> anyhow::Result<Self> {
+        let mut failure = anyhow::anyhow!("not started");
+        for _ in 0..START_ATTEMPTS {
+            match Self::start_on(settings, process::free_port()?).await {
+                Ok(ministack) => return Ok(ministack),
+                Err(error) => {
+                    tracing::warn!("MiniStack did not start, trying another port: {error:#}");
+                    failure = error;
+                }
+            }
+        }
+        Err(failure.context("cannot start MiniStack"))
+    }
+
+    async fn start_on(settings: &Settings, port: u16) -> anyhow::Result<Self> {
+        let folder = |name: &str| settings.data_dir.join("ministack").join(name);
+        for name in ["s3", "state", "tmp"] {
+            tokio::fs::create_dir_all(folder(name)).await?;
+        }
+        let log_path = settings.data_dir.join("ministack.log");
+        let log = std::fs::File::options().create(true).append(true).open(&log_path)?;
+        // MiniStack shows this in its health answer: the proof that ours answers on the port, not somebody else's.
+        let edition = random_hex(8)?;
+        let mut child = Command::new("setpriv")
+            .args(["--pdeathsig", "TERM"])
+            .arg(&settings.executable)
+            .env("GATEWAY_PORT", port.to_string())
+            .env("BIND_HOST", "127.0.0.1")
+            .env("MINISTACK_HOST", "127.0.0.1")
+            .env("MINISTACK_EDITION", &edition)
+            .env("LOG_LEVEL", "WARNING")
+            .env("AUTH", "true")
+            .env("AWS_ENDPOINT_URL", &settings.relay_endpoint)
+            .env("SFN_WAIT_SCALE", settings.time_scale.to_string())
+            .env("S3_DATA_DIR", folder("s3"))
+            .env("STATE_DIR", folder("state"))
+            .env("TMPDIR", folder("tmp"))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("cannot run {}", settings.executable.display()))?;
+
+        let client = Client::new(format!("http://127.0.0.1:{port}"))?;
+        let started = Instant::now();
+        while started.elapsed() < START_PATIENCE {
+            if let Some(status) = child.try_wait()? {
+                bail!("MiniStack ended with {status}; see {}", log_path.display());
+            }
+            if client.edition().await.is_ok_and(|answered| answered == edition) {
+                return Ok(Self { child, client });
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        bail!("MiniStack is not healthy after {START_PATIENCE:?}")
+    }
+
+    /// For asking it.
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// Completes when it ends by itself.
+    pub async fn ended(&mut self) -> String {
+        self.child.wait().await.map_or_else(|error| error.to_string(), |status| status.to_string())
+    }
+
+    /// Ends it and its workers.
+    pub async fn shut_down(&mut self) {
+        process::end(&mut self.child, Signal::TERM, STOP_PATIENCE).await;
+    }
+}
+
+/// Asks MiniStack as root of an account: MiniStack accepts the account's number as an access key.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    url: String,
+}
+
+/// A Lambda function, as far as its access key depends on it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Function {
+    /// The function's ARN.
+    pub function_arn: String,
+    /// Its execution role's ARN.
+    pub role: String,
+}
+
+/// A KMS key, as DescribeKey shows it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Key {
+    /// The key's ARN.
+    pub arn: String,
+    /// `Enabled`, `Disabled`, `PendingDeletion`, …
+    pub key_state: String,
+}
+
+impl Client {
+    fn new(url: String) -> anyhow::Result<Self> {
+        // No proxy, whatever the environment says: everything here is on this machine.
+        Ok(Self { http: reqwest::Client::builder().no_proxy().pool_idle_timeout(POOL_IDLE).build()?, url })
+    }
+
+    /// Its address.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    async fn edition(&self) -> anyhow::Result<String> {
+        let health: Value =
+            self.http.get(format!("{}/_ministack/health", self.url)).send().await?.json().await?;
+        Ok(health["edition"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// All Lambda functions of an account in a Region.
+    pub async fn functions(&self, account_id: &str, region: &str) -> anyhow::Result<Vec<Function>> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Page {
+            functions: Vec<Function>,
+            next_marker: Option<String>,
+        }
+        let mut functions = Vec::new();
+        let mut marker: Option<String> = None;
+        loop {
+            let mut request = self.http.get(format!("{}/2015-03-31/functions/", self.url));
+            if let Some(marker) = &marker {
+                let query: String =
+                    form_urlencoded::Serializer::new(String::new()).append_pair("Marker", marker).finish();
+                request = self.http.get(format!("{}/2015-03-31/functions/?{query}", self.url));
+            }
+            let request = request.header(AUTHORIZATION, as_root(account_id, region, "lambda"));
+            let page: Page = request.send().await?.error_for_status()?.json().await?;
+            functions.extend(page.functions);
+            match page.next_marker {
+                Some(next) if !next.is_empty() => marker = Some(next),
+                _ => return Ok(functions),
+            }
+        }
+    }
+
+    /// The account that an access key belongs to, as MiniStack's STS knows it or reads it from the key.
+    pub async fn account_of(&self, access_key_id: &str) -> Option<String> {
+        let form = form_urlencoded::Serializer::new(String::new())
+            .append_pair("Action", "GetAccessKeyInfo")
+            .append_pair("Version", "2011-06-15")
+            .append_pair("AccessKeyId", access_key_id)
+            .finish();
+        let request = self
+            .http
+            .post(&self.url)
+            .header(AUTHORIZATION, as_root("000000000000", "us-east-1", "sts"))
+            .header("Content-Type", "application/x-www-form-urlencoded")
+            .body(form);
+        let xml = request.send().await.ok()?.text().await.ok()?;
+        Some(xml.split_once("<Account>")?.1.split_once("</Account>")?.0.to_owned())
+    }
+
+    /// A KMS key by id, alias or ARN; nothing when the account has no such key.
+    pub async fn describe_key(
+        &self,
+        account_id: &str,
+        region: &str,
+        key_id: &str,
+    ) -> anyhow::Result<Option<Key>> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Answer {
+            key_metadata: Key,
+        }
+        let request = self
+            .http
+            .post(&self.url)
+            .header(AUTHORIZATION, as_root(account_id, region, "kms"))
+            .header("X-Amz-Target", "TrentService.DescribeKey")
+            .header("Content-Type", "application/x-amz-json-1.1")
+            .body(json!({ "KeyId": key_id }).to_string());
+        let response = request.send().await?;
+        if response.status().is_success() {
+            let answer: Answer = response.json().await?;
+            return Ok(Some(answer.key_metadata));
+        }
+        let error: Value = response.json().await?;
+        if error["__type"].as_str().is_some_and(|code| code.ends_with("NotFoundException")) {
+            return Ok(None);
+        }
+        bail!("MiniStack's DescribeKey answers {error}")
+    }
+}
+
+fn as_root(account_id: &str, region: &str, service: &str) -> String {
+    format!(
+        "AWS4-HMAC-SHA256 Credential={account_id}/20260101/{region}/{service}/aws4_request, \
+         SignedHeaders=host;x-amz-date, Signature=0000"
+    )
+}

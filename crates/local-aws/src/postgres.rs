@@ -1,0 +1,262 @@
+//! PostgreSQL servers: initialise, start, copy while running, change a password, stop.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+use rustix::process::Signal;
+use sqlx::{
+    AssertSqlSafe, Connection, PgConnection,
+    postgres::{PgConnectOptions, PgSslMode},
+};
+use tokio::process::{Child, Command};
+
+use crate::{directory, privileges::Privileges, process, random_hex};
+
+/// The superuser, whose password only this process knows.
+const ADMINISTRATOR: &str = "rdsadmin";
+const START_ATTEMPTS: usize = 5;
+const START_PATIENCE: Duration = Duration::from_secs(120);
+const STOP_PATIENCE: Duration = Duration::from_secs(20);
+
+/// PostgreSQL's programs, and the folder in which all data lies.
+pub struct Postgres {
+    binaries: PathBuf,
+    folder: PathBuf,
+    privileges: Privileges,
+    password: String,
+    version: String,
+}
+
+/// A running server. Dropping it kills it; `Postgres::stop` ends it in order.
+pub struct Server {
+    child: Child,
+    port: u16,
+}
+
+impl Server {
+    /// The port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Stops the server. Open connections are closed; nothing that was committed is lost.
+    pub async fn stop(mut self) {
+        process::end(&mut self.child, Signal::INT, STOP_PATIENCE).await;
+    }
+
+    /// Stops a server whose data nobody needs any more, at once.
+    pub async fn abandon(mut self) {
+        process::end(&mut self.child, Signal::QUIT, STOP_PATIENCE).await;
+    }
+}
+
+/// The master user of a new server, and the database that it owns.
+pub struct Master<'a> {
+    /// The master user's name.
+    pub username: &'a str,
+    /// The master user's password.
+    pub password: &'a str,
+    /// The database to create besides `postgres`.
+    pub database: Option<&'a str>,
+}
+
+impl Postgres {
+    /// Prepares `folder` for data and asks the programs for their version.
+    pub async fn open(binaries: &Path, folder: &Path) -> anyhow::Result<Self> {
+        tokio::fs::create_dir_all(folder).await.context("cannot make the folder for PostgreSQL's data")?;
+        let output = Command::new(binaries.join("postgres")).arg("--version").output().await;
+        let output = output.with_context(|| format!("cannot run postgres in {}", binaries.display()))?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let version = text.split_whitespace().last().context("postgres does not tell its version")?;
+
+        let privileges = Privileges::detect();
+        privileges.hand_over(folder)?;
+        tracing::info!("PostgreSQL {version} in {}, {privileges:?}", binaries.display());
+        Ok(Self {
+            binaries: binaries.to_path_buf(),
+            folder: folder.to_path_buf(),
+            privileges,
+            password: random_hex(24)?,
+            version: version.to_owned(),
+        })
+    }
+
+    /// The version, such as `16.14`.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// A name for new data, in the folder given at the start.
+    pub fn data(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Makes a new, empty cluster in `directory`.
+    pub async fn initialise(&self, directory: &Path) -> anyhow::Result<()> {
+        let password_file = directory.with_extension("password");
+        write_private(&password_file, &self.password).await?;
+        self.privileges.hand_over(&password_file)?;
+        let result = self
+            .run(
+                self.command("initdb", "TERM")
+                    .arg("--pgdata")
+                    .arg(directory)
+                    .arg("--pwfile")
+                    .arg(&password_file)
+                    .arg(format!("--username={ADMINISTRATOR}"))
+                    // Small segments: every snapshot, copy and restore carries at least one.
+                    .args([
+                        "--auth=scram-sha-256",
+                        "--encoding=UTF8",
+                        "--no-locale",
+                        "--no-sync",
+                        "--wal-segsize=1",
+                    ]),
+            )
+            .await;
+        tokio::fs::remove_file(&password_file).await?;
+        result
+    }
+
+    /// Starts a server on `directory`, on `preferred` when that port is free, and waits until it accepts
+    /// connections.
+    pub async fn start(&self, directory: &Path, preferred: Option<u16>) -> anyhow::Result<Server> {
+        let mut failure = anyhow::anyhow!("not started");
+        for attempt in 0..START_ATTEMPTS {
+            let port = match preferred.filter(|_| attempt == 0) {
+                Some(port) => port,
+                None => process::free_port()?,
+            };
+            match self.start_on(directory, port).await {
+                Ok(server) => return Ok(server),
+                Err(error) => {
+                    tracing::warn!("PostgreSQL did not start on port {port}, trying another: {error:#}");
+                    failure = error;
+                }
+            }
+        }
+        Err(failure)
+    }
+
+    async fn start_on(&self, directory: &Path, port: u16) -> anyhow::Result<Server> {
+        let log = std::fs::File::options().create(true).append(true).open(directory.with_extension("log"))?;
+        // SIGINT, not SIGTERM, when we are killed: SIGTERM would wait for every client to go.
+        let mut command = self.command("postgres", "INT");
+        command.arg("-D").arg(directory).args(["-p", &port.to_string()]);
+        for setting in [
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=",
+            "fsync=off",
+            "shared_buffers=16MB",
+            "min_wal_size=2MB",
+            "max_wal_size=64MB",
+        ] {
+            command.args(["-c", setting]);
+        }
+        let mut child = command.stdout(log.try_clone()?).stderr(log).spawn()?;
+
+        let started = Instant::now();
+        while started.elapsed() < START_PATIENCE {
+            if let Some(status) = child.try_wait()? {
+                bail!("postgres ended with {status}; see {}", directory.with_extension("log").display());
+            }
+            if self.connect(port).await.is_ok() {
+                return Ok(Server { child, port });
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        bail!("postgres accepts no connection")
+    }
+
+    /// Creates the master user as RDS does: no superuser, but it may make roles and databases.
+    pub async fn create_master(&self, port: u16, master: &Master<'_>) -> anyhow::Result<()> {
+        let mut connection = self.connect(port).await?;
+        let mut statements = vec![
+            ("CREATE ROLE rds_superuser NOLOGIN", vec![]),
+            ("GRANT pg_monitor, pg_signal_backend, pg_checkpoint TO rds_superuser WITH ADMIN OPTION", vec![]),
+            ("CREATE ROLE %I LOGIN CREATEDB CREATEROLE PASSWORD %L", vec![master.username, master.password]),
+            ("GRANT rds_superuser TO %I", vec![master.username]),
+            ("ALTER DATABASE postgres OWNER TO %I", vec![master.username]),
+        ];
+        if let Some(database) = master.database {
+            statements.push(("CREATE DATABASE %I OWNER %I", vec![database, master.username]));
+        }
+        for (statement, values) in statements {
+            execute(&mut connection, statement, &values).await.context("cannot create the master user")?;
+        }
+        Ok(())
+    }
+
+    /// Changes the password of a role.
+    pub async fn set_password(&self, port: u16, username: &str, password: &str) -> anyhow::Result<()> {
+        let mut connection = self.connect(port).await?;
+        execute(&mut connection, "ALTER ROLE %I PASSWORD %L", &[username, password]).await
+    }
+
+    /// Copies the data of a running server into `directory`, complete and consistent.
+    pub async fn back_up(&self, port: u16, directory: &Path) -> anyhow::Result<()> {
+        self.run(
+            self.command("pg_basebackup", "TERM")
+                .env("PGPASSWORD", &self.password)
+                .args(["--host=127.0.0.1", &format!("--port={port}"), &format!("--username={ADMINISTRATOR}")])
+                .args(["--checkpoint=fast", "--no-sync", "-X", "stream", "-D"])
+                .arg(directory),
+        )
+        .await
+    }
+
+    /// Copies the data of a stopped server, or a snapshot, into `directory`.
+    pub async fn copy(&self, from: &Path, directory: &Path) -> anyhow::Result<()> {
+        directory::copy(from, directory).await.context("cannot copy the data")?;
+        self.privileges.hand_over(directory)?;
+        Ok(())
+    }
+
+    fn command(&self, program: &str, death_signal: &str) -> Command {
+        self.privileges.command(&self.binaries.join(program), death_signal)
+    }
+
+    async fn run(&self, command: &mut Command) -> anyhow::Result<()> {
+        let output = command.stdout(Stdio::null()).stderr(Stdio::piped()).output().await?;
+        if !output.status.success() {
+            bail!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim());
+        }
+        Ok(())
+    }
+
+    async fn connect(&self, port: u16) -> sqlx::Result<PgConnection> {
+        let options = PgConnectOptions::new_without_pgpass()
+            .host("127.0.0.1")
+            .port(port)
+            .username(ADMINISTRATOR)
+            .password(&self.password)
+            .database("postgres")
+            .ssl_mode(PgSslMode::Disable);
+        PgConnection::connect_with(&options).await
+    }
+}
+
+/// Runs a statement that takes no bind parameters. The server itself quotes the values (`%I` a name, `%L` text),
+/// and does not log the statement when it fails.
+async fn execute(connection: &mut PgConnection, statement: &str, values: &[&str]) -> anyhow::Result<()> {
+    sqlx::raw_sql("SET log_min_error_statement = 'panic'").execute(&mut *connection).await?;
+    let quoted: String = sqlx::query_scalar("SELECT format($1, VARIADIC $2::text[])")
+        .bind(statement)
+        .bind(values)
+        .fetch_one(&mut *connection)
+        .await?;
+    sqlx::raw_sql(AssertSqlSafe(quoted)).execute(connection).await?;
+    Ok(())
+}
+
+async fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+    use tokio::io::AsyncWriteExt;
+    let mut file =
+        tokio::fs::File::options().create(true).truncate(true).write(true).mode(0o600).open(path).await?;
+    file.write_all(text.as_bytes()).await?;
+    file.flush().await
+}

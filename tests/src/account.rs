@@ -1,0 +1,117 @@
+//! One of the two accounts, with a client for each service that an operator would use.
+
+use crate::{REGION, Tools};
+use anyhow::{Context, Result};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::Builder;
+use serde_json::json;
+
+/// An account, as its root.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "each client is of the service of that name")]
+pub struct Account {
+    pub id: &'static str,
+    pub endpoint: String,
+    pub cloudformation: aws_sdk_cloudformation::Client,
+    pub rds: aws_sdk_rds::Client,
+    pub secrets: aws_sdk_secretsmanager::Client,
+    pub sns: aws_sdk_sns::Client,
+    pub sqs: aws_sdk_sqs::Client,
+    pub ssm: aws_sdk_ssm::Client,
+    pub states: aws_sdk_sfn::Client,
+}
+
+impl Account {
+    /// Clients of this account at the local AWS: a 12-digit access key is the account's root there.
+    pub fn new(id: &'static str, endpoint: &str) -> Self {
+        let credentials = Credentials::new(id, "local", None, None, "the account's root");
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static(REGION))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(Builder::new().build_http())
+            .endpoint_url(endpoint)
+            .build();
+        Self {
+            id,
+            endpoint: endpoint.to_owned(),
+            cloudformation: aws_sdk_cloudformation::Client::new(&config),
+            rds: aws_sdk_rds::Client::new(&config),
+            secrets: aws_sdk_secretsmanager::Client::new(&config),
+            sns: aws_sdk_sns::Client::new(&config),
+            sqs: aws_sdk_sqs::Client::new(&config),
+            ssm: aws_sdk_ssm::Client::new(&config),
+            states: aws_sdk_sfn::Client::new(&config),
+        }
+    }
+
+    /// The bucket of the account's artifacts.
+    pub fn bucket(&self) -> String {
+        format!("snapferry-artifacts-{}", self.id)
+    }
+
+    /// Puts zips, state machines and templates into the account's bucket.
+    pub async fn upload_artifacts(&self, tools: &Tools) -> Result<()> {
+        self.put("", Vec::new()).await?;
+        for folder in [
+            tools.lambdas.clone(),
+            tools.checkout.join("statemachines"),
+            tools.checkout.join("cloudformation"),
+        ] {
+            for entry in
+                std::fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?
+            {
+                let path = entry?.path();
+                let name = path.file_name().context("a file has a name")?.to_string_lossy().into_owned();
+                self.put(&name, tokio::fs::read(&path).await?).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One S3 PUT. The local AWS reads the account from the credential and asks for no signature of an account's root.
+    async fn put(&self, key: &str, body: Vec<u8>) -> Result<()> {
+        let credential = format!("{}/20260101/{REGION}/s3/aws4_request", self.id);
+        let request = reqwest::Client::new()
+            .put(format!("{}/{}/{key}", self.endpoint, self.bucket()))
+            .header(
+                "authorization",
+                format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0"),
+            )
+            .body(body);
+        request.send().await?.error_for_status().with_context(|| format!("cannot put {key}"))?;
+        Ok(())
+    }
+
+    /// A queue that gets everything that the topic of this account publishes.
+    pub async fn listen(&self, topic_arn: &str, name: &str) -> Result<String> {
+        let url =
+            self.sqs.create_queue().queue_name(name).send().await?.queue_url.context("a queue has an URL")?;
+        let arn = format!("arn:aws:sqs:{REGION}:{}:{name}", self.id);
+        let policy = json!({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage",
+            "Resource": arn, "Condition": {"ArnEquals": {"aws:SourceArn": topic_arn}}
+        }]});
+        let attribute = aws_sdk_sqs::types::QueueAttributeName::Policy;
+        self.sqs
+            .set_queue_attributes()
+            .queue_url(&url)
+            .attributes(attribute, policy.to_string())
+            .send()
+            .await?;
+        self.sns.subscribe().topic_arn(topic_arn).protocol("sqs").endpoint(arn).send().await?;
+        Ok(url)
+    }
+
+    /// Takes the next message out of a queue, waiting for it; `None` after `seconds` without one.
+    pub async fn next_message(&self, queue_url: &str, seconds: i32) -> Result<Option<String>> {
+        let answer =
+            self.sqs.receive_message().queue_url(queue_url).wait_time_seconds(seconds).send().await?;
+        let Some(message) = answer.messages.unwrap_or_default().into_iter().next() else { return Ok(None) };
+        let receipt = message.receipt_handle.context("a message has a receipt")?;
+        self.sqs.delete_message().queue_url(queue_url).receipt_handle(receipt).send().await?;
+        Ok(message.body)
+    }
+}

@@ -1,0 +1,90 @@
+//! A real database: the tables of a shop, and what it takes to say that two databases hold the same rows.
+
+use anyhow::Result;
+use serde::Serialize;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
+use sqlx::{AssertSqlSafe, Connection, Row};
+
+/// The rows of one table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Table {
+    /// Its name.
+    pub name: String,
+    /// How many rows.
+    pub rows: i64,
+    /// A checksum of all rows, whatever their order.
+    pub checksum: String,
+}
+
+/// Every table of a database, by name.
+pub type Fingerprint = Vec<Table>;
+
+/// Counts and sums up every table of the schema `public`.
+pub async fn fingerprint(connection: &mut PgConnection) -> Result<Fingerprint> {
+    let names =
+        sqlx::query("SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public' ORDER BY 1");
+    let names = names.fetch_all(&mut *connection).await?;
+    let mut tables = Vec::new();
+    for name in names {
+        let name: String = name.try_get(0)?;
+        let sql = format!(
+            "SELECT count(*), coalesce(md5(string_agg(h, '' ORDER BY h)), '') FROM (SELECT md5(t::text) h FROM {name} t) x"
+        );
+        // Safe: the name comes quoted from the catalogue.
+        let row = sqlx::query(AssertSqlSafe(sql)).fetch_one(&mut *connection).await?;
+        tables.push(Table { name, rows: row.try_get(0)?, checksum: row.try_get(1)? });
+    }
+    Ok(tables)
+}
+
+/// The tables of `orders-prod`.
+#[derive(Debug)]
+pub struct Orders(PgConnection);
+
+impl Orders {
+    /// Logs in.
+    pub async fn connect(
+        host: &str,
+        port: u16,
+        username: &str,
+        password: &str,
+        dbname: &str,
+    ) -> Result<Self> {
+        let options = PgConnectOptions::new()
+            .host(host)
+            .port(port)
+            .username(username)
+            .password(password)
+            .database(dbname)
+            .ssl_mode(PgSslMode::Prefer);
+        Ok(Self(PgConnection::connect_with(&options).await?))
+    }
+
+    /// Makes the tables: text, numbers, times, JSON and bytes, with keys between them.
+    pub async fn create_tables(&mut self) -> Result<()> {
+        let sql = "
+            CREATE TABLE customers (id bigint PRIMARY KEY, name text NOT NULL, joined_at timestamptz NOT NULL, profile jsonb);
+            CREATE TABLE orders (id bigint PRIMARY KEY, customer_id bigint NOT NULL REFERENCES customers, total numeric(12, 2) NOT NULL, note text);
+            CREATE TABLE receipts (order_id bigint PRIMARY KEY REFERENCES orders, scan bytea NOT NULL);
+            CREATE INDEX orders_by_customer ON orders (customer_id);";
+        sqlx::raw_sql(sql).execute(&mut self.0).await?;
+        Ok(())
+    }
+
+    /// Adds `count` customers from `first` on, each with two orders and a receipt.
+    pub async fn add(&mut self, first: i64, count: i64) -> Result<()> {
+        for sql in [
+            "INSERT INTO customers SELECT i, 'Customer ' || i || ' Ünï', timestamptz '2026-01-01' + i * interval '1 minute', jsonb_build_object('tier', i % 3, 'tags', jsonb_build_array('a', i)) FROM generate_series($1, $1 + $2 - 1) i",
+            "INSERT INTO orders SELECT 2 * i + n, i, (i * 7919 % 100000) / 100.0 + n, CASE WHEN i % 5 = 0 THEN NULL ELSE repeat('note ', (i % 7)::int) END FROM generate_series($1, $1 + $2 - 1) i, generate_series(0, 1) n",
+            "INSERT INTO receipts SELECT 2 * i, decode(md5(i::text), 'hex') FROM generate_series($1, $1 + $2 - 1) i",
+        ] {
+            sqlx::query(sql).bind(first).bind(count).execute(&mut self.0).await?;
+        }
+        Ok(())
+    }
+
+    /// What it holds now.
+    pub async fn fingerprint(&mut self) -> Result<Fingerprint> {
+        fingerprint(&mut self.0).await
+    }
+}

@@ -1,0 +1,112 @@
+//! An execution as an operator sees it: its status, its output, its steps.
+
+use crate::{Account, eventually};
+use anyhow::{Context, Result, bail};
+use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent};
+use serde::Serialize;
+use serde_json::Value;
+
+/// One execution, ended.
+#[derive(Debug, Clone)]
+pub struct Execution {
+    /// Its ARN.
+    pub arn: String,
+    /// How it ended.
+    pub status: ExecutionStatus,
+    /// Its output.
+    pub output: Option<Value>,
+    /// The error's name, when it failed.
+    pub error: Option<String>,
+    /// The error's cause, when it failed.
+    pub cause: Option<String>,
+    /// Its steps in the order they ran.
+    pub steps: Vec<Step>,
+}
+
+/// One step of an execution.
+#[derive(Debug, Clone, Serialize)]
+pub struct Step {
+    /// The state's name.
+    pub step: String,
+    /// Seconds from the first look to the last one's end, as they passed here.
+    pub seconds: f64,
+    /// How often it looked.
+    pub looks: u32,
+}
+
+impl Execution {
+    /// Waits until the execution has ended.
+    pub async fn ended(account: &Account, arn: &str) -> Result<Self> {
+        let what = format!("the end of {arn}");
+        let described = eventually(&what, || async {
+            let it = account.states.describe_execution().execution_arn(arn).send().await?;
+            Ok((it.status != ExecutionStatus::Running).then_some(it))
+        });
+        let described = described.await?;
+        let output = described.output.as_deref().map(serde_json::from_str).transpose()?;
+        let steps = steps(&history(account, arn).await?);
+        let (error, cause) = (described.error, described.cause);
+        Ok(Self { arn: arn.to_owned(), status: described.status, output, error, cause, steps })
+    }
+
+    /// The execution of that name, once it exists.
+    pub async fn named(account: &Account, state_machine_arn: &str, name: &str) -> Result<String> {
+        let arn = format!("{}:{name}", state_machine_arn.replacen(":stateMachine:", ":execution:", 1));
+        eventually(&format!("execution {name}"), || async {
+            match account.states.describe_execution().execution_arn(&arn).send().await {
+                Ok(_) => Ok(Some(arn.clone())),
+                Err(error) if error.as_service_error().is_some_and(|it| it.is_execution_does_not_exist()) => {
+                    Ok(None)
+                }
+                Err(error) => Err(error.into()),
+            }
+        })
+        .await
+    }
+
+    /// Itself, when it succeeded; else the error and the cause.
+    pub fn succeeded(self) -> Result<Self> {
+        if self.status != ExecutionStatus::Succeeded {
+            bail!("{} is {}: {:?}: {:?}", self.arn, self.status, self.error, self.cause);
+        }
+        Ok(self)
+    }
+}
+
+/// The whole history, in order.
+async fn history(account: &Account, arn: &str) -> Result<Vec<HistoryEvent>> {
+    let mut pages = account.states.get_execution_history().execution_arn(arn).into_paginator().send();
+    let mut events = Vec::new();
+    while let Some(page) = pages.next().await {
+        events.extend(page?.events);
+    }
+    Ok(events)
+}
+
+fn steps(events: &[HistoryEvent]) -> Vec<Step> {
+    let seconds = |event: &HistoryEvent| event.timestamp().as_secs_f64();
+    let mut steps: Vec<(Step, f64)> = Vec::new();
+    for event in events {
+        if let Some(entered) = event.state_entered_event_details()
+            && event.r#type().as_str() == "TaskStateEntered"
+        {
+            match steps.iter_mut().find(|(step, _)| step.step == entered.name()) {
+                Some((step, _)) => step.looks += 1,
+                None => steps
+                    .push((Step { step: entered.name().to_owned(), seconds: 0.0, looks: 1 }, seconds(event))),
+            }
+        }
+        if let Some(exited) = event.state_exited_event_details()
+            && let Some((step, began)) = steps.iter_mut().find(|(step, _)| step.step == exited.name())
+        {
+            step.seconds = seconds(event) - *began;
+        }
+    }
+    steps.into_iter().map(|(step, _)| step).collect()
+}
+
+/// The run that a source execution handed off.
+pub(crate) fn run_of(execution: &Execution) -> Result<String> {
+    let run = execution.output.as_ref().and_then(|it| it["run"].as_str());
+    Ok(run.with_context(|| format!("{} has no run in its output", execution.arn))?.to_owned())
+}

@@ -1,0 +1,72 @@
+//! The real templates, deployed into the two accounts.
+
+use crate::{Account, SOURCE_ACCOUNT, TARGET_ACCOUNT, eventually};
+use anyhow::{Context, Result, bail};
+use aws_sdk_cloudformation::types::{Capability, Parameter, StackStatus};
+use std::collections::BTreeMap;
+
+/// The outputs of a stack.
+#[derive(Debug, Clone)]
+pub struct Outputs(BTreeMap<String, String>);
+
+impl Outputs {
+    /// One output.
+    pub fn get(&self, key: &str) -> Result<&str> {
+        self.0.get(key).map(String::as_str).with_context(|| format!("the stack has no output {key}"))
+    }
+}
+
+/// Deploys the source account's template.
+pub async fn deploy_source(account: &Account) -> Result<Outputs> {
+    deploy(account, "source-account", &[("AllowedTargetAccounts", TARGET_ACCOUNT)]).await
+}
+
+/// Deploys the target account's template, and subscribes its queue: the local AWS creates no subscription to a topic of
+/// another account from a template.
+pub async fn deploy_target(account: &Account, source: &Outputs) -> Result<Outputs> {
+    let topic = source.get("HandoffTopicArn")?;
+    let parameters = [("SourceAccountIds", SOURCE_ACCOUNT), ("HandoffTopicArn", topic)];
+    let outputs = deploy(account, "target-account", &parameters).await?;
+    let queue = outputs.get("HandoffQueueArn")?;
+    account.sns.subscribe().topic_arn(topic).protocol("sqs").endpoint(queue).send().await?;
+    Ok(outputs)
+}
+
+async fn deploy(account: &Account, template: &str, parameters: &[(&str, &str)]) -> Result<Outputs> {
+    let bucket = account.bucket();
+    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+    let common = [("ArtifactBucket", bucket.as_str()), ("Architecture", architecture)];
+    let parameters = common.iter().chain(parameters);
+    let parameters = parameters
+        .map(|(key, value)| Parameter::builder().parameter_key(*key).parameter_value(*value).build());
+    let stack = format!("snapferry-{template}");
+    account
+        .cloudformation
+        .create_stack()
+        .stack_name(&stack)
+        // By URL: the template may be larger than the 51,200 bytes that a request takes.
+        .template_url(format!("{}/{bucket}/{template}.yaml", account.endpoint))
+        .capabilities(Capability::CapabilityNamedIam)
+        .set_parameters(Some(parameters.collect()))
+        .send()
+        .await?;
+    let what = format!("stack {stack}");
+    let outputs = eventually(&what, || async {
+        let stacks = account
+            .cloudformation
+            .describe_stacks()
+            .stack_name(&stack)
+            .send()
+            .await?
+            .stacks
+            .unwrap_or_default();
+        let it = stacks.into_iter().next().with_context(|| format!("stack {stack} is gone"))?;
+        match it.stack_status {
+            Some(StackStatus::CreateInProgress) => Ok(None),
+            Some(StackStatus::CreateComplete) => Ok(Some(it.outputs.unwrap_or_default())),
+            status => bail!("stack {stack} is {status:?}: {}", it.stack_status_reason.unwrap_or_default()),
+        }
+    });
+    let outputs = outputs.await?.into_iter().filter_map(|it| Some((it.output_key?, it.output_value?)));
+    Ok(Outputs(outputs.collect()))
+}

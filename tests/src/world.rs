@@ -1,0 +1,191 @@
+//! Everything that a replication needs, on one machine.
+
+use crate::run::run_of;
+use crate::{
+    Account, Execution, LocalAws, Orders, Outputs, REGION, SOURCE_ACCOUNT, TARGET_ACCOUNT, Tools,
+    deploy_source, deploy_target, eventually,
+};
+use anyhow::{Context, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// The replication of every rehearsal.
+pub const REPLICATION: &str = "orders";
+/// Its source.
+pub const SOURCE_INSTANCE: &str = "orders-prod";
+/// The source's database.
+const DB_NAME: &str = "shop";
+/// The source's master user.
+const MASTER_USERNAME: &str = "shopkeeper";
+/// The source's master password, which must never reach the target account.
+pub(crate) const MASTER_PASSWORD: &str = "production+only%word";
+
+/// Two accounts with their stacks, and a source database.
+#[derive(Debug)]
+pub struct World {
+    /// The source account.
+    pub source: Account,
+    /// The target account.
+    pub target: Account,
+    /// What the source stack says.
+    pub source_outputs: Outputs,
+    /// What the target stack says.
+    pub target_outputs: Outputs,
+    /// The local AWS. Last, so that it is dropped after all that uses it.
+    pub local_aws: LocalAws,
+}
+
+/// What a secret of a database says.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretSays {
+    /// The endpoint's address.
+    pub host: String,
+    /// The endpoint's port.
+    pub port: u16,
+    /// The DB instance.
+    pub db_instance_identifier: String,
+    /// The user.
+    #[serde(skip_serializing)]
+    pub username: String,
+    /// The password; never written into a report.
+    #[serde(skip_serializing)]
+    pub password: String,
+    /// The database.
+    #[serde(skip_serializing)]
+    pub dbname: String,
+}
+
+impl SecretSays {
+    /// Logs in with it.
+    pub async fn connect(&self) -> Result<Orders> {
+        Orders::connect(&self.host, self.port, &self.username, &self.password, &self.dbname).await
+    }
+}
+
+impl World {
+    /// Starts the local AWS below `parent` and deploys both stacks. There is no source database yet.
+    pub async fn start(tools: &Tools, parent: &Path, time_scale: f64) -> Result<Self> {
+        let local_aws = LocalAws::start(tools, parent, time_scale).await?;
+        let source = Account::new(SOURCE_ACCOUNT, &local_aws.endpoint);
+        let target = Account::new(TARGET_ACCOUNT, &local_aws.endpoint);
+        tokio::try_join!(source.upload_artifacts(tools), target.upload_artifacts(tools))?;
+        let source_outputs = deploy_source(&source).await?;
+        let target_outputs = deploy_target(&target, &source_outputs).await?;
+        let world = Self { source, target, source_outputs, target_outputs, local_aws };
+        world.put_settings(&world.settings()).await?;
+        Ok(world)
+    }
+
+    /// The target's settings of the replication.
+    pub fn settings(&self) -> Value {
+        json!({
+            "source": {"accountId": SOURCE_ACCOUNT, "region": REGION, "dbInstanceIdentifier": SOURCE_INSTANCE},
+            "placement": {"dbSubnetGroupName": "private"}
+        })
+    }
+
+    /// Stores the target's settings of the replication.
+    pub async fn put_settings(&self, settings: &Value) -> Result<()> {
+        let put = self.target.ssm.put_parameter().name(format!("/snapferry/replications/{REPLICATION}"));
+        let put = put.r#type(aws_sdk_ssm::types::ParameterType::String).overwrite(true);
+        put.value(settings.to_string()).send().await?;
+        Ok(())
+    }
+
+    /// Makes the source DB instance, encrypted under the AWS managed key, and fills it; answers a connection to it.
+    pub async fn create_source(&self) -> Result<Orders> {
+        let subnets = [("subnet-1", "private"), ("subnet-2", "private")];
+        let create = self.target.rds.create_db_subnet_group().db_subnet_group_name("private");
+        let create = create.db_subnet_group_description("where copies live");
+        let create = create.set_subnet_ids(Some(subnets.iter().map(|(id, _)| (*id).to_owned()).collect()));
+        create.send().await?;
+        self.source
+            .rds
+            .create_db_instance()
+            .db_instance_identifier(SOURCE_INSTANCE)
+            .db_instance_class("db.t4g.medium")
+            .engine("postgres")
+            .allocated_storage(20)
+            .storage_encrypted(true)
+            .db_name(DB_NAME)
+            .master_username(MASTER_USERNAME)
+            .master_user_password(MASTER_PASSWORD)
+            .send()
+            .await?;
+        let (host, port) = eventually("the source's endpoint", || async {
+            let answer = self
+                .source
+                .rds
+                .describe_db_instances()
+                .db_instance_identifier(SOURCE_INSTANCE)
+                .send()
+                .await?;
+            let it = answer.db_instances.unwrap_or_default().into_iter().next();
+            let it = it.filter(|it| it.db_instance_status() == Some("available"));
+            Ok(it
+                .and_then(|it| it.endpoint)
+                .and_then(|it| Some((it.address?, u16::try_from(it.port?).ok()?))))
+        })
+        .await?;
+        let mut orders = Orders::connect(&host, port, MASTER_USERNAME, MASTER_PASSWORD, DB_NAME).await?;
+        orders.create_tables().await?;
+        orders.add(1, 1000).await?;
+        Ok(orders)
+    }
+
+    /// The input of a source execution.
+    pub fn input(&self) -> Value {
+        json!({
+            "replication": REPLICATION,
+            "source": {"dbInstanceIdentifier": SOURCE_INSTANCE},
+            "targetAccountId": TARGET_ACCOUNT
+        })
+    }
+
+    /// Starts the source machine as an operator would; answers the execution's ARN.
+    pub async fn start_run(&self, input: &Value) -> Result<String> {
+        let machine = self.source_outputs.get("SourceAccountStateMachineArn")?;
+        let start = self.source.states.start_execution().state_machine_arn(machine).input(input.to_string());
+        Ok(start.send().await?.execution_arn)
+    }
+
+    /// Waits until the snapshot of a replication's newest run can be seen as available.
+    pub async fn snapshot_available(&self, known: &[String]) -> Result<String> {
+        eventually("an available source snapshot", || async {
+            let describe = self.source.rds.describe_db_snapshots().db_instance_identifier(SOURCE_INSTANCE);
+            let snapshots = describe.send().await?.db_snapshots.unwrap_or_default();
+            let new = snapshots.into_iter().find(|it| {
+                let identifier = it.db_snapshot_identifier().unwrap_or_default();
+                it.status() == Some("available")
+                    && !identifier.ends_with("-copy")
+                    && !known.iter().any(|k| k == identifier)
+            });
+            Ok(new.and_then(|it| it.db_snapshot_identifier))
+        })
+        .await
+    }
+
+    /// Waits for both executions of a run that was started: the source's, and the target's that its hand-off starts.
+    pub async fn finish_run(&self, source_arn: &str) -> Result<(String, Execution, Execution)> {
+        let source = Execution::ended(&self.source, source_arn).await?.succeeded()?;
+        let run = run_of(&source)?;
+        let machine = self.target_outputs.get("TargetAccountStateMachineArn")?;
+        let arn = Execution::named(&self.target, machine, &format!("{REPLICATION}-{run}")).await?;
+        let target = Execution::ended(&self.target, &arn).await?.succeeded()?;
+        Ok((run, source, target))
+    }
+
+    /// What the application's secret says.
+    pub async fn application_secret(&self) -> Result<SecretSays> {
+        self.secret(self.target_outputs.get("ApplicationSecretArn")?).await
+    }
+
+    /// What a secret of the target account says.
+    pub async fn secret(&self, secret: &str) -> Result<SecretSays> {
+        let answer = self.target.secrets.get_secret_value().secret_id(secret).send().await?;
+        let text = answer.secret_string.with_context(|| format!("{secret} has no text"))?;
+        serde_json::from_str(&text).with_context(|| format!("{secret} does not lead to a database"))
+    }
+}
