@@ -1,1 +1,3 @@
-//! Contract tests.
+//! Contracts between the parts: what one file says of another must be so.
+
+mod state_machines;

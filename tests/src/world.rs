@@ -19,7 +19,7 @@ const DB_NAME: &str = "shop";
 /// The source's master user.
 const MASTER_USERNAME: &str = "shopkeeper";
 /// The source's master password, which must never reach the target account.
-pub(crate) const MASTER_PASSWORD: &str = "production+only%word";
+pub const MASTER_PASSWORD: &str = "production+only%word";
 
 /// Two accounts with their stacks, and a source database.
 #[derive(Debug)]

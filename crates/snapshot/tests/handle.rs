@@ -1,0 +1,328 @@
+//! `Snapshot` on the real RDS client: what it answers, and every request that it sends.
+
+// Clippy's allowance for tests does not reach their helpers.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+use aws_sdk_rds::Client;
+use aws_sdk_rds::config::http::HttpResponse;
+use aws_sdk_rds::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_sdk_rds::config::retry::RetryConfig;
+use aws_sdk_rds::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_rds::error::BoxError;
+use aws_sdk_rds::operation::create_db_snapshot::CreateDbSnapshotOutput;
+use aws_sdk_rds::operation::describe_db_instances::DescribeDbInstancesOutput;
+use aws_sdk_rds::operation::describe_db_snapshots::DescribeDbSnapshotsOutput;
+use aws_sdk_rds::types::{DbInstance, DbSnapshot, Tag};
+use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+use lambda_runtime::Diagnostic;
+use replication::Copy;
+use serde_json::{Value, json};
+use snapshot::{Response, handle};
+use std::sync::{Arc, Mutex};
+
+const IDENTIFIER: &str = "orders-20261120t160812z-3f9a";
+const LOOK_AT_SNAPSHOT: &str = "DescribeDBSnapshots DBSnapshotIdentifier=orders-20261120t160812z-3f9a";
+const LOOK_AT_SOURCE: &str = "DescribeDBInstances DBInstanceIdentifier=orders-prod";
+
+#[tokio::test]
+async fn the_snapshot_carries_both_identifiers_and_the_three_tags() {
+    let calls = Calls::default();
+    let rds = rds(&calls, &[no_snapshot(), source("available"), created()]);
+    let answer = handle(&rds, request()).await.unwrap();
+    assert_eq!(
+        calls.sent(),
+        [
+            LOOK_AT_SNAPSHOT,
+            LOOK_AT_SOURCE,
+            "CreateDBSnapshot DBSnapshotIdentifier=orders-20261120t160812z-3f9a DBInstanceIdentifier=orders-prod \
+             Tags.Tag.1.Key=snapferry:made-by Tags.Tag.1.Value=snapferry \
+             Tags.Tag.2.Key=snapferry:replication Tags.Tag.2.Value=orders \
+             Tags.Tag.3.Key=snapferry:run Tags.Tag.3.Value=20261120t160812z-3f9a",
+        ]
+    );
+    assert_waits(&answer);
+    assert_eq!(answer.db_snapshot_identifier, IDENTIFIER);
+    assert_eq!(answer.reencrypted_db_snapshot_identifier, format!("{IDENTIFIER}-copy"));
+}
+
+#[tokio::test]
+async fn repeating_a_finished_step_changes_nothing() {
+    let calls = Calls::default();
+    // There is no rule for a call that changes anything: the mock panics on one.
+    let rds = rds(&calls, &[snapshot_of_this_run("available")]);
+    for _ in 0..2 {
+        let answer = handle(&rds, request()).await.unwrap();
+        assert!(answer.look.done);
+        assert_eq!(answer.look.wait_seconds, 0);
+        assert_eq!(answer.db_snapshot_arn, Some(arn()));
+    }
+    assert_eq!(calls.sent(), [LOOK_AT_SNAPSHOT, LOOK_AT_SNAPSHOT]);
+}
+
+#[tokio::test]
+async fn bad_input_is_invalid_request() {
+    let check = async |field: &[&str], value: Option<Value>, expected: &str| {
+        let calls = Calls::default();
+        let error = handle(&rds(&calls, &[]), with(field, value)).await.unwrap_err();
+        assert_fails(error, "Snapferry.InvalidRequest", expected);
+        assert_eq!(calls.sent(), [""; 0]);
+    };
+    check(&["stage"], None, "missing field `stage`").await;
+    check(&["input", "targetAccountId"], None, "`input`: missing field `targetAccountId`").await;
+    check(&["input", "retain"], Some(json!(3)), "`input.retain`: unknown field").await;
+    check(&["input", "retention"], Some(json!({"runs": "2"})), "`input.retention.runs`: invalid type").await;
+    check(&["input", "replication"], Some(json!("Orders")), "`input.replication`").await;
+    check(&["input", "run"], Some(json!("yesterday")), "`input.run`").await;
+    check(&["execution", "startedAt"], Some(json!("today")), "`execution.startedAt`").await;
+    check(&["surprise"], Some(json!(1)), "`surprise`: unknown field").await;
+    let mut tick = with(&["input", "run"], None);
+    tick["input"]["scheduledTime"] = json!("4 o'clock");
+    let error = handle(&rds(&Calls::default(), &[]), tick).await.unwrap_err();
+    assert_fails(error, "Snapferry.InvalidRequest", "scheduledTime \"4 o'clock\" is not a time in RFC 3339");
+}
+
+#[tokio::test]
+async fn a_snapshot_that_is_not_available_yet_is_waited_for_with_its_percentage() {
+    let rds = rds(&Calls::default(), &[snapshot_of_this_run("creating")]);
+    let answer = handle(&rds, request()).await.unwrap();
+    assert_waits(&answer);
+    assert_eq!(answer.look.percent, Some(40));
+}
+
+#[tokio::test]
+async fn a_source_that_is_busy_is_waited_for_and_nothing_is_created() {
+    let calls = Calls::default();
+    let rds = rds(&calls, &[no_snapshot(), source("backing-up")]);
+    assert_waits(&handle(&rds, request()).await.unwrap());
+    assert_eq!(calls.sent(), [LOOK_AT_SNAPSHOT, LOOK_AT_SOURCE]);
+}
+
+#[tokio::test]
+async fn a_source_that_became_busy_meanwhile_is_waited_for() {
+    let rds = rds(
+        &Calls::default(),
+        &[no_snapshot(), source("available"), refused("InvalidDBInstanceState", "is not available")],
+    );
+    let answer = handle(&rds, request()).await.unwrap();
+    assert_waits(&answer);
+    assert_eq!(answer.look.reason, "DB instance orders-prod became busy");
+}
+
+#[tokio::test]
+async fn a_snapshot_that_exists_already_is_looked_at_again() {
+    let calls = Calls::default();
+    let rules = [no_snapshot(), source("available"), refused("DBSnapshotAlreadyExists", "already exists")];
+    assert_waits(&handle(&rds(&calls, &rules), request()).await.unwrap());
+    // The next look sees whose it is.
+    let foreign = snapshot(DbSnapshot::builder().status("available"));
+    let error = handle(&rds(&calls, &[foreign]), request()).await.unwrap_err();
+    assert_fails(error, "Snapferry.SnapshotNotOurs", IDENTIFIER);
+}
+
+#[tokio::test]
+async fn throttling_is_retryable_and_a_refusal_is_not() {
+    for (code, expected, retryable) in [
+        ("Throttling", "Snapferry.RdsUnavailable", true),
+        ("AccessDenied", "Snapferry.RdsRefused", false),
+        ("SnapshotQuotaExceeded", "Snapferry.RdsRefused", false),
+    ] {
+        let rds = rds(&Calls::default(), &[no_snapshot(), source("available"), refused(code, "said RDS")]);
+        let error = handle(&rds, request()).await.unwrap_err();
+        assert_eq!(error.name().retryable(), retryable, "{code}");
+        assert_fails(error, expected, &format!("CreateDBSnapshot failed: {code}: said RDS"));
+    }
+    let look =
+        mock!(Client::describe_db_snapshots).then_http_response(|| fault(503, "ServiceUnavailable", ""));
+    let error = handle(&rds(&Calls::default(), &[look]), request()).await.unwrap_err();
+    assert_fails(error, "Snapferry.RdsUnavailable", "DescribeDBSnapshots");
+}
+
+#[tokio::test]
+async fn a_missing_source_is_told_by_name_whichever_call_notices() {
+    let missing = || fault(404, "DBInstanceNotFound", "DBInstance orders-prod not found.");
+    let look = mock!(Client::describe_db_instances).then_http_response(missing);
+    let create = mock!(Client::create_db_snapshot).then_http_response(missing);
+    for rules in [vec![no_snapshot(), look], vec![no_snapshot(), source("available"), create]] {
+        let error = handle(&rds(&Calls::default(), &rules), request()).await.unwrap_err();
+        assert_fails(error, "Snapferry.SourceNotFound", "orders-prod");
+    }
+}
+
+#[tokio::test]
+async fn a_cluster_is_refused_by_name_before_any_call_and_its_member_before_any_change() {
+    let calls = Calls::default();
+    let cluster = with(&["input", "source"], Some(json!({"dbClusterIdentifier": "orders-cluster"})));
+    let error = handle(&rds(&calls, &[]), cluster).await.unwrap_err();
+    assert_fails(error, "Snapferry.ClusterNotServed", "orders-cluster");
+    assert_eq!(calls.sent(), [""; 0]);
+
+    let member =
+        DbInstance::builder().db_instance_status("available").db_cluster_identifier("orders-cluster");
+    let error = handle(&rds(&calls, &[no_snapshot(), instance(member)]), request()).await.unwrap_err();
+    assert_fails(error, "Snapferry.ClusterNotServed", "orders-cluster");
+}
+
+#[tokio::test]
+async fn a_tick_delivered_twice_names_one_run_and_two_executions_without_a_tick_name_two() {
+    let run_of = async |tick: Option<&str>, execution: &str| {
+        let mut request = with(&["input", "run"], None);
+        request["execution"]["arn"] = json!(execution);
+        if let Some(tick) = tick {
+            request["input"]["scheduledTime"] = json!(tick);
+        }
+        let calls = Calls::default();
+        let rds = rds(&calls, &[no_snapshot(), source("available"), created()]);
+        let answer = handle(&rds, request).await.unwrap();
+        let created = format!("DBSnapshotIdentifier=orders-{} ", answer.run);
+        assert!(calls.sent()[2].contains(&created), "{:?}", calls.sent());
+        assert_eq!(answer.settings.run, Some(answer.run.clone()), "the run is passed on, for a resumption");
+        answer.run.to_string()
+    };
+    let tick = Some("2026-11-20T16:00:00Z");
+    assert_eq!(run_of(tick, "arn:1").await, run_of(tick, "arn:2").await);
+    assert!(run_of(tick, "arn:1").await.starts_with("20261120t160000z-"));
+    assert_ne!(run_of(None, "arn:1").await, run_of(None, "arn:2").await);
+    assert!(run_of(None, "arn:1").await.starts_with("20261121t000000z-"));
+}
+
+#[tokio::test]
+async fn a_run_in_the_input_is_resumed_whatever_the_schedule_says() {
+    let calls = Calls::default();
+    let rds = rds(&calls, &[snapshot_of_this_run("available")]);
+    let request = with(&["input", "scheduledTime"], Some(json!("2026-12-01T00:00:00Z")));
+    assert_eq!(handle(&rds, request).await.unwrap().run.as_str(), "20261120t160812z-3f9a");
+    assert_eq!(calls.sent(), [LOOK_AT_SNAPSHOT]);
+}
+
+#[tokio::test]
+async fn a_source_identifier_of_63_characters_works() {
+    let calls = Calls::default();
+    let long = "a".repeat(63);
+    let rds = rds(&calls, &[no_snapshot(), source("available"), created()]);
+    let request = with(&["input", "source", "dbInstanceIdentifier"], Some(json!(long)));
+    assert_waits(&handle(&rds, request).await.unwrap());
+    let wanted = format!("CreateDBSnapshot DBSnapshotIdentifier={IDENTIFIER} DBInstanceIdentifier={long} ");
+    assert!(calls.sent()[2].starts_with(&wanted), "{:?}", calls.sent());
+}
+
+#[tokio::test]
+async fn a_stage_ends_at_its_deadline_by_name() {
+    let mut request = with(&["stage"], Some(json!({"seconds": 600, "looks": 9, "status": "creating"})));
+    request["input"]["stageDeadlineSeconds"] = json!(600);
+    let rds = rds(&Calls::default(), &[snapshot_of_this_run("creating")]);
+    assert_fails(handle(&rds, request).await.unwrap_err(), "Snapferry.StageTimedOut", "600 s in 10 looks");
+}
+
+fn request() -> Value {
+    json!({
+        "input": {
+            "replication": "orders", "run": "20261120t160812z-3f9a",
+            "source": {"dbInstanceIdentifier": "orders-prod"}, "targetAccountId": "222222222222",
+        },
+        "execution": {"arn": "arn:aws:states:us-east-1:111111111111:execution:m:e", "startedAt": "2026-11-21T00:00:00Z"},
+        "stage": {},
+    })
+}
+
+/// The request with one field set to another value, or left out.
+fn with(field: &[&str], value: Option<Value>) -> Value {
+    let mut request = request();
+    let (last, path) = field.split_last().unwrap();
+    let parent = path.iter().fold(&mut request, |parent, name| &mut parent[*name]).as_object_mut().unwrap();
+    match value {
+        Some(value) => parent.insert((*last).to_owned(), value),
+        None => parent.remove(*last),
+    };
+    request
+}
+
+fn assert_waits(answer: &Response) {
+    assert!(!answer.look.done, "{:?}", answer.look);
+    assert!(answer.look.wait_seconds >= 15, "{:?}", answer.look);
+    assert_eq!((answer.look.stage.looks, answer.look.stage.seconds), (1, answer.look.wait_seconds));
+}
+
+fn assert_fails(error: snapshot::Error, name: &str, message: &str) {
+    let diagnostic = Diagnostic::from(error);
+    assert_eq!(diagnostic.error_type, name, "{}", diagnostic.error_message);
+    assert!(diagnostic.error_message.contains(message), "{} lacks {message}", diagnostic.error_message);
+}
+
+fn arn() -> String {
+    format!("arn:aws:rds:us-east-1:111111111111:snapshot:{IDENTIFIER}")
+}
+
+fn no_snapshot() -> Rule {
+    mock!(Client::describe_db_snapshots).then_http_response(|| fault(404, "DBSnapshotNotFound", "not found"))
+}
+
+fn snapshot_of_this_run(status: &str) -> Rule {
+    let tags = Copy::from_identifier(IDENTIFIER).unwrap().tags();
+    let tags = tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+    snapshot(DbSnapshot::builder().status(status).set_tag_list(Some(tags)).percent_progress(40))
+}
+
+fn snapshot(it: aws_sdk_rds::types::builders::DbSnapshotBuilder) -> Rule {
+    let it = it.db_snapshot_identifier(IDENTIFIER).db_snapshot_arn(arn()).build();
+    mock!(Client::describe_db_snapshots)
+        .then_output(move || DescribeDbSnapshotsOutput::builder().db_snapshots(it.clone()).build())
+}
+
+fn source(status: &str) -> Rule {
+    instance(DbInstance::builder().db_instance_status(status))
+}
+
+fn instance(it: aws_sdk_rds::types::builders::DbInstanceBuilder) -> Rule {
+    let it = it.build();
+    mock!(Client::describe_db_instances)
+        .then_output(move || DescribeDbInstancesOutput::builder().db_instances(it.clone()).build())
+}
+
+fn created() -> Rule {
+    mock!(Client::create_db_snapshot).then_output(|| CreateDbSnapshotOutput::builder().build())
+}
+
+fn refused(code: &'static str, message: &'static str) -> Rule {
+    mock!(Client::create_db_snapshot).then_http_response(move || fault(400, code, message))
+}
+
+/// An error as RDS sends it.
+fn fault(status: u16, code: &str, message: &str) -> HttpResponse {
+    let error = format!("<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>");
+    HttpResponse::new(status.try_into().unwrap(), format!("<ErrorResponse>{error}</ErrorResponse>").into())
+}
+
+fn rds(calls: &Calls, rules: &[Rule]) -> Client {
+    mock_client!(aws_sdk_rds, RuleMode::MatchAny, rules, |config| {
+        config.retry_config(RetryConfig::disabled()).interceptor(calls.clone())
+    })
+}
+
+/// Every request as it goes over the wire: `<Action> <parameter>=<value> …`, in order.
+#[derive(Debug, Clone, Default)]
+struct Calls(Arc<Mutex<Vec<String>>>);
+
+impl Calls {
+    fn sent(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Intercept for Calls {
+    fn name(&self) -> &'static str {
+        "Calls"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let form = form_urlencoded::parse(context.request().body().bytes().unwrap());
+        let words = form.filter(|(key, _)| key != "Version").map(|(key, value)| format!("{key}={value}"));
+        let call = words.collect::<Vec<_>>().join(" ");
+        self.0.lock().unwrap().push(call.trim_start_matches("Action=").to_owned());
+        Ok(())
+    }
+}

@@ -1,0 +1,121 @@
+//! The state machines against the style, the error names and the templates.
+
+use replication::ErrorName;
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+const MACHINES: [&str; 3] = ["source-account", "target-account", "clean-up"];
+
+fn checkout() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn text(machine: &str) -> String {
+    std::fs::read_to_string(checkout().join(format!("statemachines/{machine}.asl.json"))).unwrap()
+}
+
+fn states(machine: &str) -> Map<String, Value> {
+    let definition: Value = serde_json::from_str(&text(machine)).unwrap();
+    definition["States"].as_object().unwrap().clone()
+}
+
+fn tasks(machine: &str) -> impl Iterator<Item = (String, Value)> {
+    states(machine).into_iter().filter(|(_, state)| state["Type"] == "Task")
+}
+
+/// Every `<open>name` of a text, where the name goes on as long as `is_name` says.
+fn names(text: &str, open: &str) -> BTreeSet<String> {
+    let after = text.split(open).skip(1);
+    after.map(|rest| rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect()).collect()
+}
+
+#[test]
+fn every_name_it_retries_can_be_raised() {
+    let known: BTreeSet<&str> =
+        ErrorName::ALL.iter().filter(|name| name.retryable()).map(|name| name.as_str()).collect();
+    for machine in MACHINES {
+        for name in names(&text(machine), "\"Snapferry.") {
+            assert!(known.contains(format!("Snapferry.{name}").as_str()), "{machine} retries {name}");
+        }
+    }
+}
+
+#[test]
+fn every_task_has_comment_timeout_and_retriers() {
+    for machine in MACHINES {
+        for (name, task) in tasks(machine) {
+            assert!(task["Comment"].as_str().is_some_and(|it| it.len() > 20), "{machine} {name}");
+            assert!(task["TimeoutSeconds"].as_u64().is_some(), "{machine} {name}");
+            let retriers = task["Retry"].as_array().unwrap();
+            assert!(retriers.len() >= 2, "{machine} {name}");
+            for retrier in retriers {
+                let errors = retrier["ErrorEquals"].as_array().unwrap();
+                assert!(
+                    errors.iter().all(|it| it != "States.ALL" && it != "States.TaskFailed"),
+                    "{machine} {name}"
+                );
+                assert_eq!(retrier["JitterStrategy"], "FULL", "{machine} {name}");
+            }
+            // A failure keeps its own name and cause, can be redriven, and is reported from outside.
+            assert!(task.get("Catch").is_none(), "{machine} {name}");
+        }
+    }
+}
+
+#[test]
+fn every_task_calls_the_function_of_its_name() {
+    for machine in MACHINES {
+        for (name, task) in tasks(machine) {
+            assert_eq!(task["Arguments"]["FunctionName"], format!("${{{name}FunctionArn}}"), "{machine}");
+        }
+    }
+}
+
+#[test]
+fn every_variable_is_assigned_before_any_state_reads_it() {
+    for machine in MACHINES {
+        let states = states(machine);
+        let assigned: BTreeSet<String> =
+            states["Begin"]["Assign"].as_object().unwrap().keys().cloned().collect();
+        let read = names(&text(machine), "$")
+            .into_iter()
+            .filter(|name| !["", "states", "exists"].contains(&name.as_str()));
+        for name in read {
+            assert!(assigned.contains(&name), "{machine} reads ${name}");
+        }
+    }
+}
+
+#[test]
+fn every_placeholder_is_substituted_by_each_template_that_deploys_the_machine() {
+    for (machine, templates) in [
+        ("source-account", &["source-account"][..]),
+        ("target-account", &["target-account"]),
+        ("clean-up", &["source-account", "target-account"]),
+    ] {
+        for template in templates {
+            let template =
+                std::fs::read_to_string(checkout().join(format!("cloudformation/{template}.yaml"))).unwrap();
+            let resource = template.split(&format!("{machine}.asl.json")).nth(1).unwrap();
+            let substitutions = resource.split("DefinitionSubstitutions:").nth(1).unwrap();
+            let substitutions = substitutions.split("LoggingConfiguration:").next().unwrap();
+            for name in names(&text(machine), "${") {
+                assert!(substitutions.contains(&format!("\n        {name}: ")), "{machine}: {name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_waiting_step_is_task_choice_and_wait() {
+    for machine in MACHINES {
+        let states = states(machine);
+        for (name, wait) in states.iter().filter(|(_, state)| state["Type"] == "Wait") {
+            let task = &states[wait["Next"].as_str().unwrap()];
+            let choice = &states[task["Next"].as_str().unwrap()];
+            assert_eq!(choice["Default"], **name, "{machine}");
+            assert_eq!(choice["Choices"].as_array().unwrap().len(), 1, "{machine} {name}");
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Failures end an execution by name, are reported from outside, and leave the secret alone.
+
+use crate::world;
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use tests::{Execution, SOURCE_INSTANCE, eventually};
+
+#[tokio::test]
+async fn a_failed_snapshot_is_reported_to_the_operations_topic() -> Result<()> {
+    let mut world = world().await?;
+    world.create_source().await?;
+    let reports = world.source.listen(world.source_outputs.get("OperationsTopicArn")?, "operations").await?;
+    let failing = json!({"snapshotFails": {"dbInstanceIdentifier": SOURCE_INSTANCE, "atPercent": 40}});
+    world.local_aws.misbehave(&failing).await?;
+
+    let arn = world.start_run(&world.input()).await?;
+    let execution = Execution::ended(&world.source, &arn).await?;
+    assert_eq!(execution.error.as_deref(), Some("Snapferry.SnapshotFailed"), "{:?}", execution.cause);
+
+    let report = eventually("a report", || world.source.next_message(&reports, 1)).await?;
+    let envelope: Value = serde_json::from_str(&report)?;
+    let subject = envelope["Subject"].as_str().context("a report has a subject")?;
+    assert_eq!(subject, "Snapferry: orders failed with Snapferry.SnapshotFailed");
+    let message: Value =
+        serde_json::from_str(envelope["Message"].as_str().context("a report has a message")?)?;
+    assert_eq!(message["executionArn"], json!(arn));
+    assert_eq!(message["outcome"], "FAILED");
+    assert!(message["cause"].as_str().is_some_and(|cause| cause.contains("is failed")), "{message}");
+
+    // The clean-up goes through, and applications see nothing of it all.
+    let machine = world.source_outputs.get("CleanUpStateMachineArn")?;
+    let clean_up = eventually("the clean-up", || async {
+        let executions =
+            world.source.states.list_executions().state_machine_arn(machine).send().await?.executions;
+        Ok(executions.into_iter().next().map(|it| it.execution_arn))
+    })
+    .await?;
+    Execution::ended(&world.source, &clean_up).await?.succeeded()?;
+    let secret = world.target_outputs.get("ApplicationSecretArn")?;
+    let answer = world.target.secrets.get_secret_value().secret_id(secret).send().await?;
+    assert_eq!(answer.secret_string(), Some("{}"));
+    world.local_aws.stop().await
+}

@@ -1,0 +1,64 @@
+//! Hand-offs that are delivered twice, or should not have been sent.
+
+use crate::world;
+use anyhow::Result;
+use aws_sdk_sqs::types::QueueAttributeName;
+use serde_json::{Value, json};
+use tests::{World, eventually};
+
+#[tokio::test]
+async fn a_duplicate_hand_off_starts_nothing() -> Result<()> {
+    let mut world = world().await?;
+    world.create_source().await?;
+    let execution = world.start_run(&world.input()).await?;
+    let source = tests::Execution::ended(&world.source, &execution).await?.succeeded()?;
+    let handoff = source.output.unwrap_or_default();
+
+    // While the first one is at work, and once it is done.
+    publish(&world, &handoff).await?;
+    world.finish_run(&execution).await?;
+    publish(&world, &handoff).await?;
+    eventually("both duplicates to be looked at", || async {
+        let looked = world.local_aws.calls().await?.into_iter().filter(is_look_at_execution).count();
+        Ok((looked >= 2).then_some(()))
+    })
+    .await?;
+
+    assert_eq!(executions(&world).await?, 1);
+    eventually("an empty queue", || async {
+        let waiting = messages(&world, "HandoffQueueUrl").await?;
+        Ok((waiting == (0, 0)).then_some(()))
+    })
+    .await?;
+    assert_eq!(messages(&world, "HandoffDeadLetterQueueUrl").await?, (0, 0));
+    world.local_aws.stop().await
+}
+
+async fn publish(world: &World, handoff: &Value) -> Result<()> {
+    let topic = world.source_outputs.get("HandoffTopicArn")?;
+    world.source.sns.publish().topic_arn(topic).message(handoff.to_string()).send().await?;
+    Ok(())
+}
+
+/// `Receive` is the only function that describes executions, and does so only for a name that exists.
+fn is_look_at_execution(call: &Value) -> bool {
+    call["operation"] == json!("DescribeExecution")
+        && call["who"].as_str().is_some_and(|who| who.contains("ReceiveRole"))
+}
+
+async fn executions(world: &World) -> Result<usize> {
+    let machine = world.target_outputs.get("TargetAccountStateMachineArn")?;
+    Ok(world.target.states.list_executions().state_machine_arn(machine).send().await?.executions.len())
+}
+
+/// Messages waiting in a queue, and in flight.
+async fn messages(world: &World, output: &str) -> Result<(u32, u32)> {
+    let get = world.target.sqs.get_queue_attributes().queue_url(world.target_outputs.get(output)?);
+    let attributes =
+        get.attribute_names(QueueAttributeName::All).send().await?.attributes.unwrap_or_default();
+    let number = |name| attributes.get(&name).and_then(|it| it.parse().ok()).unwrap_or(u32::MAX);
+    Ok((
+        number(QueueAttributeName::ApproximateNumberOfMessages),
+        number(QueueAttributeName::ApproximateNumberOfMessagesNotVisible),
+    ))
+}
