@@ -1,3 +1,7 @@
 //! Contracts between the parts: what one file says of another must be so.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod defects;
 mod state_machines;
+mod templates;

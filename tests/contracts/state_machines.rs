@@ -119,3 +119,28 @@ fn every_waiting_step_is_task_choice_and_wait() {
         }
     }
 }
+
+#[test]
+fn nothing_is_deleted_before_what_replaces_it_is_made() {
+    for machine in ["source-account", "target-account"] {
+        let order: Vec<String> = tasks_in_order(machine);
+        let prune = order.iter().position(|name| name == "Prune").unwrap();
+        let made = order.iter().filter(|name| !["Prune", "Report"].contains(&name.as_str())).count();
+        assert_eq!(prune, made, "{machine}: {order:?}");
+    }
+}
+
+/// The machine's tasks in the order that it runs them when every look says done.
+fn tasks_in_order(machine: &str) -> Vec<String> {
+    let states = states(machine);
+    let (mut order, mut next) = (Vec::new(), Some("Begin".to_owned()));
+    while let Some(name) = next {
+        let state = &states[&name];
+        let follow = if state["Type"] == "Choice" { &state["Choices"][0]["Next"] } else { &state["Next"] };
+        next = follow.as_str().map(str::to_owned);
+        if state["Type"] == "Task" {
+            order.push(name);
+        }
+    }
+    order
+}

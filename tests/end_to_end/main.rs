@@ -1,15 +1,18 @@
 //! The main job at its real boundary: real binaries, real templates, real state machines, real PostgreSQL.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod boto3;
 mod failures;
 mod handoffs;
+mod named_failures;
+mod passwords;
 mod replications;
 
 use anyhow::Result;
 use tests::{Tools, World};
 
-/// A world of the test's own, at a scale that makes RDS's minutes seconds.
+/// A world of the test's own.
 async fn world() -> Result<World> {
-    let tools = Tools::from_environment()?;
-    let parent = tools.checkout.join(".local");
-    World::start(&tools, &parent, 0.01).await
+    World::start_with(&Tools::from_environment()?, &[]).await
 }

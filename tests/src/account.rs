@@ -6,7 +6,10 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::Builder;
-use serde_json::json;
+use serde_json::{Value, json};
+use std::io::{Cursor, Write};
+use std::path::PathBuf;
+use zip::write::{SimpleFileOptions, ZipWriter};
 
 /// An account, as its root.
 #[derive(Debug, Clone)]
@@ -15,6 +18,7 @@ pub struct Account {
     pub id: &'static str,
     pub endpoint: String,
     pub cloudformation: aws_sdk_cloudformation::Client,
+    pub kms: aws_sdk_kms::Client,
     pub rds: aws_sdk_rds::Client,
     pub secrets: aws_sdk_secretsmanager::Client,
     pub sns: aws_sdk_sns::Client,
@@ -38,6 +42,7 @@ impl Account {
             id,
             endpoint: endpoint.to_owned(),
             cloudformation: aws_sdk_cloudformation::Client::new(&config),
+            kms: aws_sdk_kms::Client::new(&config),
             rds: aws_sdk_rds::Client::new(&config),
             secrets: aws_sdk_secretsmanager::Client::new(&config),
             sns: aws_sdk_sns::Client::new(&config),
@@ -53,7 +58,7 @@ impl Account {
     }
 
     /// Puts zips, state machines and templates into the account's bucket.
-    pub async fn upload_artifacts(&self, tools: &Tools) -> Result<()> {
+    pub async fn upload_artifacts(&self, tools: &Tools, replaced: &[(&str, PathBuf)]) -> Result<()> {
         self.put("", Vec::new()).await?;
         for folder in [
             tools.lambdas.clone(),
@@ -67,6 +72,9 @@ impl Account {
                 let name = path.file_name().context("a file has a name")?.to_string_lossy().into_owned();
                 self.put(&name, tokio::fs::read(&path).await?).await?;
             }
+        }
+        for (name, binary) in replaced {
+            self.put(name, zip(&tokio::fs::read(binary).await?)?).await?;
         }
         Ok(())
     }
@@ -83,6 +91,22 @@ impl Account {
             .body(body);
         request.send().await?.error_for_status().with_context(|| format!("cannot put {key}"))?;
         Ok(())
+    }
+
+    /// One call of CloudWatch Logs; its answer.
+    pub(crate) async fn logs(&self, operation: &str, request: &Value) -> Result<Value> {
+        let request = reqwest::Client::new()
+            .post(&self.endpoint)
+            .header("authorization", self.authorization("logs"))
+            .header("content-type", "application/x-amz-json-1.1")
+            .header("x-amz-target", format!("Logs_20140328.{operation}"))
+            .body(request.to_string());
+        Ok(request.send().await?.error_for_status()?.json().await?)
+    }
+
+    fn authorization(&self, service: &str) -> String {
+        let credential = format!("{}/20260101/{REGION}/{service}/aws4_request", self.id);
+        format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0")
     }
 
     /// A queue that gets everything that the topic of this account publishes.
@@ -114,4 +138,15 @@ impl Account {
         self.sqs.delete_message().queue_url(queue_url).receipt_handle(receipt).send().await?;
         Ok(message.body)
     }
+}
+
+/// The zip of a function whose binary is this.
+fn zip(bootstrap: &[u8]) -> Result<Vec<u8>> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default()
+        .compression_method(zip::CompressionMethod::Stored)
+        .unix_permissions(0o755);
+    zip.start_file("bootstrap", options)?;
+    zip.write_all(bootstrap)?;
+    Ok(zip.finish()?.into_inner())
 }

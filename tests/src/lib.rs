@@ -3,6 +3,7 @@
 
 mod account;
 mod database;
+mod leaks;
 mod local_aws;
 mod patience;
 mod run;
@@ -12,6 +13,7 @@ mod world;
 
 pub use account::Account;
 pub use database::{Fingerprint, Orders, Table, fingerprint};
+pub use leaks::{Needle, Written, everything_written};
 pub use local_aws::LocalAws;
 pub use patience::eventually;
 pub use run::{Execution, Step};

@@ -86,7 +86,7 @@ async fn main() -> std::process::ExitCode {
 async fn rehearse(arguments: &Arguments, report: &mut Report) -> Result<()> {
     let tools = Tools::from_environment()?;
     println!("Starting two accounts on this machine and deploying both stacks …");
-    let mut world = World::start(&tools, &arguments.folder, arguments.time_scale).await?;
+    let mut world = World::start(&tools, &arguments.folder, arguments.time_scale, &[]).await?;
     let result = replicate(&world, report).await;
     world.local_aws.stop().await?;
     result

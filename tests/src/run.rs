@@ -74,7 +74,7 @@ impl Execution {
 }
 
 /// The whole history, in order.
-async fn history(account: &Account, arn: &str) -> Result<Vec<HistoryEvent>> {
+pub(crate) async fn history(account: &Account, arn: &str) -> Result<Vec<HistoryEvent>> {
     let mut pages = account.states.get_execution_history().execution_arn(arn).into_paginator().send();
     let mut events = Vec::new();
     while let Some(page) = pages.next().await {

@@ -6,9 +6,11 @@ use crate::{
     deploy_source, deploy_target, eventually,
 };
 use anyhow::{Context, Result};
+use aws_sdk_secretsmanager::types::Tag;
+use replication::TargetSettings;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The replication of every rehearsal.
 pub const REPLICATION: &str = "orders";
@@ -19,7 +21,7 @@ const DB_NAME: &str = "shop";
 /// The source's master user.
 const MASTER_USERNAME: &str = "shopkeeper";
 /// The source's master password, which must never reach the target account.
-pub const MASTER_PASSWORD: &str = "production+only%word";
+pub const MASTER_PASSWORD: &str = r"production+only%word\'1";
 
 /// Two accounts with their stacks, and a source database.
 #[derive(Debug)]
@@ -65,12 +67,23 @@ impl SecretSays {
 }
 
 impl World {
+    /// A world for a test, at a scale that makes RDS's minutes seconds. `replaced` names zips of functions, each with the
+    /// binary that takes its place.
+    pub async fn start_with(tools: &Tools, replaced: &[(&str, PathBuf)]) -> Result<Self> {
+        Self::start(tools, &tools.checkout.join(".local"), 0.01, replaced).await
+    }
+
     /// Starts the local AWS below `parent` and deploys both stacks. There is no source database yet.
-    pub async fn start(tools: &Tools, parent: &Path, time_scale: f64) -> Result<Self> {
+    pub async fn start(
+        tools: &Tools,
+        parent: &Path,
+        time_scale: f64,
+        replaced: &[(&str, PathBuf)],
+    ) -> Result<Self> {
         let local_aws = LocalAws::start(tools, parent, time_scale).await?;
         let source = Account::new(SOURCE_ACCOUNT, &local_aws.endpoint);
         let target = Account::new(TARGET_ACCOUNT, &local_aws.endpoint);
-        tokio::try_join!(source.upload_artifacts(tools), target.upload_artifacts(tools))?;
+        tokio::try_join!(source.upload_artifacts(tools, replaced), target.upload_artifacts(tools, replaced))?;
         let source_outputs = deploy_source(&source).await?;
         let target_outputs = deploy_target(&target, &source_outputs).await?;
         let world = Self { source, target, source_outputs, target_outputs, local_aws };
@@ -94,13 +107,29 @@ impl World {
         Ok(())
     }
 
+    /// The target's settings with every default filled in, as `Receive` passes them on.
+    pub fn full_settings(&self) -> Result<Value> {
+        let settings: TargetSettings = serde_json::from_value(self.settings())?;
+        Ok(serde_json::to_value(settings)?)
+    }
+
+    /// Makes another secret that a replication may be told to use; answers its ARN.
+    pub async fn create_application_secret(&self, name: &str, value: Option<String>) -> Result<String> {
+        let tag = Tag::builder().key("snapferry:application-secret").value("true").build();
+        let create = self.target.secrets.create_secret().name(name).set_secret_string(value).tags(tag);
+        create.send().await?.arn.context("a secret has an ARN")
+    }
+
     /// Makes the source DB instance, encrypted under the AWS managed key, and fills it; answers a connection to it.
     pub async fn create_source(&self) -> Result<Orders> {
-        let subnets = [("subnet-1", "private"), ("subnet-2", "private")];
+        self.create_source_under(None).await
+    }
+
+    /// The same under a key.
+    pub async fn create_source_under(&self, kms_key_id: Option<&str>) -> Result<Orders> {
         let create = self.target.rds.create_db_subnet_group().db_subnet_group_name("private");
         let create = create.db_subnet_group_description("where copies live");
-        let create = create.set_subnet_ids(Some(subnets.iter().map(|(id, _)| (*id).to_owned()).collect()));
-        create.send().await?;
+        create.subnet_ids("subnet-1").subnet_ids("subnet-2").send().await?;
         self.source
             .rds
             .create_db_instance()
@@ -109,6 +138,7 @@ impl World {
             .engine("postgres")
             .allocated_storage(20)
             .storage_encrypted(true)
+            .set_kms_key_id(kms_key_id.map(str::to_owned))
             .db_name(DB_NAME)
             .master_username(MASTER_USERNAME)
             .master_user_password(MASTER_PASSWORD)

@@ -4,6 +4,12 @@ use lambda_runtime::Diagnostic;
 use lambda_support::{CallFailed, InvalidRequest};
 use replication::{ErrorName, StageTimedOut};
 
+/// What a key needs before RDS can use it for a copy.
+///
+/// Source: RDS User Guide, "Sharing encrypted snapshots"; KMS Developer Guide, "How Amazon RDS uses AWS KMS".
+const ADVICE: &str = "it must be an enabled symmetric key of the right Region; its policy and the principal's must allow \
+    kms:DescribeKey, kms:CreateGrant, kms:Decrypt, kms:Encrypt, kms:ReEncrypt* and kms:GenerateDataKey*; then resume the run";
+
 /// Why the snapshot could not be copied.
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "each message says it")]
@@ -12,10 +18,17 @@ pub enum Error {
     InvalidRequest(#[from] InvalidRequest),
     #[error("{0} is not a name of this run: it must be <replication>-<run> or <replication>-<run>-copy")]
     NotANameOfThisRun(String),
+    #[error("DB snapshot {0} is gone: start a new run")]
+    SnapshotNotFound(String),
     #[error(
         "DB snapshot {0} is gone, or no longer shared with this account: start a new run in the source account"
     )]
-    SnapshotNotFound(String),
+    SnapshotNoLongerShared(String),
+    #[error(
+        "DB snapshot {arn} cannot be shared as it is, because it is {encryption}, and forceCopy is false: leave forceCopy \
+         out, or keep the DB instance under a key that the target account may use and list it in shareableKeys"
+    )]
+    SnapshotNotShareable { arn: String, encryption: String },
     #[error("DB snapshot {arn} is of DB instance {found}, but this run copies {expected}")]
     SnapshotOfAnother { arn: String, found: String, expected: String },
     #[error("DB snapshot {identifier} is {status}: delete it, then resume the run")]
@@ -28,12 +41,14 @@ pub enum Error {
         "DB snapshot {identifier} exists under {found}, but this run copies under {expected}: delete it, then resume"
     )]
     CopyUnderOtherKey { identifier: String, found: String, expected: String },
+    #[error("key {key} cannot be used by {principal} ({problem}): {ADVICE}")]
+    KeyNotUsable { key: String, principal: String, problem: String },
     #[error(
-        "a key cannot be used to copy {arn} under {kms_key_id} (RDS: {message}): both keys must be enabled, and their \
-         policies and this role's must allow kms:DescribeKey and kms:CreateGrant, and kms:Decrypt, kms:Encrypt, \
-         kms:ReEncrypt* and kms:GenerateDataKey* through RDS"
+        "as many manual DB snapshots as the quota allows: delete some, or raise the quota, then resume the run"
     )]
-    KeyNotUsable { arn: String, kms_key_id: String, message: String },
+    SnapshotQuotaExceeded,
+    #[error("option group {0} does not exist in this account and Region: correct placement.optionGroupName")]
+    OptionGroupNotFound(String),
     #[error(transparent)]
     TimedOut(#[from] StageTimedOut),
     #[error(transparent)]
@@ -45,6 +60,10 @@ impl Error {
     pub fn name(&self) -> ErrorName {
         match self {
             Self::InvalidRequest(_) | Self::NotANameOfThisRun(_) => ErrorName::InvalidRequest,
+            Self::SnapshotNoLongerShared(_) => ErrorName::SnapshotNoLongerShared,
+            Self::SnapshotNotShareable { .. } => ErrorName::SnapshotNotShareable,
+            Self::SnapshotQuotaExceeded => ErrorName::SnapshotQuotaExceeded,
+            Self::OptionGroupNotFound(_) => ErrorName::OptionGroupNotFound,
             Self::SnapshotNotFound(_) => ErrorName::SnapshotNotFound,
             Self::SnapshotOfAnother { .. } => ErrorName::HandoffRefused,
             Self::CopyFailed { .. } => ErrorName::CopyFailed,

@@ -4,21 +4,18 @@
 //! it copies the shared snapshot, by ARN and from whatever Region, under the target's own key.
 
 mod error;
+mod key;
 pub mod plan;
 
 pub use error::Error;
+pub use key::KeySeen;
 
-use aws_sdk_kms::types::{KeyManagerType, KeySpec, KeyState};
 use aws_sdk_rds::types::{DbSnapshot, Tag};
 use lambda_support::{Service, call_failed, found, parse};
-use plan::{CopySeen, Plan, SourceSeen, plan_with_copy, plan_without_copy};
-use replication::{Copy, DbSnapshotArn, Look, ReplicationName, Run, Stage, Tags, made_here};
+use plan::{CopySeen, Plan, SourceSeen, plan_after_key_refused, plan_with_copy, plan_without_copy};
+use replication::{Copy, DbSnapshotArn, Deadline, Look, Placement, ReplicationName, Run, Stage, made_here};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-/// Seconds for which a refused key is asked again: grants and key policies are eventually consistent, usually within
-/// five minutes. Source: KMS API, CreateGrant.
-const KMS_PROPAGATION_SECONDS: u64 = 300;
 
 /// What to copy, under which name and key.
 #[derive(Debug, Deserialize)]
@@ -36,19 +33,38 @@ pub struct Request {
     pub target_db_snapshot_identifier: String,
     /// The copy's key.
     pub kms_key_id: String,
+    /// Who copies: this function's role, for messages about keys.
+    pub principal_arn: String,
     /// ARNs of keys under which a snapshot is shared as it is. Never in the target account.
     #[serde(default)]
     pub shareable_keys: Vec<String>,
-    /// Copy even then.
+    /// `true`: copy even then. `false`: never copy. Unsaid: copy what is not under a shareable key.
     #[serde(default)]
-    pub force_copy: bool,
-    /// Further tags on the copy.
+    pub force_copy: Option<bool>,
+    /// In the target account: its settings' place of the copy, for tags and option group.
     #[serde(default)]
-    pub tags: Tags,
+    pub placement: Placement,
     /// How long the stage may wait, in seconds.
-    pub stage_deadline_seconds: u64,
+    pub stage_deadline_seconds: Deadline,
     /// What the last look answered; `{}` at first.
     pub stage: Stage,
+}
+
+impl Request {
+    /// Whether the snapshot is another account's: there a copy has the run's plain name.
+    fn is_foreign(&self) -> bool {
+        self.target_db_snapshot_identifier == Copy::new(&self.replication, &self.run).identifier()
+    }
+
+    fn source_missing(&self) -> Error {
+        let arn = self.source_db_snapshot_arn.to_string();
+        if self.is_foreign() { Error::SnapshotNoLongerShared(arn) } else { Error::SnapshotNotFound(arn) }
+    }
+
+    fn key_not_usable(&self, key: &str, problem: &str) -> Error {
+        let (key, principal, problem) = (key.to_owned(), self.principal_arn.clone(), problem.to_owned());
+        Error::KeyNotUsable { key, principal, problem }
+    }
 }
 
 /// The snapshot to go on with: the copy, or the original when it can be shared as it is.
@@ -68,8 +84,9 @@ pub struct Response {
 
 /// Starts the copy, or looks how far it is. Safe to repeat: the run names the copy.
 ///
-/// Errors: `Snapferry.SnapshotNotFound`, `CopyFailed`, `CopyNotOurs`, `KeyNotUsable`, `HandoffRefused`,
-/// `InvalidRequest`, `StageTimedOut`, `RdsRefused`, `KmsRefused` (fatal), `RdsUnavailable`, `KmsUnavailable` (retry).
+/// Errors: `Snapferry.SnapshotNotFound`, `SnapshotNoLongerShared`, `SnapshotNotShareable`, `CopyFailed`, `CopyNotOurs`,
+/// `KeyNotUsable`, `HandoffRefused`, `SnapshotQuotaExceeded`, `OptionGroupNotFound`, `InvalidRequest`, `StageTimedOut`,
+/// `RdsRefused` (fatal), `RdsUnavailable`, `KmsUnavailable` (retry).
 /// Source: RDS API `CopyDBSnapshot`, `DescribeDBSnapshots`; KMS API `DescribeKey`.
 pub async fn handle(
     rds: &aws_sdk_rds::Client,
@@ -85,7 +102,10 @@ pub async fn handle(
     let found = find(rds, &request.target_db_snapshot_identifier).await?.map(seen_copy);
     let plan = match &found {
         Some(seen) => plan_with_copy(&request, &copy, seen)?,
-        None => plan_without_copy(&request, find_source(rds, kms, &request).await?.as_ref())?,
+        None => {
+            let source = find_source(rds, kms, &request).await?;
+            plan_without_copy(&request, source.as_ref(), &key::look(kms, &request.kms_key_id).await?)?
+        }
     };
 
     let mut answer = Response {
@@ -97,10 +117,7 @@ pub async fn handle(
             Plan::ShareAsItIs => {
                 request.stage.done("available", "the snapshot's key is shareable: no copy needed")
             }
-            Plan::Copy => {
-                let reason = start(rds, &request, &copy).await?;
-                request.stage.wait("copying", None, request.stage_deadline_seconds, reason)?
-            }
+            Plan::Copy => start(rds, &request, &copy).await?,
         },
     };
     if answer.look.done && answer.db_snapshot_arn.is_empty() {
@@ -151,43 +168,30 @@ async fn find_source(
         // Only its own Region can describe it. The copy itself is refused when it is gone or not shared.
         return Ok(Some(SourceSeen {
             status: "available".to_owned(),
-            kms_key_id: None,
             db_instance_identifier: request.source_db_instance_identifier.clone(),
-            under_shareable_key: false,
+            key: None,
         }));
     }
     let Some(it) = find(rds, &arn.to_string()).await? else { return Ok(None) };
-    let declared = it.kms_key_id.as_ref().is_some_and(|key| request.shareable_keys.contains(key));
-    let under_shareable_key = match &it.kms_key_id {
-        Some(key) if declared && !request.force_copy => is_shareable(kms, key).await?,
-        _ => false,
+    let key = match it.kms_key_id {
+        Some(key) => {
+            let seen = key::look(kms, &key).await?;
+            Some((key, seen))
+        }
+        None => None,
     };
     Ok(Some(SourceSeen {
         status: it.status.unwrap_or_default(),
-        kms_key_id: it.kms_key_id,
         db_instance_identifier: it.db_instance_identifier.unwrap_or_default(),
-        under_shareable_key,
+        key,
     }))
 }
 
-/// Whether a declared key can be used by another account at all: the source cannot see more than this.
-async fn is_shareable(kms: &aws_sdk_kms::Client, key: &str) -> Result<bool, Error> {
-    let answer = kms.describe_key().key_id(key).send().await;
-    let Some(answer) = found(Service::Kms, "DescribeKey", answer, |e| e.is_not_found_exception())? else {
-        return Ok(false);
-    };
-    Ok(answer.key_metadata.is_some_and(|key| {
-        key.key_manager == Some(KeyManagerType::Customer)
-            && key.key_state == Some(KeyState::Enabled)
-            && key.key_spec == Some(KeySpec::SymmetricDefault)
-    }))
-}
-
-/// Answers in words. A quota or a key that only needs patience is no error.
-async fn start(rds: &aws_sdk_rds::Client, request: &Request, copy: &Copy) -> Result<String, Error> {
+/// A quota, a state or a key that only needs patience is no error.
+async fn start(rds: &aws_sdk_rds::Client, request: &Request, copy: &Copy) -> Result<Look, Error> {
     let arn = request.source_db_snapshot_arn.to_string();
-    let target = &request.target_db_snapshot_identifier;
-    let mut tags = request.tags.clone();
+    let (target, placement) = (&request.target_db_snapshot_identifier, &request.placement);
+    let mut tags = placement.tags.clone();
     tags.extend(copy.tags());
     let answer = rds
         .copy_db_snapshot()
@@ -195,37 +199,39 @@ async fn start(rds: &aws_sdk_rds::Client, request: &Request, copy: &Copy) -> Res
         .target_db_snapshot_identifier(target)
         .kms_key_id(&request.kms_key_id)
         .copy_tags(false)
+        .set_option_group_name(placement.option_group_name.clone())
+        .set_copy_option_group(placement.copy_option_group.then_some(true))
         .set_tags(Some(
             tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect(),
         ))
         .send()
         .await;
-    let Err(error) = answer else { return Ok(format!("started copying {arn} to {target}")) };
-    let message =
-        || error.as_service_error().and_then(|it| it.meta().message()).unwrap_or_default().to_owned();
+    let wait = |status: &str, reason: String| {
+        Ok(request.stage.wait(status, None, request.stage_deadline_seconds, reason)?)
+    };
+    let Err(error) = answer else { return wait("copying", format!("started copying {arn} to {target}")) };
+    let failed = call_failed(Service::Rds, "CopyDBSnapshot", &error);
     match error.as_service_error() {
         Some(it) if it.is_db_snapshot_already_exists_fault() => {
-            Ok(format!("DB snapshot {target} exists already"))
+            wait("copying", format!("DB snapshot {target} exists already"))
         }
-        Some(it) if it.is_db_snapshot_not_found_fault() => Err(Error::SnapshotNotFound(arn)),
+        Some(it) if it.is_db_snapshot_not_found_fault() => Err(request.source_missing()),
         Some(it) if it.is_invalid_db_snapshot_state_fault() => {
-            Ok(format!("DB snapshot {arn} cannot be copied yet"))
+            wait("busy", format!("DB snapshot {arn} cannot be copied yet"))
         }
         // The same code names two quotas; only that of copies in flight passes by itself.
         // Source: wording seen in production, github.com/pbudzon/aws-maintenance#19 and #12.
         Some(it)
-            if it.is_snapshot_quota_exceeded_fault() && message().starts_with("Cannot copy more than") =>
+            if it.is_snapshot_quota_exceeded_fault()
+                && failed.message.starts_with("Cannot copy more than") =>
         {
-            Ok("as many copies are in flight as the quota allows".to_owned())
+            wait("queued", "as many copies are in flight as the quota allows".to_owned())
         }
-        Some(it)
-            if it.is_kms_key_not_accessible_fault() && request.stage.seconds < KMS_PROPAGATION_SECONDS =>
-        {
-            Ok(format!("a key cannot be used yet: {}", message()))
+        Some(it) if it.is_snapshot_quota_exceeded_fault() => Err(Error::SnapshotQuotaExceeded),
+        Some(it) if it.is_kms_key_not_accessible_fault() => plan_after_key_refused(request, &failed.message),
+        _ if failed.code == "OptionGroupNotFoundFault" => {
+            Err(Error::OptionGroupNotFound(placement.option_group_name.clone().unwrap_or_default()))
         }
-        Some(it) if it.is_kms_key_not_accessible_fault() => {
-            Err(Error::KeyNotUsable { arn, kms_key_id: request.kms_key_id.clone(), message: message() })
-        }
-        _ => Err(call_failed(Service::Rds, "CopyDBSnapshot", &error).into()),
+        _ => Err(failed.into()),
     }
 }

@@ -1,6 +1,6 @@
 //! Decides what a look at the snapshot and its copy leads to; sees only its arguments.
 
-use crate::{Error, Request};
+use crate::{Error, KeySeen, Request};
 use replication::{Copy, Look, Tags, made_here};
 
 /// What was seen of the copy.
@@ -23,12 +23,11 @@ pub struct CopySeen {
 pub struct SourceSeen {
     /// RDS's status.
     pub status: String,
-    /// The key that it is encrypted under.
-    pub kms_key_id: Option<String>,
     /// The DB instance that it was taken of.
     pub db_instance_identifier: String,
-    /// Whether its key is declared shareable and KMS says: customer managed, enabled, symmetric.
-    pub under_shareable_key: bool,
+    /// The key that it is encrypted under, and what was seen of it; `None` when it is under none, or under one that
+    /// AWS owns, which nobody can look at.
+    pub key: Option<(String, KeySeen)>,
 }
 
 /// What to do.
@@ -68,25 +67,79 @@ pub fn plan_with_copy(request: &Request, copy: &Copy, seen: &CopySeen) -> Result
 }
 
 /// Decides while there is no copy. `source` is `None` when it cannot be seen: gone, or no longer shared.
-pub fn plan_without_copy(request: &Request, source: Option<&SourceSeen>) -> Result<Plan, Error> {
-    let arn = &request.source_db_snapshot_arn;
-    let Some(source) = source else { return Err(Error::SnapshotNotFound(arn.to_string())) };
+pub fn plan_without_copy(
+    request: &Request,
+    source: Option<&SourceSeen>,
+    target_key: &KeySeen,
+) -> Result<Plan, Error> {
+    let arn = request.source_db_snapshot_arn.to_string();
+    let Some(source) = source else { return Err(request.source_missing()) };
     if source.db_instance_identifier != request.source_db_instance_identifier {
-        return Err(Error::SnapshotOfAnother {
-            arn: arn.to_string(),
-            found: source.db_instance_identifier.clone(),
-            expected: request.source_db_instance_identifier.clone(),
-        });
+        let (found, expected) =
+            (source.db_instance_identifier.clone(), request.source_db_instance_identifier.clone());
+        return Err(Error::SnapshotOfAnother { arn, found, expected });
     }
     match source.status.as_str() {
-        "available" if source.under_shareable_key && !request.force_copy => Ok(Plan::ShareAsItIs),
-        "available" => Ok(Plan::Copy),
-        "failed" | "deleting" | "deleted" => Err(Error::SnapshotNotFound(arn.to_string())),
+        "available" => {}
+        "failed" | "deleting" | "deleted" => return Err(request.source_missing()),
         status => {
             let reason = format!("DB snapshot {arn} is {status}");
-            Ok(Plan::Answer(request.stage.wait(status, None, request.stage_deadline_seconds, reason)?))
+            return Ok(Plan::Answer(request.stage.wait(
+                status,
+                None,
+                request.stage_deadline_seconds,
+                reason,
+            )?));
         }
     }
+    let shareable = source
+        .key
+        .as_ref()
+        .is_some_and(|(key, seen)| request.shareable_keys.contains(key) && seen.is_shareable());
+    match request.force_copy {
+        None if shareable => return Ok(Plan::ShareAsItIs),
+        Some(false) if shareable => return Ok(Plan::ShareAsItIs),
+        Some(false) => return Err(Error::SnapshotNotShareable { arn, encryption: encryption(source) }),
+        None | Some(true) => {}
+    }
+    let usable = |key: &str, seen: &KeySeen| match seen {
+        KeySeen::Usable { customer_managed: false } if !request.is_foreign() && key == request.kms_key_id => {
+            Err(request.key_not_usable(key, "AWS manages it, so it cannot be shared"))
+        }
+        KeySeen::Usable { .. } => Ok(()),
+        KeySeen::Unusable { problem } => Err(request.key_not_usable(key, problem)),
+    };
+    usable(&request.kms_key_id, target_key)?;
+    if let Some((key, seen)) = &source.key {
+        usable(key, seen)?;
+    }
+    Ok(Plan::Copy)
+}
+
+fn encryption(source: &SourceSeen) -> String {
+    match &source.key {
+        None => "not encrypted under a key of this account".to_owned(),
+        Some((key, KeySeen::Usable { customer_managed: false })) => format!("under {key}, which AWS manages"),
+        Some((key, KeySeen::Usable { .. })) => format!("under {key}, which shareableKeys does not list"),
+        Some((key, KeySeen::Unusable { problem })) => {
+            format!("under {key}, which cannot be used ({problem})")
+        }
+    }
+}
+
+/// What a refused key leads to: it is asked again twice, with pauses that add up to the five minutes in which grants
+/// and key policies usually come through.
+///
+/// Source: KMS API, CreateGrant, "eventual consistency".
+pub fn plan_after_key_refused(request: &Request, message: &str) -> Result<Look, Error> {
+    const PAUSE_SECONDS: u64 = 150;
+    let status = match request.stage.status.as_deref() {
+        Some("key refused twice") => return Err(request.key_not_usable(&request.kms_key_id, message)),
+        Some("key refused") => "key refused twice",
+        _ => "key refused",
+    };
+    let reason = format!("a key cannot be used yet: {message}");
+    Ok(request.stage.wait_at_least(PAUSE_SECONDS, status, None, request.stage_deadline_seconds, reason)?)
 }
 
 /// Whether the key found is certainly another one: an alias or a bare key id cannot be compared with an ARN.
@@ -101,13 +154,13 @@ mod tests {
 
     const KEY: &str = "arn:aws:kms:us-east-1:111111111111:key/1";
 
-    fn request(force_copy: bool) -> Request {
+    fn request(force_copy: Option<bool>) -> Request {
         serde_json::from_value(json!({
             "replication": "orders", "run": "20261120t160812z-3f9a",
             "sourceDbSnapshotArn": "arn:aws:rds:us-east-1:111111111111:snapshot:orders-20261120t160812z-3f9a",
             "sourceDbInstanceIdentifier": "orders-prod",
             "targetDbSnapshotIdentifier": "orders-20261120t160812z-3f9a-copy",
-            "kmsKeyId": KEY, "forceCopy": force_copy, "stageDeadlineSeconds": 100, "stage": {}
+            "kmsKeyId": KEY, "principalArn": "arn:aws:iam::111111111111:role/copier", "forceCopy": force_copy, "stageDeadlineSeconds": 3600, "stage": {}
         }))
         .unwrap()
     }
@@ -120,32 +173,90 @@ mod tests {
         }
     }
 
+    const CUSTOMER: KeySeen = KeySeen::Usable { customer_managed: true };
+    const AWS: KeySeen = KeySeen::Usable { customer_managed: false };
+
+    fn source(key: Option<(&str, KeySeen)>) -> SourceSeen {
+        SourceSeen {
+            status: "available".to_owned(),
+            db_instance_identifier: "orders-prod".to_owned(),
+            key: key.map(|(key, seen)| (key.to_owned(), seen)),
+        }
+    }
+
+    fn unusable() -> KeySeen {
+        KeySeen::Unusable { problem: "its state is Disabled".to_owned() }
+    }
+
     #[test]
-    fn a_snapshot_is_copied_unless_its_key_is_shareable() {
-        let check = |source: Option<SourceSeen>, force_copy, expected: &str| {
+    fn a_snapshot_is_copied_unless_its_key_is_declared_and_can_be_shared() {
+        let check = |key: Option<(&str, KeySeen)>, force_copy, expected: &str| {
+            let request = Request { shareable_keys: vec!["declared".to_owned()], ..request(force_copy) };
+            let seen = source(key);
             assert_eq!(
-                name(plan_without_copy(&request(force_copy), source.as_ref())),
+                name(plan_without_copy(&request, Some(&seen), &CUSTOMER)),
                 expected,
-                "{source:?}"
+                "{seen:?} {force_copy:?}"
             );
         };
-        let seen = |status: &str, under_shareable_key| {
-            Some(SourceSeen {
-                status: status.to_owned(),
-                kms_key_id: None,
-                db_instance_identifier: "orders-prod".to_owned(),
-                under_shareable_key,
-            })
+        for key in [None, Some(("aws/rds", AWS)), Some(("other", CUSTOMER)), Some(("declared", AWS))] {
+            check(key.clone(), None, "Copy");
+            check(key.clone(), Some(true), "Copy");
+            check(key, Some(false), "Snapferry.SnapshotNotShareable");
+        }
+        check(Some(("declared", CUSTOMER)), None, "ShareAsItIs");
+        check(Some(("declared", CUSTOMER)), Some(false), "ShareAsItIs");
+        check(Some(("declared", CUSTOMER)), Some(true), "Copy");
+        check(Some(("declared", unusable())), None, "Snapferry.KeyNotUsable");
+    }
+
+    #[test]
+    fn a_key_that_cannot_work_fails_before_rds_is_asked() {
+        let check = |seen: KeySeen, request: &Request, expected: &str| {
+            assert_eq!(name(plan_without_copy(request, Some(&source(None)), &seen)), expected, "{seen:?}");
         };
-        check(seen("available", false), false, "Copy");
-        check(seen("available", true), false, "ShareAsItIs");
-        check(seen("available", true), true, "Copy");
-        check(seen("creating", true), false, "done=false");
-        check(seen("failed", false), false, "Snapferry.SnapshotNotFound");
-        check(None, false, "Snapferry.SnapshotNotFound");
-        let other =
-            seen("available", false).map(|it| SourceSeen { db_instance_identifier: "hr".to_owned(), ..it });
-        check(other, false, "Snapferry.HandoffRefused");
+        check(unusable(), &request(None), "Snapferry.KeyNotUsable");
+        check(AWS, &request(None), "Snapferry.KeyNotUsable");
+        // Nobody copies the target's copy, so there the key may be anyone's.
+        let target = Request {
+            target_db_snapshot_identifier: "orders-20261120t160812z-3f9a".to_owned(),
+            ..request(None)
+        };
+        check(AWS, &target, "Copy");
+    }
+
+    #[test]
+    fn a_missing_foreign_or_busy_snapshot_is_told_apart() {
+        let check = |request: &Request, seen: Option<SourceSeen>, expected: &str| {
+            assert_eq!(name(plan_without_copy(request, seen.as_ref(), &CUSTOMER)), expected, "{seen:?}");
+        };
+        let target = Request {
+            target_db_snapshot_identifier: "orders-20261120t160812z-3f9a".to_owned(),
+            ..request(None)
+        };
+        check(&request(None), None, "Snapferry.SnapshotNotFound");
+        check(&target, None, "Snapferry.SnapshotNoLongerShared");
+        check(
+            &target,
+            Some(SourceSeen { status: "failed".to_owned(), ..source(None) }),
+            "Snapferry.SnapshotNoLongerShared",
+        );
+        check(&target, Some(SourceSeen { status: "creating".to_owned(), ..source(None) }), "done=false");
+        let other = SourceSeen { db_instance_identifier: "hr".to_owned(), ..source(None) };
+        check(&target, Some(other), "Snapferry.HandoffRefused");
+    }
+
+    #[test]
+    fn a_refused_key_is_asked_three_times_over_five_minutes() {
+        let mut request = request(None);
+        for seconds in [150, 300] {
+            let look = plan_after_key_refused(&request, "no").unwrap();
+            assert_eq!(look.stage.seconds, seconds);
+            request.stage = look.stage;
+        }
+        let error = plan_after_key_refused(&request, "no").unwrap_err();
+        assert_eq!(error.name(), replication::ErrorName::KeyNotUsable);
+        assert!(error.to_string().contains("arn:aws:iam::111111111111:role/copier"), "{error}");
     }
 
     #[test]
@@ -159,7 +270,7 @@ mod tests {
             tags: copy.tags(),
         };
         let check = |seen: CopySeen, expected: &str| {
-            assert_eq!(name(plan_with_copy(&request(false), &copy, &seen)), expected, "{seen:?}");
+            assert_eq!(name(plan_with_copy(&request(None), &copy, &seen)), expected, "{seen:?}");
         };
         check(seen("copying"), "done=false");
         check(seen("creating"), "done=false");

@@ -8,7 +8,7 @@ use std::{
 use axum::http::{header::AUTHORIZATION, request::Parts};
 use sha2::{Digest, Sha256};
 
-use crate::{hex, lock, ministack::Client};
+use crate::{hex, iam::policy, lock, ministack::Client};
 
 /// MiniStack's account for whoever it does not know.
 const UNKNOWN_ACCOUNT: &str = "000000000000";
@@ -54,12 +54,46 @@ pub struct Caller {
     pub account_id: String,
     /// `root`, the role's name, or the access key's id where nothing more is known.
     pub principal: String,
+    /// The role, when it is one's.
+    pub role: Option<Role>,
+}
+
+/// A role, and the session in which a function uses it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Role {
+    /// The role's ARN.
+    pub arn: String,
+    /// The session's name: a function's is the function's own.
+    pub session: String,
 }
 
 impl Caller {
     /// `222222222222/CopyRole`, as the record shows it.
     pub fn who(&self) -> String {
         format!("{}/{}", self.account_id, self.principal)
+    }
+
+    /// Is it the root user of its account?
+    pub fn is_root(&self) -> bool {
+        self.principal == "root" && self.role.is_none()
+    }
+
+    /// As policies and errors name it: only root users and roles are known to them.
+    pub fn in_policies(&self) -> Option<policy::Caller> {
+        let Self { account_id, principal, role } = self;
+        let (arn, session_arn) = match role {
+            Some(Role { arn, session }) => {
+                let partition = arn.split(':').nth(1).unwrap_or("aws");
+                let session = format!("arn:{partition}:sts::{account_id}:assumed-role/{principal}/{session}");
+                (arn.clone(), session)
+            }
+            None if self.is_root() => {
+                let root = format!("arn:aws:iam::{account_id}:root");
+                (root.clone(), root)
+            }
+            None => return None,
+        };
+        Some(policy::Caller { account_id: account_id.clone(), arn, session_arn })
     }
 }
 
@@ -82,7 +116,7 @@ impl Callers {
         let key = scope.access_key_id.as_str();
         if key.len() == 12 && key.bytes().all(|byte| byte.is_ascii_digit()) {
             lock(&self.accounts).insert(key.to_owned());
-            return Caller { account_id: key.to_owned(), principal: "root".to_owned() };
+            return Caller { account_id: key.to_owned(), principal: "root".to_owned(), role: None };
         }
         if let Some(caller) = self.known(key) {
             return caller;
@@ -94,6 +128,7 @@ impl Callers {
         self.known(key).unwrap_or_else(|| Caller {
             account_id: owner.unwrap_or_else(|| UNKNOWN_ACCOUNT.to_owned()),
             principal: key.to_owned(),
+            role: None,
         })
     }
 
@@ -110,8 +145,10 @@ impl Callers {
                     let mut roles = lock(&self.roles);
                     for function in functions {
                         let principal = function.role.rsplit('/').next().unwrap_or_default().to_owned();
-                        let caller = Caller { account_id: account_id.clone(), principal };
-                        roles.insert(access_key_id(&function.function_arn, &function.role), caller);
+                        let session = function.function_arn.rsplit(':').next().unwrap_or_default().to_owned();
+                        let key = access_key_id(&function.function_arn, &function.role);
+                        let role = Some(Role { arn: function.role, session });
+                        roles.insert(key, Caller { account_id: account_id.clone(), principal, role });
                     }
                 }
                 Err(error) => {

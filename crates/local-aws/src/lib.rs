@@ -6,6 +6,10 @@
 
 pub mod caller;
 pub mod directory;
+pub mod faults;
+pub mod iam;
+pub mod kms;
+pub mod mends;
 pub mod ministack;
 pub mod operation;
 pub mod postgres;
@@ -14,6 +18,8 @@ pub mod process;
 pub mod rds;
 pub mod record;
 pub mod relay;
+pub mod server;
+pub mod wire;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

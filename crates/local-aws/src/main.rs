@@ -5,10 +5,14 @@ use std::{io::Write, path::PathBuf, pin::pin, process::ExitCode, sync::Arc, time
 use anyhow::Context;
 use clap::Parser;
 use local_aws::{
+    iam::roles::Roles,
+    kms::Keys,
+    mends::Mends,
     ministack::{self, MiniStack},
     postgres::Postgres,
     rds::{Rds, clock::Clock},
     relay::{self, Relay},
+    server,
 };
 use tokio::{
     net::TcpListener,
@@ -77,13 +81,16 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     };
 
     let client = ministack.client();
-    let rds = Arc::new(Rds::new(postgres, client.clone(), Clock::new(arguments.time_scale)));
+    let roles = Arc::new(Roles::new(client.clone()));
+    let keys = Arc::new(Keys::new(client.clone(), Arc::clone(&roles)));
+    let mends = Mends::new(client.clone(), Arc::clone(&roles));
+    let rds = Arc::new(Rds::new(postgres, Arc::clone(&keys), roles, Clock::new(arguments.time_scale)));
     let announcement = serde_json::json!({ "endpoint": endpoint, "ministack": client.url() });
-    let relay = Arc::new(Relay::new(client, Arc::clone(&rds)));
+    let relay = Arc::new(Relay::new(client, keys, mends, Arc::clone(&rds)));
     writeln!(std::io::stdout(), "{announcement}").context("nobody reads our standard output")?;
 
     let result = tokio::select! {
-        result = axum::serve(listener, relay::router(relay)) => result.context("the relay stopped"),
+        result = server::serve(listener, relay::router(relay)) => result.context("the relay stopped"),
         status = ministack.ended() => Err(anyhow::anyhow!("MiniStack ended by itself: {status}")),
         reason = ended => { tracing::info!("ending: {reason}"); Ok(()) }
     };

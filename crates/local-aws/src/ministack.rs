@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use reqwest::header::AUTHORIZATION;
 use rustix::process::Signal;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::process::{Child, Command};
 
 use crate::{process, random_hex};
@@ -132,16 +132,6 @@ pub struct Function {
     pub role: String,
 }
 
-/// A KMS key, as DescribeKey shows it.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Key {
-    /// The key's ARN.
-    pub arn: String,
-    /// `Enabled`, `Disabled`, `PendingDeletion`, …
-    pub key_state: String,
-}
-
 impl Client {
     fn new(url: String) -> anyhow::Result<Self> {
         // No proxy, whatever the environment says: everything here is on this machine.
@@ -188,54 +178,69 @@ impl Client {
 
     /// The account that an access key belongs to, as MiniStack's STS knows it or reads it from the key.
     pub async fn account_of(&self, access_key_id: &str) -> Option<String> {
+        let named = [("AccessKeyId", access_key_id)];
+        let xml = self.query("000000000000", "us-east-1", "sts", "GetAccessKeyInfo", &named).await.ok()?;
+        Some(xml.split_once("<Account>")?.1.split_once("</Account>")?.0.to_owned())
+    }
+
+    /// A call of the query protocol: the answer's XML.
+    pub async fn query(
+        &self,
+        account_id: &str,
+        region: &str,
+        service: &str,
+        action: &str,
+        parameters: &[(&str, &str)],
+    ) -> anyhow::Result<String> {
         let form = form_urlencoded::Serializer::new(String::new())
-            .append_pair("Action", "GetAccessKeyInfo")
-            .append_pair("Version", "2011-06-15")
-            .append_pair("AccessKeyId", access_key_id)
+            .append_pair("Action", action)
+            .extend_pairs(parameters)
             .finish();
         let request = self
             .http
             .post(&self.url)
-            .header(AUTHORIZATION, as_root("000000000000", "us-east-1", "sts"))
+            .header(AUTHORIZATION, as_root(account_id, region, service))
             .header("Content-Type", "application/x-www-form-urlencoded")
             .body(form);
-        let xml = request.send().await.ok()?.text().await.ok()?;
-        Some(xml.split_once("<Account>")?.1.split_once("</Account>")?.0.to_owned())
+        let response = request.send().await?;
+        let (status, xml) = (response.status(), response.text().await?);
+        if !status.is_success() {
+            bail!("MiniStack's {action} answers {status}: {xml}");
+        }
+        Ok(xml)
     }
 
-    /// A KMS key by id, alias or ARN; nothing when the account has no such key.
-    pub async fn describe_key(
+    /// A call of the JSON protocol: the answer, or nothing where the resource does not exist.
+    pub async fn json(
         &self,
         account_id: &str,
         region: &str,
-        key_id: &str,
-    ) -> anyhow::Result<Option<Key>> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Answer {
-            key_metadata: Key,
-        }
+        service: &str,
+        target: &str,
+        body: &Value,
+    ) -> anyhow::Result<Option<Value>> {
         let request = self
             .http
             .post(&self.url)
-            .header(AUTHORIZATION, as_root(account_id, region, "kms"))
-            .header("X-Amz-Target", "TrentService.DescribeKey")
+            .header(AUTHORIZATION, as_root(account_id, region, service))
+            .header("X-Amz-Target", target)
             .header("Content-Type", "application/x-amz-json-1.1")
-            .body(json!({ "KeyId": key_id }).to_string());
+            .body(body.to_string());
         let response = request.send().await?;
-        if response.status().is_success() {
-            let answer: Answer = response.json().await?;
-            return Ok(Some(answer.key_metadata));
+        let (status, answer) = (response.status(), response.json::<Value>().await?);
+        if status.is_success() {
+            return Ok(Some(answer));
         }
-        let error: Value = response.json().await?;
-        if error["__type"].as_str().is_some_and(|code| code.ends_with("NotFoundException")) {
+        let missing = ["NotFoundException", "ExecutionDoesNotExist"];
+        if answer["__type"].as_str().is_some_and(|code| missing.iter().any(|it| code.ends_with(it))) {
             return Ok(None);
         }
-        bail!("MiniStack's DescribeKey answers {error}")
+        bail!("MiniStack's {target} answers {answer}")
     }
 }
 
-fn as_root(account_id: &str, region: &str, service: &str) -> String {
+/// What an account's root user says about itself: MiniStack believes it.
+pub fn as_root(account_id: &str, region: &str, service: &str) -> String {
     format!(
         "AWS4-HMAC-SHA256 Credential={account_id}/20260101/{region}/{service}/aws4_request, \
          SignedHeaders=host;x-amz-date, Signature=0000"

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::lock;
 
 /// One call, recorded when it was answered.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Call {
     /// From 1, in the order in which calls were answered.
@@ -31,6 +31,9 @@ pub struct Call {
     pub status: u16,
     /// The wire code of an error.
     pub error: Option<String>,
+    /// The Sids, or the policies' names, of the statements that allowed a call of RDS or KMS; with them stand those
+    /// that let RDS use a key. Null where nothing was asked.
+    pub allowed_by: Option<Vec<String>>,
 }
 
 /// All calls so far.

@@ -1,12 +1,17 @@
 //! The relay: answers RDS, passes everything else to MiniStack unchanged, and records both.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
     body::{Body, Bytes, to_bytes},
     extract::{Query, Request, State},
-    http::{HeaderValue, StatusCode, Uri, header::CONTENT_TYPE, request::Parts, uri::Authority},
+    http::{
+        HeaderValue, StatusCode, Uri,
+        header::{AUTHORIZATION, CONTENT_TYPE},
+        request::Parts,
+        uri::Authority,
+    },
     response::{IntoResponse, Response},
     routing::{any, get, post},
 };
@@ -16,12 +21,17 @@ use hyper_util::{
 };
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use crate::{
-    caller::{Callers, Scope},
+    caller::{Caller, Callers, Scope},
+    faults::{CallFault, Faults, How},
+    kms::{Keys, direct::Verdict},
+    mends::{Mended, Mends, Passing},
     ministack, operation,
-    rds::{Rds, misbehaviour::Misbehaviour},
+    rds::{self, Rds, automated_backups, misbehaviour::Misbehaviour, place::Place},
     record::{Call, Record},
+    wire,
 };
 
 /// What every request needs.
@@ -31,19 +41,31 @@ pub struct Relay {
     ministack: ministack::Client,
     callers: Callers,
     record: Record,
+    keys: Arc<Keys>,
+    mends: Mends,
+    faults: Faults,
     rds: Arc<Rds>,
 }
 
 impl Relay {
     /// A relay in front of this MiniStack.
-    pub fn new(ministack: ministack::Client, rds: Arc<Rds>) -> Self {
+    pub fn new(ministack: ministack::Client, keys: Arc<Keys>, mends: Mends, rds: Arc<Rds>) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let http = HttpClient::builder(TokioExecutor::new())
             .pool_idle_timeout(ministack::POOL_IDLE)
             .build(connector);
         let callers = Callers::new(ministack.clone());
-        Self { http, ministack, callers, record: Record::default(), rds }
+        Self {
+            http,
+            ministack,
+            callers,
+            record: Record::default(),
+            keys,
+            mends,
+            faults: Faults::default(),
+            rds,
+        }
     }
 
     async fn forward(&self, mut parts: Parts, body: Bytes) -> Result<Response, String> {
@@ -78,13 +100,117 @@ impl Relay {
             }
         }
     }
+
+    /// Answers a call, or has it answered; what is only known then is added to the record's line.
+    async fn answer(&self, caller: Option<&Caller>, parts: Parts, body: Bytes, call: &mut Call) -> Response {
+        let Some(caller) = caller else { return self.pass_on(parts, body, call).await };
+        let place = Place { account_id: call.account_id.clone(), region: call.region.clone() };
+        match call.service.as_str() {
+            "rds" => {
+                let answer = self.rds.answer(caller, &place.region, parts.uri.query(), &body).await;
+                call.error = answer.error.map(str::to_owned);
+                call.allowed_by = Some(answer.allowed_by).filter(|statements| !statements.is_empty());
+                let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                let mut response = (status, [(CONTENT_TYPE, "text/xml")], answer.body).into_response();
+                if let Ok(request_id) = HeaderValue::from_str(&answer.request_id) {
+                    response.headers_mut().insert("x-amzn-requestid", request_id);
+                }
+                response
+            }
+            "kms" => {
+                let verdict = self.keys.direct(caller, &place, &call.operation, &json_of(&body)).await;
+                self.kms(verdict, parts, body, call).await
+            }
+            service => {
+                let parameters = json_of(&body);
+                let (service, operation) = (service.to_owned(), call.operation.clone());
+                let (service, operation) = (service.as_str(), operation.as_str());
+                let passing = Passing { caller, place: &place, service, operation, body: &parameters };
+                match Mends::concerns(&passing) {
+                    true => self.pass_mended(&passing, parts, body, call).await,
+                    false => self.pass_on(parts, body, call).await,
+                }
+            }
+        }
+    }
+
+    async fn pass_on(&self, parts: Parts, body: Bytes, call: &mut Call) -> Response {
+        let (response, error) = self.pass(parts, body).await;
+        call.error = error;
+        response
+    }
+
+    /// Passes a call on whose answer may have to be mended.
+    async fn pass_mended(
+        &self,
+        passing: &Passing<'_>,
+        parts: Parts,
+        body: Bytes,
+        call: &mut Call,
+    ) -> Response {
+        if let Some(mended) = self.mends.before(passing).await {
+            return mended_response(mended, call);
+        }
+        let (response, error) = self.pass(parts, body).await;
+        call.error = error.clone();
+        let (parts, body) = response.into_parts();
+        let Ok(body) = to_bytes(body, usize::MAX).await else {
+            return StatusCode::BAD_GATEWAY.into_response();
+        };
+        let answer = error.map_or_else(|| Ok(json_of(&body)), Err);
+        match self.mends.after(passing, &answer).await {
+            Some(mended) => mended_response(mended, call),
+            None => Response::from_parts(parts, Body::from(body)),
+        }
+    }
+
+    /// Carries out what was decided about a call of KMS.
+    async fn kms(&self, verdict: Verdict, mut parts: Parts, body: Bytes, call: &mut Call) -> Response {
+        let statements = match verdict {
+            Verdict::Answer(answer) => {
+                call.error = answer.error.map(str::to_owned);
+                call.allowed_by = Some(answer.allowed_by).filter(|statements| !statements.is_empty());
+                let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                let content_type = (CONTENT_TYPE, "application/x-amz-json-1.1");
+                return (status, [content_type], answer.body.to_string()).into_response();
+            }
+            Verdict::Pass(statements) => statements,
+            Verdict::PassAs(owner, statements) => {
+                let authorization = ministack::as_root(&owner.account_id, &owner.region, "kms");
+                if let Ok(authorization) = HeaderValue::from_str(&authorization) {
+                    parts.headers.insert(AUTHORIZATION, authorization);
+                    parts.headers.remove("x-amz-security-token");
+                }
+                statements
+            }
+        };
+        call.allowed_by = Some(statements).filter(|statements| !statements.is_empty());
+        self.pass_on(parts, body, call).await
+    }
 }
 
-/// The relay's routes.
+fn mended_response(mended: Mended, call: &mut Call) -> Response {
+    call.error = mended.error.map(str::to_owned);
+    let status = StatusCode::from_u16(mended.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, [(CONTENT_TYPE, "application/x-amz-json-1.1")], mended.body.to_string()).into_response()
+}
+
+fn json_of(body: &[u8]) -> Value {
+    serde_json::from_slice(body).unwrap_or_default()
+}
+
+/// The relay's routes: its own, and every other path for AWS.
+///
+/// - `GET /_local-aws/calls?since=N`: the record.
+/// - `POST /_local-aws/misbehave`: a `Misbehaviour` of RDS, or `{"call": CallFault}` for a call of any service.
+/// - `GET /_local-aws/misbehaviours`: those still to come.
+/// - `POST /_local-aws/automated-snapshot`: has RDS back a DB instance up now.
 pub fn router(relay: Arc<Relay>) -> Router {
     Router::new()
         .route("/_local-aws/calls", get(calls))
         .route("/_local-aws/misbehave", post(misbehave))
+        .route("/_local-aws/misbehaviours", get(misbehaviours))
+        .route("/_local-aws/automated-snapshot", post(automated_snapshot))
         .fallback(any(handle))
         .with_state(relay)
 }
@@ -99,9 +225,39 @@ async fn calls(State(relay): State<Arc<Relay>>, Query(Since { since }): Query<Si
     Json(relay.record.since(since))
 }
 
-async fn misbehave(State(relay): State<Arc<Relay>>, Json(wanted): Json<Misbehaviour>) -> StatusCode {
-    relay.rds.misbehaviours().add(wanted);
-    StatusCode::NO_CONTENT
+/// `{"call": {…}}` is about a call of any service, everything else about RDS.
+async fn misbehave(State(relay): State<Arc<Relay>>, Json(wanted): Json<Value>) -> Response {
+    let added = match wanted.get("call") {
+        Some(call) => CallFault::deserialize(call).map(|fault| relay.faults.add(fault)),
+        None => Misbehaviour::deserialize(&wanted).map(|wanted| relay.rds.misbehaviours().add(wanted)),
+    };
+    match added {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(error) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+    }
+}
+
+/// What is still to come.
+async fn misbehaviours(State(relay): State<Arc<Relay>>) -> Json<Value> {
+    Json(json!({ "calls": relay.faults.pending(), "rds": relay.rds.misbehaviours().pending() }))
+}
+
+/// A DB instance of an account and Region.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Whose {
+    account_id: String,
+    region: String,
+    db_instance_identifier: String,
+}
+
+/// Has RDS make an automated snapshot now; the answer is its identifier.
+async fn automated_snapshot(State(relay): State<Arc<Relay>>, Json(whose): Json<Whose>) -> Response {
+    let place = Place { account_id: whose.account_id, region: whose.region };
+    match automated_backups::begin(&relay.rds, &place, &whose.db_instance_identifier) {
+        Ok(identifier) => Json(json!({ "dbSnapshotIdentifier": identifier })).into_response(),
+        Err(fault) => (StatusCode::BAD_REQUEST, fault.message()).into_response(),
+    }
 }
 
 async fn handle(State(relay): State<Arc<Relay>>, request: Request) -> Response {
@@ -116,41 +272,45 @@ async fn handle(State(relay): State<Arc<Relay>>, request: Request) -> Response {
         Some(scope) => Some(relay.callers.identify(scope).await),
         None => None,
     };
-
+    let service = scope.as_ref().map(|scope| scope.service.clone()).unwrap_or_default();
+    let (operation, resource) = match service.as_str() {
+        "rds" => rds::about(parts.uri.query(), &body),
+        _ => operation::of(&parts, &body),
+    };
     let mut call = Call {
-        sequence: 0,
         at,
-        who: caller.as_ref().map_or_else(|| "anonymous".to_owned(), crate::caller::Caller::who),
+        who: caller.as_ref().map_or_else(|| "anonymous".to_owned(), Caller::who),
         account_id: caller.as_ref().map(|caller| caller.account_id.clone()).unwrap_or_default(),
         region: scope.as_ref().map(|scope| scope.region.clone()).unwrap_or_default(),
-        service: scope.as_ref().map(|scope| scope.service.clone()).unwrap_or_default(),
-        operation: String::new(),
-        resource: None,
-        status: 0,
-        error: None,
+        service,
+        operation,
+        resource,
+        ..Call::default()
     };
-    let response = match (&scope, &caller) {
-        (Some(scope), Some(caller)) if scope.service == "rds" => {
-            let answer = relay.rds.answer(caller, &scope.region, parts.uri.query(), &body).await;
-            call.operation = answer.action;
-            call.resource = answer.resource;
-            call.error = answer.error.map(str::to_owned);
-            let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            let mut response = (status, answer.body).into_response();
-            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
-            if let Ok(request_id) = HeaderValue::from_str(&answer.request_id) {
-                response.headers_mut().insert("x-amzn-requestid", request_id);
-            }
-            response
-        }
-        _ => {
-            (call.operation, call.resource) = operation::of(&parts, &body);
-            let (response, error) = relay.pass(parts, body).await;
-            call.error = error;
-            response
-        }
-    };
+
+    let fault = relay.faults.next(&call);
+    if let Some(how) = &fault
+        && let Some((code, response)) = wire::error_of(how, &parts, &call)
+    {
+        (call.status, call.error) = (response.status().as_u16(), Some(code));
+        relay.record.push(call);
+        return response;
+    }
+    if fault == Some(How::ConnectionClosedBefore) {
+        call.error = Some("ConnectionClosed".to_owned());
+        relay.record.push(call);
+        return wire::closed();
+    }
+    let response = relay.answer(caller.as_ref(), parts, body, &mut call).await;
     call.status = response.status().as_u16();
+    if fault == Some(How::ConnectionClosedAfter) {
+        call.error = call.error.or_else(|| Some("AnswerLost".to_owned()));
+        relay.record.push(call);
+        return wire::closed();
+    }
     relay.record.push(call);
+    if let Some(How::Slow { milliseconds }) = fault {
+        tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+    }
     response
 }

@@ -11,8 +11,7 @@ use lambda_support::{CallFailed, Service, call_failed, found, parse};
 use plan::{Action, Kind, Thing, owned, plan, seen_in_source, seen_in_target};
 use replication::retention::{TargetFacts, Verdict, of_source, of_target};
 use replication::{
-    Copy, Look, ReplicationName, Run, STAGE_DEADLINE_SECONDS, SourceRetention, Stage, Tags, TargetRetention,
-    tag,
+    Copy, Look, ReplicationName, Run, STAGE_DEADLINE, SourceRetention, Stage, Tags, TargetRetention, tag,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -127,7 +126,7 @@ pub async fn handle(
     let look = if done {
         stage.done("pruned", reason)
     } else {
-        stage.wait("pruning", None, STAGE_DEADLINE_SECONDS, reason)?
+        stage.wait("pruning", None, STAGE_DEADLINE, reason)?
     };
     Ok(Response { look, runs, deleted })
 }

@@ -47,13 +47,12 @@ impl Error {
     pub fn name(&self) -> ErrorName {
         match self {
             Self::InvalidRequest(_) => ErrorName::InvalidRequest,
-            Self::NotANotification(_)
-            | Self::TopicNotAccepted(_)
-            | Self::TooLarge { .. }
-            | Self::NotAHandoff(_)
-            | Self::UnknownVersion { .. }
-            | Self::Disagrees { .. }
-            | Self::OtherHandoff { .. } => ErrorName::HandoffRefused,
+            Self::TopicNotAccepted(_) | Self::Disagrees { .. } | Self::OtherHandoff { .. } => {
+                ErrorName::HandoffRefused
+            }
+            Self::NotANotification(_) | Self::NotAHandoff(_) => ErrorName::HandoffNotReadable,
+            Self::TooLarge { .. } => ErrorName::HandoffTooLarge,
+            Self::UnknownVersion { .. } => ErrorName::HandoffVersionUnknown,
             Self::NoSettings { .. } | Self::InvalidSettings { .. } => ErrorName::InvalidSettings,
             Self::RunFailedBefore { .. } => ErrorName::RunFailedBefore,
             Self::Call(call) => call.name(),

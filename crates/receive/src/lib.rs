@@ -5,9 +5,10 @@ pub mod plan;
 
 pub use error::Error;
 
+use lambda_runtime::Diagnostic;
 use lambda_support::{InvalidRequest, Service, call_failed, found, parse};
 use plan::{accept, known, open};
-use replication::{Handoff, ReplicationName, TargetSettings};
+use replication::{Handoff, MESSAGE_VERSION, ReplicationName, TargetSettings};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -18,6 +19,17 @@ pub struct Guard {
     pub accepted_topic_arns: Vec<String>,
     /// The machine to start.
     pub state_machine_arn: String,
+    /// Where refused hand-offs are reported: no execution fails because of them.
+    pub operations_topic_arn: String,
+}
+
+/// The clients of this function.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "each client is of the service of that name")]
+pub struct Clients {
+    pub ssm: aws_sdk_ssm::Client,
+    pub states: aws_sdk_sfn::Client,
+    pub sns: aws_sdk_sns::Client,
 }
 
 /// A batch of SQS messages, as the event source mapping delivers it.
@@ -32,6 +44,14 @@ struct Batch {
 struct Record {
     message_id: String,
     body: String,
+    #[serde(default)]
+    attributes: Attributes,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Attributes {
+    approximate_receive_count: String,
 }
 
 /// The messages that failed: SQS delivers them again, and at last to the dead-letter queue.
@@ -52,37 +72,52 @@ pub struct BatchItemFailure {
 
 /// Starts the target execution of each hand-off, by the run's name, so that a hand-off delivered twice starts one.
 ///
-/// Errors: only `Snapferry.InvalidRequest`, for what is no batch of SQS messages. A message that is refused is logged
-/// with its error's name and reported as a batch item failure, which leaves the others of the batch alone.
-/// Source: SSM API `GetParameter`; Step Functions API `StartExecution`, `DescribeExecution`.
-pub async fn handle(
-    ssm: &aws_sdk_ssm::Client,
-    states: &aws_sdk_sfn::Client,
-    guard: &Guard,
-    payload: Value,
-) -> Result<Response, Error> {
+/// A message that is refused for good is reported to the operations topic at its first delivery, and goes to the
+/// dead-letter queue in the end; the others of its batch are left alone.
+/// Errors: only `Snapferry.InvalidRequest`, for what is no batch of SQS messages.
+/// Source: SSM API `GetParameter`; Step Functions API `StartExecution`, `DescribeExecution`; SNS API `Publish`; Lambda
+/// Developer Guide, "Reporting batch item failures".
+pub async fn handle(clients: &Clients, guard: &Guard, payload: Value) -> Result<Response, Error> {
     let batch: Batch = parse(payload)?;
     let mut batch_item_failures = Vec::new();
-    for Record { message_id, body } in batch.records {
-        if let Err(error) = receive(ssm, states, guard, &body).await {
-            let diagnostic = lambda_support::diagnostic(error.name(), &error);
-            tracing::error!(message_id, error_name = diagnostic.error_type, "the hand-off was refused");
-            batch_item_failures.push(BatchItemFailure { item_identifier: message_id });
+    for Record { message_id, body, attributes } in batch.records {
+        let Err(error) = receive(clients, guard, &body).await else { continue };
+        let diagnostic = lambda_support::diagnostic(error.name(), &error);
+        let is_first = matches!(attributes.approximate_receive_count.as_str(), "" | "1");
+        if is_first && !error.name().retryable() {
+            report(clients, guard, &message_id, &diagnostic).await;
         }
+        batch_item_failures.push(BatchItemFailure { item_identifier: message_id });
     }
     Ok(Response { batch_item_failures })
 }
 
-async fn receive(
-    ssm: &aws_sdk_ssm::Client,
-    states: &aws_sdk_sfn::Client,
-    guard: &Guard,
-    body: &str,
-) -> Result<(), Error> {
+async fn receive(clients: &Clients, guard: &Guard, body: &str) -> Result<(), Error> {
     let handoff = open(body, &guard.accepted_topic_arns)?;
-    let settings = find_settings(ssm, &handoff.replication).await?;
+    let settings = find_settings(&clients.ssm, &handoff.replication).await?;
     accept(&handoff, &settings)?;
-    start(states, &guard.state_machine_arn, &handoff, &settings).await
+    start(&clients.states, &guard.state_machine_arn, &handoff, &settings).await
+}
+
+/// A report that cannot be published is logged: the message still ends in the dead-letter queue, which has an alarm.
+async fn report(clients: &Clients, guard: &Guard, message_id: &str, diagnostic: &Diagnostic) {
+    let name = &diagnostic.error_type;
+    let message = json!({
+        "version": MESSAGE_VERSION,
+        "outcome": "REFUSED",
+        "messageId": message_id,
+        "error": name,
+        "cause": diagnostic.error_message.chars().filter(|c| !c.is_control()).take(2_000).collect::<String>(),
+        "advice": "mend the cause, then move the message from the dead-letter queue back to the hand-off queue",
+    });
+    let publish = clients.sns.publish().topic_arn(&guard.operations_topic_arn);
+    let publish = publish
+        .subject(format!("Snapferry: a hand-off was refused with {name}"))
+        .message(message.to_string());
+    if let Err(error) = publish.send().await {
+        let failed = call_failed(Service::Sns, "Publish", &error);
+        tracing::error!(message_id, %failed, "the refusal could not be reported");
+    }
 }
 
 async fn find_settings(

@@ -71,22 +71,46 @@ error_names! {
     SnapshotFailed: fatal,
     /// A snapshot of the run's name exists, but this run did not make it.
     SnapshotNotOurs: fatal,
-    /// The snapshot to copy or share is gone, or no longer shared with this account.
+    /// The run's snapshot is gone.
     SnapshotNotFound: fatal,
+    /// The snapshot that was handed off is gone, or no longer shared with this account.
+    SnapshotNoLongerShared: fatal,
+    /// `forceCopy` is false, but the snapshot cannot be shared as it is.
+    SnapshotNotShareable: fatal,
     /// RDS gave up on the copy of a snapshot.
     CopyFailed: fatal,
     /// A copy of the run's name exists, but under another key or of another snapshot.
     CopyNotOurs: fatal,
-    /// A key cannot be used for the copy.
+    /// A key cannot be used for the copy: the message names the key, the principal and the actions that it needs.
     KeyNotUsable: fatal,
+    /// The policy of the snapshot's key does not let the target account copy it.
+    KeyNotShared: fatal,
     /// The account is not among those that this stack may share with.
     AccountNotAllowed: fatal,
-    /// The hand-off is not what the target's settings accept.
+    /// The hand-off does not agree with its topic, its snapshot or the target's settings.
     HandoffRefused: fatal,
+    /// The hand-off has a version that this receiver does not know.
+    HandoffVersionUnknown: fatal,
+    /// The message is not JSON, or not of a hand-off's shape.
+    HandoffNotReadable: fatal,
+    /// The message is larger than any hand-off.
+    HandoffTooLarge: fatal,
     /// The target has no settings for the replication, or they cannot be read.
     InvalidSettings: fatal,
     /// The target execution of this run exists and failed: resume it.
     RunFailedBefore: fatal,
+    /// The DB subnet group of the settings does not exist.
+    SubnetGroupNotFound: fatal,
+    /// The DB parameter group of the settings does not exist.
+    ParameterGroupNotFound: fatal,
+    /// The option group of the settings does not exist.
+    OptionGroupNotFound: fatal,
+    /// RDS does not offer the DB instance class with this engine, version and storage here.
+    ClassNotOrderable: fatal,
+    /// The account has as many DB instances as its quota allows.
+    InstanceQuotaExceeded: fatal,
+    /// The account has as many manual DB snapshots as its quota allows.
+    SnapshotQuotaExceeded: fatal,
     /// RDS gave up on the restored DB instance.
     RestoreFailed: fatal,
     /// A DB instance of the run's name exists, but this run did not make it.
@@ -97,6 +121,12 @@ error_names! {
     SecretNotInitialised: fatal,
     /// A secret is not a JSON object of the expected shape.
     SecretNotJson: fatal,
+    /// A secret holds bytes, not text.
+    SecretBinary: fatal,
+    /// The application's secret would grow past the size that Secrets Manager takes.
+    SecretTooLarge: fatal,
+    /// RDS refused the new master password.
+    PasswordRefused: fatal,
     /// The copy's secret is missing.
     SecretNotFound: fatal,
     /// A stage waited as long as the settings allow.

@@ -1,6 +1,7 @@
 //! What crosses from the source account to the target account.
 
 use crate::arn::{AccountId, DbSnapshotArn};
+use crate::bounded::Bounded;
 use crate::names::{Copy, ReplicationName, Run};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,7 @@ impl Handoff {
 macro_rules! settings {
     ($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)* }) => {
         $(#[$meta])*
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
         pub struct $name {
@@ -84,16 +86,18 @@ settings! {
         db_instance_class: String,
         /// A standby in another zone.
         multi_az: bool,
-        /// The port, 1150 to 65535.
-        port: i32,
+        /// The port.
+        port: Bounded<1150, 65535>,
         /// `gp3`, `io2`, …
         storage_type: String,
+        /// Allocated storage, in GiB; it can only grow.
+        allocated_storage: Bounded<5, 65536>,
         /// Provisioned IOPS.
-        iops: i32,
+        iops: Bounded<100, 256000>,
         /// Throughput of `gp3`, in MiB/s.
-        storage_throughput: i32,
+        storage_throughput: Bounded<125, 4000>,
         /// The ceiling of storage autoscaling, in GiB; applied after the restore.
-        max_allocated_storage: i32,
+        max_allocated_storage: Bounded<5, 65536>,
         /// IAM authentication.
         enable_iam_database_authentication: bool,
         /// Log types sent to CloudWatch Logs.
@@ -101,7 +105,7 @@ settings! {
         /// The certificate authority of the server's certificate.
         ca_certificate_identifier: String,
         /// Automated backups are kept this many days; 0 turns them off.
-        backup_retention_period: i32,
+        backup_retention_period: Bounded<0, 35>,
         /// `hh24:mi-hh24:mi`, UTC.
         preferred_backup_window: String,
         /// `ddd:hh24:mi-ddd:hh24:mi`, UTC; applied after the restore.
@@ -119,11 +123,11 @@ settings! {
         /// `IPV4` or `DUAL`.
         network_type: String,
         /// Seconds between Enhanced Monitoring samples; 0 turns it off; applied after the restore.
-        monitoring_interval: i32,
+        monitoring_interval: Bounded<0, 60>,
         /// Performance Insights; applied after the restore.
         enable_performance_insights: bool,
         /// Days that Performance Insights keeps; applied after the restore.
-        performance_insights_retention_period: i32,
+        performance_insights_retention_period: Bounded<7, 731>,
     }
 }
 

@@ -5,6 +5,7 @@
 //! [`Stage`] says how every step waits, [`retention`] what is kept, [`ErrorName`] how a step may fail.
 
 mod arn;
+mod bounded;
 mod error_name;
 mod handoff;
 mod names;
@@ -15,13 +16,14 @@ mod source_input;
 mod stage;
 
 pub use arn::{AccountId, DbSnapshotArn};
+pub use bounded::{Bounded, OutOfRange};
 pub use error_name::ErrorName;
 pub use handoff::{DbInstanceSettings, Handoff};
 pub use names::{Copy, InvalidIdentifier, ReplicationName, Run};
 pub use ownership::{MADE_BY, Tags, made_here, tag};
 pub use settings::{ExpectedSource, Placement, TargetRetention, TargetSettings};
 pub use source_input::{SourceDb, SourceInput, SourceRetention};
-pub use stage::{Look, STAGE_DEADLINE_SECONDS, Stage, StageTimedOut};
+pub use stage::{Deadline, Look, STAGE_DEADLINE, Stage, StageTimedOut};
 
 /// The version that every message carries.
 pub const MESSAGE_VERSION: u32 = 1;

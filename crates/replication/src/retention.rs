@@ -69,7 +69,7 @@ pub fn of_target(
     retention: &TargetRetention,
     seen: &BTreeMap<Run, Seen>,
 ) -> BTreeMap<Run, Verdict> {
-    let hours = |hours: u32| SignedDuration::from_hours(i64::from(hours));
+    let hours = |hours: i64| SignedDuration::from_hours(hours);
     let within = |at: Timestamp, span| facts.now.duration_since(at) < span;
     let mut others = 0;
     let mut verdicts = BTreeMap::new();
@@ -82,15 +82,15 @@ pub fn of_target(
             Verdict::KeepCurrent
         } else if it.keep {
             Verdict::KeepTagged
-        } else if it.last_live.is_some_and(|at| within(at, hours(retention.cutover_grace_hours))) {
+        } else if it.last_live.is_some_and(|at| within(at, hours(retention.cutover_grace_hours.into()))) {
             Verdict::KeepWithinGrace
         } else if !it.good {
-            if within(run.began_at(), hours(retention.failed_copy_hours)) {
+            if within(run.began_at(), hours(retention.failed_copy_hours.into())) {
                 Verdict::KeepYoung
             } else {
                 Verdict::DeleteFailed
             }
-        } else if others < retention.copies {
+        } else if others < retention.copies.as_u64() {
             Verdict::KeepLatest
         } else {
             Verdict::DeleteSuperseded
@@ -118,7 +118,7 @@ pub fn of_source(
             Verdict::KeepCurrent
         } else if it.keep {
             Verdict::KeepTagged
-        } else if it.good && latest < retention.runs.max(1) {
+        } else if it.good && latest < retention.runs.as_u64() {
             Verdict::KeepLatest
         } else if now.duration_since(run.began_at()) < min_age {
             Verdict::KeepYoung
@@ -145,6 +145,10 @@ mod tests {
 
     fn now() -> Timestamp {
         "2026-11-20T00:00:00Z".parse().unwrap()
+    }
+
+    fn source_retention(runs: i64, min_age_days: i64) -> SourceRetention {
+        SourceRetention { runs: runs.try_into().unwrap(), min_age_days: min_age_days.try_into().unwrap() }
     }
 
     fn good() -> Seen {
@@ -188,7 +192,8 @@ mod tests {
         let seen = BTreeMap::from([(run(1), good()), (run(2), good())]);
         let live = run(1);
         let facts = TargetFacts { now: now(), current: None, live: Some(&live), pinned: None };
-        let retention = TargetRetention { copies: 0, cutover_grace_hours: 0, failed_copy_hours: 0 };
+        let retention =
+            serde_json::from_str(r#"{"copies": 0, "cutoverGraceHours": 0, "failedCopyHours": 0}"#).unwrap();
         let verdicts = of_target(&facts, &retention, &seen);
         assert_eq!((verdicts[&run(1)], verdicts[&run(2)]), (Verdict::KeepLive, Verdict::DeleteSuperseded));
     }
@@ -196,10 +201,10 @@ mod tests {
     #[test]
     fn the_source_deletes_only_past_count_and_age() {
         let seen: BTreeMap<_, _> = (10..20).map(|day| (run(day), good())).collect();
-        let verdicts = of_source(now(), None, &SourceRetention { runs: 2, min_age_days: 3 }, &seen);
+        let verdicts = of_source(now(), None, &source_retention(2, 3), &seen);
         let deleted: Vec<_> = verdicts.iter().filter(|(_, v)| v.delete()).map(|(r, _)| r.clone()).collect();
         assert_eq!(deleted, (10..=17).map(run).collect::<Vec<_>>());
-        let verdicts = of_source(now(), None, &SourceRetention { runs: 1, min_age_days: 30 }, &seen);
+        let verdicts = of_source(now(), None, &source_retention(1, 30), &seen);
         assert!(verdicts.values().all(|v| !v.delete()));
     }
 
@@ -207,7 +212,7 @@ mod tests {
     fn failed_runs_never_push_out_the_last_good_one() {
         let seen =
             BTreeMap::from([(run(10), good()), (run(15), Seen::default()), (run(16), Seen::default())]);
-        let verdicts = of_source(now(), None, &SourceRetention { runs: 1, min_age_days: 0 }, &seen);
+        let verdicts = of_source(now(), None, &source_retention(1, 1), &seen);
         assert_eq!(verdicts[&run(10)], Verdict::KeepLatest);
         assert_eq!(verdicts[&run(16)], Verdict::DeleteFailed);
     }

@@ -2,13 +2,15 @@
 //! `/snapferry/replications/<replication>`.
 
 use crate::arn::AccountId;
+use crate::bounded::Bounded;
 use crate::handoff::{DbInstanceSettings, Handoff};
 use crate::ownership::Tags;
-use crate::source_input::stage_deadline_seconds;
+use crate::stage::{Deadline, stage_deadline};
 use serde::{Deserialize, Serialize};
 
 /// The target's settings of one replication. They win over the hand-off's defaults; the source never decides how the
 /// target restores.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TargetSettings {
@@ -30,8 +32,8 @@ pub struct TargetSettings {
     #[serde(default)]
     pub retention: TargetRetention,
     /// How long a stage may wait in all, in seconds; 24 h unless said.
-    #[serde(default = "stage_deadline_seconds")]
-    pub stage_deadline_seconds: u64,
+    #[serde(default = "stage_deadline")]
+    pub stage_deadline_seconds: Deadline,
 }
 
 impl TargetSettings {
@@ -42,6 +44,7 @@ impl TargetSettings {
 }
 
 /// The one source that a replication accepts.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ExpectedSource {
@@ -54,6 +57,7 @@ pub struct ExpectedSource {
 }
 
 /// Where a copy lives in the target account.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Placement {
@@ -72,6 +76,11 @@ pub struct Placement {
     pub option_group_name: Option<String>,
     /// Whether the copy gets a public address; it does not unless said.
     pub publicly_accessible: bool,
+    /// In the target account, copy the source's option group with the snapshot; not with a name above.
+    pub copy_option_group: bool,
+    /// The key of Performance Insights.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub performance_insights_kms_key_id: Option<String>,
     /// The role of Enhanced Monitoring.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub monitoring_role_arn: Option<String>,
@@ -91,20 +100,25 @@ impl Placement {
 }
 
 /// What the target account keeps.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct TargetRetention {
     /// How many good copies to keep beside the live one.
-    pub copies: u32,
+    pub copies: Bounded<0, 10>,
     /// A copy that was live this many hours ago is kept whatever the count.
-    pub cutover_grace_hours: u32,
+    pub cutover_grace_hours: Bounded<0, 8760>,
     /// What a failed run left is kept this many hours.
-    pub failed_copy_hours: u32,
+    pub failed_copy_hours: Bounded<0, 8760>,
 }
 
 impl Default for TargetRetention {
     fn default() -> Self {
-        Self { copies: 2, cutover_grace_hours: 24, failed_copy_hours: 72 }
+        Self {
+            copies: Bounded::constant::<2>(),
+            cutover_grace_hours: Bounded::constant::<24>(),
+            failed_copy_hours: Bounded::constant::<72>(),
+        }
     }
 }
 
@@ -121,8 +135,8 @@ mod tests {
         .unwrap();
         assert!(!settings.placement.publicly_accessible);
         assert_eq!(
-            settings.retention,
-            TargetRetention { copies: 2, cutover_grace_hours: 24, failed_copy_hours: 72 }
+            serde_json::to_value(&settings.retention).unwrap(),
+            json!({"copies": 2, "cutoverGraceHours": 24, "failedCopyHours": 72})
         );
     }
 

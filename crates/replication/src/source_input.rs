@@ -1,8 +1,9 @@
 //! The input of a source execution.
 
 use crate::arn::AccountId;
+use crate::bounded::Bounded;
 use crate::names::{ReplicationName, Run};
-use crate::stage::STAGE_DEADLINE_SECONDS;
+use crate::stage::{Deadline, stage_deadline};
 use serde::{Deserialize, Serialize};
 
 /// What a source execution is started with; the settings of one replication travel in it, so that one deployed stack
@@ -22,15 +23,16 @@ pub struct SourceInput {
     /// copies across accounts incremental.
     #[serde(default)]
     pub shareable_keys: Vec<String>,
-    /// Re-encrypt even a snapshot under a shareable key.
+    /// `true`: re-encrypt even a snapshot under a shareable key. `false`: never re-encrypt; a snapshot that cannot be
+    /// shared as it is fails the run. Unsaid: re-encrypt what is not under a shareable key.
     #[serde(default)]
-    pub force_copy: bool,
+    pub force_copy: Option<bool>,
     /// What is kept in the source account.
     #[serde(default)]
     pub retention: SourceRetention,
     /// How long a stage may wait in all, in seconds; 24 h unless said.
-    #[serde(default = "stage_deadline_seconds")]
-    pub stage_deadline_seconds: u64,
+    #[serde(default = "stage_deadline")]
+    pub stage_deadline_seconds: Deadline,
     /// The tick of the schedule that started this, RFC 3339: ticks delivered twice make one run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduled_time: Option<String>,
@@ -54,20 +56,16 @@ pub enum SourceDb {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct SourceRetention {
-    /// How many runs' snapshots to keep; at least 1.
-    pub runs: u32,
+    /// How many runs' snapshots to keep.
+    pub runs: Bounded<1, 50>,
     /// The age below which a run's snapshots are kept whatever the count, in days.
-    pub min_age_days: u32,
+    pub min_age_days: Bounded<1, 365>,
 }
 
 impl Default for SourceRetention {
     fn default() -> Self {
-        Self { runs: 2, min_age_days: 3 }
+        Self { runs: Bounded::constant::<2>(), min_age_days: Bounded::constant::<3>() }
     }
-}
-
-pub(crate) fn stage_deadline_seconds() -> u64 {
-    STAGE_DEADLINE_SECONDS
 }
 
 #[cfg(test)]
@@ -82,9 +80,9 @@ mod tests {
         }))
         .unwrap();
         assert_eq!(input.source, SourceDb::DbInstanceIdentifier("orders-prod".to_owned()));
-        assert_eq!(input.retention, SourceRetention { runs: 2, min_age_days: 3 });
-        assert_eq!(input.stage_deadline_seconds, 86_400);
-        assert!(!input.force_copy);
+        assert_eq!(serde_json::to_value(&input.retention).unwrap(), json!({"runs": 2, "minAgeDays": 3}));
+        assert_eq!(input.stage_deadline_seconds.as_u64(), 86_400);
+        assert_eq!(input.force_copy, None);
     }
 
     #[test]

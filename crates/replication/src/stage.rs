@@ -1,9 +1,17 @@
 //! How every step waits: the machine calls it again and again, and it says after how many seconds.
 
+use crate::bounded::Bounded;
 use serde::{Deserialize, Serialize};
 
-/// How long a stage may wait in all, unless the settings say otherwise: 24 h, in seconds.
-pub const STAGE_DEADLINE_SECONDS: u64 = 24 * 60 * 60;
+/// How long a stage may wait in all, in seconds: five minutes to seven days, so that its looks fit into a history.
+pub type Deadline = Bounded<300, 604_800>;
+
+/// The deadline unless the settings say otherwise: 24 h.
+pub const STAGE_DEADLINE: Deadline = Deadline::constant::<86_400>();
+
+pub(crate) fn stage_deadline() -> Deadline {
+    STAGE_DEADLINE
+}
 
 /// What a stage remembers from look to look; opaque to the state machine, which passes it back.
 ///
@@ -71,14 +79,26 @@ impl Stage {
         &self,
         status: &str,
         percent: Option<u8>,
-        deadline_seconds: u64,
+        deadline: Deadline,
         reason: impl Into<String>,
     ) -> Result<Look, StageTimedOut> {
-        let reason = reason.into();
+        self.wait_at_least(0, status, percent, deadline, reason)
+    }
+
+    /// The same, for what is known to take `least_seconds`.
+    pub fn wait_at_least(
+        &self,
+        least_seconds: u64,
+        status: &str,
+        percent: Option<u8>,
+        deadline: Deadline,
+        reason: impl Into<String>,
+    ) -> Result<Look, StageTimedOut> {
+        let (reason, deadline_seconds) = (reason.into(), deadline.as_u64());
         if self.seconds >= deadline_seconds {
             return Err(StageTimedOut { seconds: self.seconds, looks: self.looks + 1, reason });
         }
-        let wait_seconds = self.wait_seconds(percent).min(deadline_seconds - self.seconds);
+        let wait_seconds = self.wait_seconds(percent).max(least_seconds).min(deadline_seconds - self.seconds);
         Ok(Look { done: false, reason, percent, wait_seconds, stage: self.looked(status, wait_seconds) })
     }
 
@@ -152,7 +172,7 @@ mod tests {
             (Some(0), None),
         ] {
             let mut stage = at(0, expected);
-            while let Ok(look) = stage.wait("copying", percent, 7 * 24 * 3600, "copying") {
+            while let Ok(look) = stage.wait("copying", percent, Deadline::constant::<604_800>(), "copying") {
                 stage = look.stage;
             }
             assert!(stage.looks < 1500, "{percent:?} {expected:?}: {} looks", stage.looks);
@@ -161,9 +181,9 @@ mod tests {
 
     #[test]
     fn a_stage_ends_at_its_deadline_exactly() {
-        let look = at(90, None).wait("creating", None, 100, "creating").unwrap();
-        assert_eq!((look.wait_seconds, look.stage.seconds), (10, 100));
-        let over = look.stage.wait("creating", None, 100, "creating").unwrap_err();
-        assert_eq!((over.seconds, over.looks), (100, 2));
+        let look = at(290, None).wait("creating", None, Deadline::constant::<300>(), "creating").unwrap();
+        assert_eq!((look.wait_seconds, look.stage.seconds), (10, 300));
+        let over = look.stage.wait("creating", None, Deadline::constant::<300>(), "creating").unwrap_err();
+        assert_eq!((over.seconds, over.looks), (300, 2));
     }
 }

@@ -20,6 +20,30 @@ pub enum Error {
         "DB instance {identifier} is {status}, which waiting does not mend: the clean-up deletes it; correct the replication's settings and start a new run"
     )]
     RestoreFailed { identifier: String, status: String },
+    #[error(
+        "DB subnet group {0:?} does not exist in this account and Region: correct placement.dbSubnetGroupName"
+    )]
+    SubnetGroupNotFound(String),
+    #[error(
+        "DB parameter group {0:?} does not exist in this account and Region: correct placement.dbParameterGroupName"
+    )]
+    ParameterGroupNotFound(String),
+    #[error(
+        "option group {0:?} does not exist in this account and Region: correct placement.optionGroupName"
+    )]
+    OptionGroupNotFound(String),
+    #[error(
+        "RDS does not offer {class} here for this engine, version and storage ({message}): correct dbInstance.dbInstanceClass"
+    )]
+    ClassNotOrderable { class: String, message: String },
+    #[error(
+        "the account has as many DB instances as its quota allows: delete some, or raise the quota, then resume the run"
+    )]
+    InstanceQuotaExceeded,
+    #[error(
+        "the key of DB snapshot {identifier} cannot be used (RDS: {message}): it must be enabled, and its policy must allow this account's RestoreRole kms:DescribeKey and kms:CreateGrant"
+    )]
+    KeyNotUsable { identifier: String, message: String },
     #[error(transparent)]
     TimedOut(#[from] StageTimedOut),
     #[error(transparent)]
@@ -34,6 +58,12 @@ impl Error {
             Self::SnapshotNotFound(_) => ErrorName::SnapshotNotFound,
             Self::DbInstanceNotOurs(_) => ErrorName::DbInstanceNotOurs,
             Self::RestoreFailed { .. } => ErrorName::RestoreFailed,
+            Self::SubnetGroupNotFound(_) => ErrorName::SubnetGroupNotFound,
+            Self::ParameterGroupNotFound(_) => ErrorName::ParameterGroupNotFound,
+            Self::OptionGroupNotFound(_) => ErrorName::OptionGroupNotFound,
+            Self::ClassNotOrderable { .. } => ErrorName::ClassNotOrderable,
+            Self::InstanceQuotaExceeded => ErrorName::InstanceQuotaExceeded,
+            Self::KeyNotUsable { .. } => ErrorName::KeyNotUsable,
             Self::TimedOut(_) => ErrorName::StageTimedOut,
             Self::Call(call) => call.name(),
         }

@@ -6,10 +6,10 @@ pub mod plan;
 pub use error::Error;
 
 use aws_sdk_rds::Client;
-use aws_sdk_rds::types::Tag;
+use aws_sdk_rds::types::{DbInstance, Tag};
 use lambda_support::{Service, call_failed, found, parse};
-use plan::{InstanceSeen, Plan, plan};
-use replication::{Copy, Handoff, Look, Stage, TargetSettings};
+use plan::{InstanceSeen, LaterSettings, PerformanceInsights, Plan, plan};
+use replication::{Bounded, Copy, Handoff, Look, Stage, TargetSettings};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -41,7 +41,10 @@ pub struct Response {
 ///
 /// It comes up in quarantine and without deletion protection: a failed one must stay deletable, and the target's
 /// security groups are attached when it goes live.
-/// Errors: `Snapferry.SnapshotNotFound`, `DbInstanceNotOurs`, `RestoreFailed`, `InvalidRequest`, `StageTimedOut`,
+/// What a restore does not take (monitoring, Performance Insights, storage autoscaling, maintenance window) is modified
+/// once the instance is available.
+/// Errors: `Snapferry.SnapshotNotFound`, `SubnetGroupNotFound`, `ParameterGroupNotFound`, `OptionGroupNotFound`,
+/// `ClassNotOrderable`, `InstanceQuotaExceeded`, `KeyNotUsable`, `DbInstanceNotOurs`, `RestoreFailed`, `InvalidRequest`, `StageTimedOut`,
 /// `RdsRefused` (fatal), `RdsUnavailable` (retry).
 /// Source: RDS API `RestoreDBInstanceFromDBSnapshot`, `DescribeDBInstances`.
 pub async fn handle(rds: &Client, payload: Value) -> Result<Response, Error> {
@@ -49,11 +52,16 @@ pub async fn handle(rds: &Client, payload: Value) -> Result<Response, Error> {
     let copy = handoff.copy();
 
     let seen = find(rds, &copy).await?;
-    let look = match plan(&copy, seen.as_ref(), &stage, settings.stage_deadline_seconds)? {
+    let wanted = LaterSettings::wanted(&settings.db_instance(&handoff), &settings.placement);
+    let look = match plan(&copy, seen.as_ref(), &wanted, &stage, settings.stage_deadline_seconds)? {
         Plan::Answer(look) => look,
         Plan::Restore => {
             let reason = start(rds, &copy, &handoff, &settings).await?;
             stage.wait("creating", None, settings.stage_deadline_seconds, reason)?
+        }
+        Plan::Modify(missing) => {
+            let reason = modify(rds, &copy, missing).await?;
+            stage.wait("modifying", None, settings.stage_deadline_seconds, reason)?
         }
     };
     tracing::info!(replication = %copy.replication, run = %copy.run, done = look.done, reason = look.reason, "looked");
@@ -64,6 +72,7 @@ async fn find(rds: &Client, copy: &Copy) -> Result<Option<InstanceSeen>, Error> 
     let answer = rds.describe_db_instances().db_instance_identifier(copy.identifier()).send().await;
     let answer = found(Service::Rds, "DescribeDBInstances", answer, |e| e.is_db_instance_not_found_fault())?;
     Ok(answer.and_then(|it| it.db_instances?.into_iter().next()).map(|it| InstanceSeen {
+        later: later(&it),
         status: it.db_instance_status.unwrap_or_default(),
         has_endpoint: it
             .endpoint
@@ -75,6 +84,46 @@ async fn find(rds: &Client, copy: &Copy) -> Result<Option<InstanceSeen>, Error> 
             .filter_map(|t| Some((t.key?, t.value.unwrap_or_default())))
             .collect(),
     }))
+}
+
+fn later(it: &DbInstance) -> LaterSettings {
+    LaterSettings {
+        max_allocated_storage: it.max_allocated_storage,
+        preferred_maintenance_window: it.preferred_maintenance_window.clone(),
+        monitoring: it.monitoring_interval.map(|seconds| (seconds, it.monitoring_role_arn.clone())),
+        performance_insights: it.performance_insights_enabled.map(|enabled| PerformanceInsights {
+            enabled,
+            retention_period: it.performance_insights_retention_period,
+            kms_key_id: it.performance_insights_kms_key_id.clone(),
+        }),
+    }
+}
+
+/// Answers in words.
+async fn modify(rds: &Client, copy: &Copy, missing: LaterSettings) -> Result<String, Error> {
+    let identifier = copy.identifier();
+    let (interval, role) = missing.monitoring.unzip();
+    let insights = missing.performance_insights;
+    let answer = rds
+        .modify_db_instance()
+        .db_instance_identifier(&identifier)
+        .set_max_allocated_storage(missing.max_allocated_storage)
+        .set_preferred_maintenance_window(missing.preferred_maintenance_window)
+        .set_monitoring_interval(interval)
+        .set_monitoring_role_arn(role.flatten())
+        .set_enable_performance_insights(insights.as_ref().map(|it| it.enabled))
+        .set_performance_insights_retention_period(insights.as_ref().and_then(|it| it.retention_period))
+        .set_performance_insights_kms_key_id(insights.and_then(|it| it.kms_key_id))
+        .apply_immediately(true)
+        .send()
+        .await;
+    match answer {
+        Ok(_) => Ok(format!("set on DB instance {identifier} what a restore does not take")),
+        Err(error) if error.as_service_error().is_some_and(|it| it.is_invalid_db_instance_state_fault()) => {
+            Ok(format!("DB instance {identifier} became busy"))
+        }
+        Err(error) => Err(call_failed(Service::Rds, "ModifyDBInstance", &error).into()),
+    }
 }
 
 /// Answers in words. A state or a capacity that only needs patience is no error.
@@ -94,16 +143,17 @@ async fn start(
         .restore_db_instance_from_db_snapshot()
         .db_instance_identifier(&identifier)
         .db_snapshot_identifier(&identifier)
-        .set_db_instance_class(instance.db_instance_class)
+        .set_db_instance_class(instance.db_instance_class.clone())
         .set_multi_az(instance.multi_az)
-        .set_port(instance.port)
+        .set_port(instance.port.map(Bounded::as_i32))
         .set_storage_type(instance.storage_type)
-        .set_iops(instance.iops)
-        .set_storage_throughput(instance.storage_throughput)
+        .set_allocated_storage(instance.allocated_storage.map(Bounded::as_i32))
+        .set_iops(instance.iops.map(Bounded::as_i32))
+        .set_storage_throughput(instance.storage_throughput.map(Bounded::as_i32))
         .set_enable_iam_database_authentication(instance.enable_iam_database_authentication)
         .set_enable_cloudwatch_logs_exports(instance.enable_cloudwatch_logs_exports)
         .set_ca_certificate_identifier(instance.ca_certificate_identifier)
-        .set_backup_retention_period(instance.backup_retention_period)
+        .set_backup_retention_period(instance.backup_retention_period.map(Bounded::as_i32))
         .set_preferred_backup_window(instance.preferred_backup_window)
         .set_auto_minor_version_upgrade(instance.auto_minor_version_upgrade)
         .set_engine_lifecycle_support(instance.engine_lifecycle_support)
@@ -122,6 +172,8 @@ async fn start(
         .send()
         .await;
     let Err(error) = answer else { return Ok(format!("started restoring DB instance {identifier}")) };
+    let failed = call_failed(Service::Rds, "RestoreDBInstanceFromDBSnapshot", &error);
+    let name = |name: &Option<String>| name.clone().unwrap_or_default();
     match error.as_service_error() {
         Some(it) if it.is_db_instance_already_exists_fault() => {
             Ok(format!("DB instance {identifier} exists already"))
@@ -133,6 +185,27 @@ async fn start(
         Some(it) if it.is_insufficient_db_instance_capacity_fault() => {
             Ok("RDS has no capacity for the DB instance class at the moment".to_owned())
         }
-        _ => Err(call_failed(Service::Rds, "RestoreDBInstanceFromDBSnapshot", &error).into()),
+        Some(it) if it.is_db_subnet_group_not_found_fault() => {
+            Err(Error::SubnetGroupNotFound(name(&placement.db_subnet_group_name)))
+        }
+        Some(it) if it.is_db_parameter_group_not_found_fault() => {
+            Err(Error::ParameterGroupNotFound(name(&placement.db_parameter_group_name)))
+        }
+        Some(it) if it.is_option_group_not_found_fault() => {
+            Err(Error::OptionGroupNotFound(name(&placement.option_group_name)))
+        }
+        Some(it) if it.is_instance_quota_exceeded_fault() => Err(Error::InstanceQuotaExceeded),
+        Some(it) if it.is_kms_key_not_accessible_fault() => {
+            Err(Error::KeyNotUsable { identifier, message: failed.message })
+        }
+        // RDS has no code of its own for this. Source: its message, "RDS does not support creating a DB instance with
+        // the following combination: DBInstanceClass=…" (hashicorp/terraform-provider-aws, issues).
+        _ if failed.code.starts_with("InvalidParameter") && failed.message.contains("DBInstanceClass") => {
+            Err(Error::ClassNotOrderable {
+                class: name(&instance.db_instance_class),
+                message: failed.message,
+            })
+        }
+        _ => Err(failed.into()),
     }
 }

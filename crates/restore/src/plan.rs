@@ -1,7 +1,7 @@
 //! Decides what a look at the restored DB instance leads to; sees only its arguments.
 
 use crate::Error;
-use replication::{Copy, Look, Stage, Tags, made_here};
+use replication::{Bounded, Copy, DbInstanceSettings, Deadline, Look, Placement, Stage, Tags, made_here};
 
 /// What was seen of the DB instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +12,79 @@ pub struct InstanceSeen {
     pub has_endpoint: bool,
     /// Its tags.
     pub tags: Tags,
+    /// What RDS takes only after a restore, as it is now.
+    pub later: LaterSettings,
+}
+
+/// The settings that RestoreDBInstanceFromDBSnapshot does not take: they are modified once the instance is available.
+///
+/// Source: RDS API, the members that CreateDBInstance has and RestoreDBInstanceFromDBSnapshot lacks. `None` is "not
+/// said" in what is wanted, and "not known" in what is seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LaterSettings {
+    /// The ceiling of storage autoscaling, in GiB.
+    pub max_allocated_storage: Option<i32>,
+    /// `ddd:hh24:mi-ddd:hh24:mi`, UTC.
+    pub preferred_maintenance_window: Option<String>,
+    /// Seconds between samples, with the role that takes them; the role is needed unless the seconds are 0.
+    pub monitoring: Option<(i32, Option<String>)>,
+    /// Performance Insights: whether, days kept, key.
+    pub performance_insights: Option<PerformanceInsights>,
+}
+
+/// How Performance Insights is set.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PerformanceInsights {
+    /// Whether it is on.
+    pub enabled: bool,
+    /// Days kept.
+    pub retention_period: Option<i32>,
+    /// Its key.
+    pub kms_key_id: Option<String>,
+}
+
+impl LaterSettings {
+    /// What the copy wants.
+    pub fn wanted(instance: &DbInstanceSettings, placement: &Placement) -> Self {
+        let role = placement.monitoring_role_arn.clone();
+        let monitoring = instance.monitoring_interval.map(Bounded::as_i32);
+        Self {
+            max_allocated_storage: instance.max_allocated_storage.map(Bounded::as_i32),
+            preferred_maintenance_window: instance.preferred_maintenance_window.clone(),
+            // The source's interval alone turns nothing on: its role exists only in the source account.
+            monitoring: monitoring
+                .filter(|seconds| *seconds == 0 || role.is_some())
+                .map(|seconds| (seconds, role)),
+            performance_insights: instance.enable_performance_insights.map(|enabled| PerformanceInsights {
+                enabled,
+                retention_period: instance.performance_insights_retention_period.map(Bounded::as_i32),
+                kms_key_id: placement.performance_insights_kms_key_id.clone(),
+            }),
+        }
+    }
+
+    /// What is wanted and not so yet.
+    fn missing(&self, seen: &Self) -> Self {
+        let window = |it: &Option<String>| it.as_deref().map(str::to_ascii_lowercase);
+        let seconds = |it: &Option<(i32, Option<String>)>| it.as_ref().map_or(0, |it| it.0);
+        let on = |it: &Option<PerformanceInsights>| it.as_ref().is_some_and(|it| it.enabled);
+        Self {
+            max_allocated_storage: self
+                .max_allocated_storage
+                .filter(|wanted| seen.max_allocated_storage != Some(*wanted)),
+            preferred_maintenance_window: self.preferred_maintenance_window.clone().filter(|_| {
+                window(&self.preferred_maintenance_window) != window(&seen.preferred_maintenance_window)
+            }),
+            monitoring: self
+                .monitoring
+                .clone()
+                .filter(|_| seconds(&self.monitoring) != seconds(&seen.monitoring)),
+            performance_insights: self
+                .performance_insights
+                .clone()
+                .filter(|_| on(&self.performance_insights) != on(&seen.performance_insights)),
+        }
+    }
 }
 
 /// What to do.
@@ -19,6 +92,8 @@ pub struct InstanceSeen {
 pub enum Plan {
     /// Start the restore, then look again.
     Restore,
+    /// Modify what is missing, then look again.
+    Modify(LaterSettings),
     /// Nothing now; the look says whether ever.
     Answer(Look),
 }
@@ -28,8 +103,9 @@ pub enum Plan {
 pub fn plan(
     copy: &Copy,
     seen: Option<&InstanceSeen>,
+    wanted: &LaterSettings,
     stage: &Stage,
-    deadline_seconds: u64,
+    deadline: Deadline,
 ) -> Result<Plan, Error> {
     let identifier = copy.identifier();
     let Some(seen) = seen else { return Ok(Plan::Restore) };
@@ -39,13 +115,16 @@ pub fn plan(
     let status = seen.status.as_str();
     let reason = format!("DB instance {identifier} is {status}");
     match status {
+        "available" if wanted.missing(&seen.later) != LaterSettings::default() => {
+            Ok(Plan::Modify(wanted.missing(&seen.later)))
+        }
         "available" if seen.has_endpoint && stage.saw("available") => {
             Ok(Plan::Answer(stage.done(status, reason)))
         }
         "available" => {
             let reason = format!("{reason}; looking once more");
             let seen_as = if seen.has_endpoint { "available" } else { "available without endpoint" };
-            Ok(Plan::Answer(stage.wait(seen_as, None, deadline_seconds, reason)?))
+            Ok(Plan::Answer(stage.wait(seen_as, None, deadline, reason)?))
         }
         // Source: RDS User Guide, "Viewing Amazon RDS DB instance status".
         "failed"
@@ -58,7 +137,7 @@ pub fn plan(
         _ if status.starts_with("incompatible-") => {
             Err(Error::RestoreFailed { identifier, status: status.to_owned() })
         }
-        _ => Ok(Plan::Answer(stage.wait(status, None, deadline_seconds, reason)?)),
+        _ => Ok(Plan::Answer(stage.wait(status, None, deadline, reason)?)),
     }
 }
 
@@ -69,12 +148,23 @@ mod tests {
     #[test]
     fn an_instance_counts_once_it_is_available_twice() {
         let copy = Copy::from_identifier("orders-20261120t160812z-3f9a").unwrap();
-        let seen =
-            |status: &str| InstanceSeen { status: status.to_owned(), has_endpoint: true, tags: copy.tags() };
+        let seen = |status: &str| InstanceSeen {
+            status: status.to_owned(),
+            has_endpoint: true,
+            tags: copy.tags(),
+            later: LaterSettings::default(),
+        };
         let check = |seen: Option<InstanceSeen>, last: &str, expected: &str| {
             let stage = Stage { status: Some(last.to_owned()), ..Stage::default() };
-            let got = match plan(&copy, seen.as_ref(), &stage, 100) {
+            let got = match plan(
+                &copy,
+                seen.as_ref(),
+                &LaterSettings::default(),
+                &stage,
+                Deadline::constant::<300>(),
+            ) {
                 Ok(Plan::Restore) => "restore".to_owned(),
+                Ok(Plan::Modify(_)) => "modify".to_owned(),
                 Ok(Plan::Answer(look)) => {
                     format!("done={} {}", look.done, look.stage.status.unwrap_or_default())
                 }
@@ -97,5 +187,38 @@ mod tests {
             "",
             "Snapferry.DbInstanceNotOurs",
         );
+    }
+
+    #[test]
+    fn what_a_restore_does_not_take_is_modified_once_and_only_where_it_differs() {
+        let copy = Copy::from_identifier("orders-20261120t160812z-3f9a").unwrap();
+        let instance: DbInstanceSettings = serde_json::from_str(
+            r#"{"maxAllocatedStorage": 200, "preferredMaintenanceWindow": "Sun:05:00-Sun:06:00", "monitoringInterval": 60,
+                "enablePerformanceInsights": true, "performanceInsightsRetentionPeriod": 7}"#,
+        )
+        .unwrap();
+        let mut wanted = LaterSettings::wanted(&instance, &Placement::default());
+        assert_eq!(wanted.monitoring, None, "the source's role is not the target's");
+        let role = Placement { monitoring_role_arn: Some("role".to_owned()), ..Placement::default() };
+        wanted.monitoring = LaterSettings::wanted(&instance, &role).monitoring;
+
+        let mut later = LaterSettings { max_allocated_storage: Some(200), ..LaterSettings::default() };
+        let plan_for = |later: &LaterSettings| {
+            let seen = InstanceSeen {
+                status: "available".to_owned(),
+                has_endpoint: true,
+                tags: copy.tags(),
+                later: later.clone(),
+            };
+            plan(&copy, Some(&seen), &wanted, &Stage::default(), Deadline::constant::<300>()).unwrap()
+        };
+        let Plan::Modify(missing) = plan_for(&later) else { panic!("nothing to modify") };
+        assert_eq!(missing, LaterSettings { max_allocated_storage: None, ..wanted.clone() });
+
+        later = LaterSettings {
+            preferred_maintenance_window: Some("sun:05:00-sun:06:00".to_owned()),
+            ..wanted.clone()
+        };
+        assert!(matches!(plan_for(&later), Plan::Answer(_)));
     }
 }

@@ -119,10 +119,9 @@ mod tests {
         let before =
             SecretValue::parse(r#"{"apiKey":"k","host":"old","dbname":"old","password":"p"}"#).unwrap();
         let after = before.with(&connection());
-        assert_eq!(
-            after.text(),
-            r#"{"apiKey":"k","dbInstanceIdentifier":"orders-20261120t160812z-3f9a","engine":"postgres","host":"db.example","password":"hunter2","port":5432,"username":"app"}"#
-        );
+        let expected = r#"{"apiKey": "k", "dbInstanceIdentifier": "orders-20261120t160812z-3f9a", "engine": "postgres",
+            "host": "db.example", "password": "hunter2", "port": 5432, "username": "app"}"#;
+        assert_eq!(SecretValue::parse(&after.text()), SecretValue::parse(expected));
         assert_eq!(after.connection(), Some(connection()));
     }
 

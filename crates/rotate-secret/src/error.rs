@@ -24,6 +24,16 @@ pub enum Error {
     SecretNotInitialised(String),
     #[error("secret {secret} {problem}: it must be a JSON object, then resume the run")]
     SecretNotJson { secret: String, problem: &'static str },
+    #[error("secret {0} holds bytes, not text: give it a JSON object, then resume the run")]
+    SecretBinary(String),
+    #[error(
+        "secret {secret} would grow to {bytes} bytes, more than the 65,536 that Secrets Manager takes: shorten it, then resume the run"
+    )]
+    SecretTooLarge { secret: String, bytes: usize },
+    #[error(
+        "RDS refused the new master password of DB instance {identifier} ({code}): delete secret {secret} and resume the run, which makes another one"
+    )]
+    PasswordRefused { identifier: String, code: String, secret: String },
     #[error(transparent)]
     TimedOut(#[from] StageTimedOut),
     #[error(transparent)]
@@ -41,6 +51,9 @@ impl Error {
             Self::SecretNotFound(_) => ErrorName::SecretNotFound,
             Self::SecretNotInitialised(_) => ErrorName::SecretNotInitialised,
             Self::SecretNotJson { .. } => ErrorName::SecretNotJson,
+            Self::SecretBinary(_) => ErrorName::SecretBinary,
+            Self::SecretTooLarge { .. } => ErrorName::SecretTooLarge,
+            Self::PasswordRefused { .. } => ErrorName::PasswordRefused,
             Self::TimedOut(_) => ErrorName::StageTimedOut,
             Self::Call(call) => call.name(),
         }

@@ -10,6 +10,9 @@ use std::collections::BTreeMap;
 /// The staging label of the version that is current.
 pub(crate) const AWSCURRENT: &str = "AWSCURRENT";
 
+/// The longest value. Source: Secrets Manager User Guide, "AWS Secrets Manager quotas".
+const VALUE_LIMIT_BYTES: usize = 65_536;
+
 /// One version of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretVersion {
@@ -44,9 +47,10 @@ pub(crate) async fn find_current(secrets: &Client, secret: &str) -> Result<Optio
     let answer =
         found(Service::SecretsManager, "GetSecretValue", answer, |e| e.is_resource_not_found_exception())?;
     let Some(answer) = answer else { return Ok(None) };
-    let not_json = |problem| Error::SecretNotJson { secret: secret.to_owned(), problem };
-    let text = answer.secret_string().ok_or_else(|| not_json("is binary"))?;
-    let value = SecretValue::parse(text).ok_or_else(|| not_json("is not a JSON object"))?;
+    let text = answer.secret_string().ok_or_else(|| Error::SecretBinary(secret.to_owned()))?;
+    let problem = "is not a JSON object";
+    let value = SecretValue::parse(text)
+        .ok_or_else(|| Error::SecretNotJson { secret: secret.to_owned(), problem })?;
     Ok(Some(SecretVersion { version_id: answer.version_id.unwrap_or_default(), value }))
 }
 
@@ -75,12 +79,16 @@ pub(crate) async fn put(
     derived_from: &str,
     label: &str,
 ) -> Result<String, Error> {
-    let token = version_token(secret, derived_from, value);
+    let text = value.text();
+    if text.len() > VALUE_LIMIT_BYTES {
+        return Err(Error::SecretTooLarge { secret: secret.to_owned(), bytes: text.len() });
+    }
+    let token = version_token(secret, derived_from, &text);
     let answer = secrets
         .put_secret_value()
         .secret_id(secret)
         .client_request_token(&token)
-        .secret_string(value.text())
+        .secret_string(text)
         .version_stages(label)
         .send()
         .await;
@@ -91,8 +99,8 @@ pub(crate) async fn put(
 /// A version identifier that follows from what is written, so that a repeated write is no second version: 64 hex digits.
 ///
 /// Source: Secrets Manager API, PutSecretValue: a token has 32 to 64 characters and becomes the version's identifier.
-fn version_token(secret: &str, derived_from: &str, value: &SecretValue) -> String {
-    let digest = Sha256::digest(format!("{secret}\n{derived_from}\n{}", value.text()).as_bytes());
+fn version_token(secret: &str, derived_from: &str, text: &str) -> String {
+    let digest = Sha256::digest(format!("{secret}\n{derived_from}\n{text}").as_bytes());
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -102,11 +110,10 @@ mod tests {
 
     #[test]
     fn a_token_follows_from_what_is_written() {
-        let value = |text| SecretValue::parse(text).unwrap();
-        let token = version_token("s", "v1", &value("{}"));
+        let token = version_token("s", "v1", "{}");
         assert_eq!(token.len(), 64);
-        assert_eq!(token, version_token("s", "v1", &value("{ }")));
-        assert_ne!(token, version_token("s", "v2", &value("{}")));
-        assert_ne!(token, version_token("s", "v1", &value(r#"{"a":1}"#)));
+        assert_eq!(token, version_token("s", "v1", "{}"));
+        assert_ne!(token, version_token("s", "v2", "{}"));
+        assert_ne!(token, version_token("s", "v1", r#"{"a":1}"#));
     }
 }

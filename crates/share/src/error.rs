@@ -20,6 +20,11 @@ pub enum Error {
         "DB snapshot {0} does not carry the tags of this run: Snapferry did not make it and does not share it"
     )]
     SnapshotNotOurs(String),
+    #[error(
+        "the policy of key {key} does not let account {account} copy the snapshot: it must allow {} to it, then resume the run",
+        missing.join(", ")
+    )]
+    KeyNotShared { key: String, account: AccountId, missing: Vec<&'static str> },
     #[error("RDS did not say {field} of DB snapshot {arn}")]
     SnapshotIncomplete { arn: String, field: &'static str },
     #[error(transparent)]
@@ -36,6 +41,7 @@ impl Error {
             Self::AccountNotAllowed(_) => ErrorName::AccountNotAllowed,
             Self::SnapshotNotFound(_) => ErrorName::SnapshotNotFound,
             Self::SnapshotNotOurs(_) => ErrorName::SnapshotNotOurs,
+            Self::KeyNotShared { .. } => ErrorName::KeyNotShared,
             Self::SnapshotIncomplete { .. } => ErrorName::RdsRefused,
             Self::TimedOut(_) => ErrorName::StageTimedOut,
             Self::Call(call) => call.name(),

@@ -1,17 +1,19 @@
 //! State `Share`: lets the target account copy the run's DB snapshot, and hands it off.
 
 mod error;
+pub mod key_policy;
 pub mod plan;
 
 pub use error::Error;
 
 use aws_sdk_rds::types::{DbInstance, DbSnapshot};
 use jiff::Timestamp;
+use key_policy::missing_actions;
 use lambda_support::{Service, call_failed, found, parse};
 use plan::{Plan, plan};
 use replication::{
-    AccountId, Copy, DbInstanceSettings, DbSnapshotArn, Handoff, Look, MESSAGE_VERSION, ReplicationName, Run,
-    Stage, Tags,
+    AccountId, Bounded, Copy, DbInstanceSettings, DbSnapshotArn, Deadline, Handoff, Look, MESSAGE_VERSION,
+    ReplicationName, Run, Stage, Tags,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -31,7 +33,7 @@ pub struct Request {
     /// The topic of the hand-off.
     pub topic_arn: String,
     /// How long the stage may wait, in seconds.
-    pub stage_deadline_seconds: u64,
+    pub stage_deadline_seconds: Deadline,
     /// What the last look answered; `{}` at first.
     pub stage: Stage,
 }
@@ -51,11 +53,14 @@ pub struct Response {
 /// Shares a manual DB snapshot with one account, then publishes the hand-off.
 ///
 /// Safe to repeat: sharing twice changes nothing, and the receiver knows a hand-off that it has seen.
-/// Errors: `Snapferry.AccountNotAllowed`, `SnapshotNotFound`, `SnapshotNotOurs`, `InvalidRequest`, `StageTimedOut`,
-/// `RdsRefused`, `SnsRefused` (fatal), `RdsUnavailable`, `SnsUnavailable` (retry).
-/// Source: RDS API `ModifyDBSnapshotAttribute`, attribute `restore`; SNS API `Publish`.
+/// Before that it reads the policy of the snapshot's key, when that is this account's: what is missing there would fail
+/// the target account hours later, with a message that does not say so.
+/// Errors: `Snapferry.AccountNotAllowed`, `KeyNotShared`, `SnapshotNotFound`, `SnapshotNotOurs`, `InvalidRequest`, `StageTimedOut`,
+/// `RdsRefused`, `KmsRefused`, `SnsRefused` (fatal), `RdsUnavailable`, `KmsUnavailable`, `SnsUnavailable` (retry).
+/// Source: RDS API `ModifyDBSnapshotAttribute`, attribute `restore`; KMS API `GetKeyPolicy`; SNS API `Publish`.
 pub async fn handle(
     rds: &aws_sdk_rds::Client,
+    kms: &aws_sdk_kms::Client,
     sns: &aws_sdk_sns::Client,
     allowed: &[String],
     payload: Value,
@@ -67,6 +72,7 @@ pub async fn handle(
     let snapshot = find_snapshot(rds, identifier).await?;
     let shared_with = find_shared_accounts(rds, identifier).await?;
     let plan = plan(&copy, identifier, &tags(&snapshot), &request.target_account_id, allowed, &shared_with)?;
+    check_key(kms, &request, snapshot.kms_key_id()).await?;
     if plan == Plan::Share && !share(rds, identifier, &request.target_account_id).await? {
         let reason = format!("DB snapshot {identifier} cannot be shared yet");
         let look = request.stage.wait("unshared", None, request.stage_deadline_seconds, reason)?;
@@ -79,6 +85,24 @@ pub async fn handle(
     let reason = format!("shared {identifier} with account {} and handed it off", request.target_account_id);
     tracing::info!(replication = %copy.replication, run = %copy.run, reason, "handed off");
     Ok(Response { look: request.stage.done("shared", reason), handoff: Some(handoff) })
+}
+
+async fn check_key(kms: &aws_sdk_kms::Client, request: &Request, key: Option<&str>) -> Result<(), Error> {
+    // arn:<partition>:kms:<region>:<account>:key/<id>
+    let owner = |key: &str| key.split(':').nth(4).map(str::to_owned);
+    let Some(key) =
+        key.filter(|key| owner(key).as_deref() == Some(request.db_snapshot_arn.account_id.as_str()))
+    else {
+        return Ok(());
+    };
+    let answer = kms.get_key_policy().key_id(key).send().await;
+    let answer = answer.map_err(|error| call_failed(Service::Kms, "GetKeyPolicy", &error))?;
+    let policy = serde_json::from_str(answer.policy().unwrap_or_default()).unwrap_or_default();
+    let missing = missing_actions(&policy, request.target_account_id.as_str());
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Error::KeyNotShared { key: key.to_owned(), account: request.target_account_id.clone(), missing })
 }
 
 async fn find_snapshot(rds: &aws_sdk_rds::Client, identifier: &str) -> Result<DbSnapshot, Error> {
@@ -174,17 +198,19 @@ fn handoff(request: &Request, snapshot: &DbSnapshot, instance: Option<DbInstance
 /// The source's settings that mean the same in another account.
 fn defaults(it: DbInstance) -> DbInstanceSettings {
     DbInstanceSettings {
-        port: it.endpoint.and_then(|endpoint| endpoint.port),
+        port: it.endpoint.and_then(|endpoint| endpoint.port).and_then(Bounded::new),
         db_instance_class: it.db_instance_class,
         multi_az: it.multi_az,
         storage_type: it.storage_type,
-        iops: it.iops,
-        storage_throughput: it.storage_throughput.filter(|throughput| *throughput > 0),
-        max_allocated_storage: it.max_allocated_storage,
+        iops: it.iops.and_then(Bounded::new),
+        storage_throughput: it.storage_throughput.and_then(Bounded::new),
+        // A copy is as large as its snapshot, unless the target wants it larger.
+        allocated_storage: None,
+        max_allocated_storage: it.max_allocated_storage.and_then(Bounded::new),
         enable_iam_database_authentication: it.iam_database_authentication_enabled,
         enable_cloudwatch_logs_exports: it.enabled_cloudwatch_logs_exports.filter(|list| !list.is_empty()),
         ca_certificate_identifier: it.ca_certificate_identifier,
-        backup_retention_period: it.backup_retention_period,
+        backup_retention_period: it.backup_retention_period.and_then(Bounded::new),
         preferred_backup_window: it.preferred_backup_window,
         preferred_maintenance_window: it.preferred_maintenance_window,
         auto_minor_version_upgrade: it.auto_minor_version_upgrade,
@@ -193,9 +219,11 @@ fn defaults(it: DbInstance) -> DbInstanceSettings {
         deletion_protection: it.deletion_protection,
         copy_tags_to_snapshot: it.copy_tags_to_snapshot,
         network_type: it.network_type,
-        monitoring_interval: it.monitoring_interval,
+        monitoring_interval: it.monitoring_interval.and_then(Bounded::new),
         enable_performance_insights: it.performance_insights_enabled,
-        performance_insights_retention_period: it.performance_insights_retention_period,
+        performance_insights_retention_period: it
+            .performance_insights_retention_period
+            .and_then(Bounded::new),
     }
 }
 

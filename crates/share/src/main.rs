@@ -7,10 +7,11 @@ use serde_json::Value;
 async fn main() -> Result<(), lambda_runtime::Error> {
     lambda_runtime::tracing::init_default_subscriber();
     let config = lambda_support::sdk_config().await;
-    let (rds, sns) = (aws_sdk_rds::Client::new(&config), aws_sdk_sns::Client::new(&config));
+    let (rds, kms) = (aws_sdk_rds::Client::new(&config), aws_sdk_kms::Client::new(&config));
+    let sns = aws_sdk_sns::Client::new(&config);
     let allowed = lambda_support::list_from_environment("SNAPFERRY_ALLOWED_TARGET_ACCOUNTS");
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
-        share::handle(&rds, &sns, &allowed, event.payload)
+        share::handle(&rds, &kms, &sns, &allowed, event.payload)
     }))
     .await
 }

@@ -26,6 +26,10 @@ pub enum Error {
         "DB snapshot {0} exists, but without the tags of this run: Snapferry did not make it and leaves it alone"
     )]
     SnapshotNotOurs(String),
+    #[error(
+        "the account has as many manual DB snapshots as its quota allows: delete some, or raise the quota, then resume the run"
+    )]
+    SnapshotQuotaExceeded,
     #[error(transparent)]
     TimedOut(#[from] StageTimedOut),
     #[error(transparent)]
@@ -42,6 +46,7 @@ impl Error {
             Self::SourceNotAvailable { .. } => ErrorName::SourceNotAvailable,
             Self::SnapshotFailed { .. } => ErrorName::SnapshotFailed,
             Self::SnapshotNotOurs(_) => ErrorName::SnapshotNotOurs,
+            Self::SnapshotQuotaExceeded => ErrorName::SnapshotQuotaExceeded,
             Self::TimedOut(_) => ErrorName::StageTimedOut,
             Self::Call(call) => call.name(),
         }

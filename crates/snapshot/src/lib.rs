@@ -57,7 +57,7 @@ pub struct Response {
 
 /// Creates the run's snapshot, or looks how far it is. Safe to repeat: the run names the snapshot.
 ///
-/// Errors: `Snapferry.SourceNotFound`, `SourceNotAvailable`, `SnapshotFailed`, `SnapshotNotOurs`, `ClusterNotServed`,
+/// Errors: `Snapferry.SourceNotFound`, `SourceNotAvailable`, `SnapshotFailed`, `SnapshotNotOurs`, `SnapshotQuotaExceeded`, `ClusterNotServed`,
 /// `InvalidRequest`, `StageTimedOut`, `RdsRefused` (fatal), `RdsUnavailable` (retry).
 /// Source: RDS API `CreateDBSnapshot`, `DescribeDBSnapshots`, `DescribeDBInstances`.
 pub async fn handle(rds: &Client, payload: Value) -> Result<Response, Error> {
@@ -157,6 +157,7 @@ async fn create(rds: &Client, copy: &Copy, identifier: &str) -> Result<String, E
             Some(it) if it.is_db_snapshot_already_exists_fault() => {
                 Ok(format!("DB snapshot {snapshot} exists already"))
             }
+            Some(it) if it.is_snapshot_quota_exceeded_fault() => Err(Error::SnapshotQuotaExceeded),
             _ => Err(call_failed(Service::Rds, "CreateDBSnapshot", &error).into()),
         },
     }

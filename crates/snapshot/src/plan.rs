@@ -1,7 +1,7 @@
 //! Decides what a look at the source leads to; sees only its arguments.
 
 use crate::Error;
-use replication::{Copy, Look, Stage, Tags, made_here};
+use replication::{Copy, Deadline, Look, Stage, Tags, made_here};
 
 /// What was seen of the run's snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub fn plan_without_snapshot(
     identifier: &str,
     instance: Option<&InstanceSeen>,
     stage: &Stage,
-    deadline_seconds: u64,
+    deadline: Deadline,
 ) -> Result<Plan, Error> {
     let Some(instance) = instance else { return Err(Error::SourceNotFound(identifier.to_owned())) };
     if let Some(cluster) = &instance.db_cluster_identifier {
@@ -53,7 +53,7 @@ pub fn plan_without_snapshot(
         }
         status => {
             let reason = format!("DB instance {identifier} is {status}");
-            Ok(Plan::Answer(stage.wait(status, None, deadline_seconds, reason)?))
+            Ok(Plan::Answer(stage.wait(status, None, deadline, reason)?))
         }
     }
 }
@@ -63,7 +63,7 @@ pub fn plan_with_snapshot(
     copy: &Copy,
     snapshot: &SnapshotSeen,
     stage: &Stage,
-    deadline_seconds: u64,
+    deadline: Deadline,
 ) -> Result<Plan, Error> {
     let identifier = copy.identifier();
     if made_here(&identifier, &snapshot.tags).as_ref() != Some(copy) {
@@ -75,7 +75,7 @@ pub fn plan_with_snapshot(
         "failed" | "deleting" | "deleted" => {
             Err(Error::SnapshotFailed { identifier, status: snapshot.status.clone() })
         }
-        status => Ok(Plan::Answer(stage.wait(status, snapshot.percent, deadline_seconds, reason)?)),
+        status => Ok(Plan::Answer(stage.wait(status, snapshot.percent, deadline, reason)?)),
     }
 }
 
@@ -113,7 +113,12 @@ mod tests {
     #[test]
     fn a_source_that_can_be_snapshotted_is_and_a_busy_one_is_waited_for() {
         let check = |instance: Option<&InstanceSeen>, expected: &str| {
-            let plan = plan_without_snapshot("orders-prod", instance, &Stage::default(), 100);
+            let plan = plan_without_snapshot(
+                "orders-prod",
+                instance,
+                &Stage::default(),
+                Deadline::constant::<300>(),
+            );
             let got = match plan {
                 Ok(Plan::Create) => "create".to_owned(),
                 Ok(Plan::Answer(look)) => format!("done={}", look.done),
@@ -137,11 +142,12 @@ mod tests {
     #[test]
     fn a_snapshot_is_waited_for_until_it_is_available_or_hopeless() {
         let check = |snapshot: &SnapshotSeen, expected: &str| {
-            let got = match plan_with_snapshot(&copy(), snapshot, &Stage::default(), 100) {
-                Ok(Plan::Create) => "create".to_owned(),
-                Ok(Plan::Answer(look)) => format!("done={}", look.done),
-                Err(error) => error.name().to_string(),
-            };
+            let got =
+                match plan_with_snapshot(&copy(), snapshot, &Stage::default(), Deadline::constant::<300>()) {
+                    Ok(Plan::Create) => "create".to_owned(),
+                    Ok(Plan::Answer(look)) => format!("done={}", look.done),
+                    Err(error) => error.name().to_string(),
+                };
             assert_eq!(got, expected, "{snapshot:?}");
         };
         check(&snapshot("creating"), "done=false");
@@ -152,8 +158,9 @@ mod tests {
 
     #[test]
     fn waiting_ends_at_the_deadline_by_name() {
-        let stage = Stage { seconds: 100, ..Stage::default() };
-        let error = plan_with_snapshot(&copy(), &snapshot("creating"), &stage, 100).unwrap_err();
+        let stage = Stage { seconds: 300, ..Stage::default() };
+        let error = plan_with_snapshot(&copy(), &snapshot("creating"), &stage, Deadline::constant::<300>())
+            .unwrap_err();
         assert_eq!(error.name(), replication::ErrorName::StageTimedOut);
     }
 }

@@ -124,13 +124,16 @@ async fn throttling_is_retryable_and_a_refusal_is_not() {
     for (code, expected, retryable) in [
         ("Throttling", "Snapferry.RdsUnavailable", true),
         ("AccessDenied", "Snapferry.RdsRefused", false),
-        ("SnapshotQuotaExceeded", "Snapferry.RdsRefused", false),
+        ("InvalidParameterValue", "Snapferry.RdsRefused", false),
     ] {
         let rds = rds(&Calls::default(), &[no_snapshot(), source("available"), refused(code, "said RDS")]);
         let error = handle(&rds, request()).await.unwrap_err();
         assert_eq!(error.name().retryable(), retryable, "{code}");
         assert_fails(error, expected, &format!("CreateDBSnapshot failed: {code}: said RDS"));
     }
+    let full = [no_snapshot(), source("available"), refused("SnapshotQuotaExceeded", "")];
+    let error = handle(&rds(&Calls::default(), &full), request()).await.unwrap_err();
+    assert_fails(error, "Snapferry.SnapshotQuotaExceeded", "as many manual DB snapshots");
     let look =
         mock!(Client::describe_db_snapshots).then_http_response(|| fault(503, "ServiceUnavailable", ""));
     let error = handle(&rds(&Calls::default(), &[look]), request()).await.unwrap_err();

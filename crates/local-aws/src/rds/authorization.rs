@@ -1,12 +1,56 @@
-//! The place where a caller's IAM policies decide.
-//!
-//! Nothing is refused yet. To come: the role's policies from MiniStack, evaluated with the resource's true ARN and
-//! tags; root is always allowed.
+//! The place where a caller's IAM policies decide, with the true ARNs and tags of what a request is about.
 
-use super::{fault::Fault, parameters::Parameters, place::Place};
-use crate::caller::Caller;
+use super::{
+    fault::Fault,
+    needs::{Need, needs},
+    request::Request,
+    state::State,
+};
+use crate::{
+    iam::{
+        context::Context,
+        policy::{Ask, decide},
+        roles::Roles,
+    },
+    lock,
+};
 
-/// Refuses with `AccessDenied` what the caller's role does not allow.
-pub fn check(_caller: &Caller, _place: &Place, _action: &str, _parameters: &Parameters) -> Result<(), Fault> {
+/// Refuses with `AccessDenied` what the caller's role does not allow. The root user of an account may do everything
+/// in its own account.
+pub async fn check(
+    roles: &Roles,
+    state: &std::sync::Mutex<State>,
+    request: &Request<'_>,
+    action: &str,
+) -> Result<(), Fault> {
+    if request.caller.is_root() {
+        return Ok(());
+    }
+    let Some(who) = request.caller.in_policies() else { return Err(Fault::InvalidClientTokenId) };
+    let needs = needs(&mut lock(state), request.place, action, request.parameters);
+    let policies = roles.policies(&who.account_id, &request.caller.principal).await;
+    let policies = policies.map_err(|error| Fault::InternalFailure(format!("{error:#}")))?;
+    for Need { action, resource, context } in needs {
+        let context: Context = context
+            .with("aws:PrincipalArn", &who.arn)
+            .with("aws:PrincipalAccount", &who.account_id)
+            .with("aws:PrincipalType", "AssumedRole")
+            .with("aws:RequestedRegion", &request.place.region)
+            .with("aws:ViaAWSService", "false")
+            .with("aws:SecureTransport", "true");
+        let ask = Ask { action: &action, resource: &resource, context: &context };
+        let decision = decide(policies.iter(), &who, &ask);
+        if !decision.is_allowed() {
+            let why = match decision.denied_by {
+                Some(_) => "with an explicit deny in an identity-based policy".to_owned(),
+                None => format!("because no identity-based policy allows the {action} action"),
+            };
+            return Err(Fault::AccessDenied(format!(
+                "User: {} is not authorized to perform: {action} on resource: {resource} {why}",
+                who.session_arn
+            )));
+        }
+        request.allowed_by(decision.allowed_by);
+    }
     Ok(())
 }

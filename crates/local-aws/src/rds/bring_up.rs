@@ -8,12 +8,15 @@ use anyhow::Context;
 use jiff::Timestamp;
 
 use super::{
-    Outcome, Rds, clock,
+    Outcome, Rds, automated_backups, clock,
     fault::Fault,
-    identifiers, instances,
+    groups, identifiers, instances, kms,
+    kms::Need,
+    orders,
     parameters::Parameters,
     place::Place,
     quotas,
+    request::Request,
     settings::Settings,
     state::{Database, Instance, InstanceStatus, Pending, SnapshotStatus},
     subnet_groups,
@@ -25,6 +28,10 @@ use crate::{
     random_hex,
 };
 
+/// The local way to an AWS owned key, for which the API has no parameter: this tag, which is not kept, with the value
+/// `sse-rds`.
+const AWS_OWNED_KEY: &str = "local-aws:storage-encryption-type";
+
 /// Where a new server's data comes from.
 enum Origin {
     Nothing { password: String },
@@ -32,7 +39,8 @@ enum Origin {
 }
 
 /// CreateDBInstance.
-pub async fn create(rds: &Arc<Rds>, place: &Place, parameters: &Parameters) -> Outcome {
+pub async fn create(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
+    let Request { place, parameters, .. } = *request;
     let identifier = identifiers::new_instance(parameters, "DBInstanceIdentifier")?;
     parameters.required("DBInstanceClass")?;
     let engine = parameters.required("Engine")?;
@@ -45,9 +53,13 @@ pub async fn create(rds: &Arc<Rds>, place: &Place, parameters: &Parameters) -> O
     }
     let master_username = identifiers::master_username(parameters)?;
     let password = identifiers::master_password(parameters.required("MasterUserPassword")?)?;
+    let mut tags = parameters.tags()?.unwrap_or_default();
+    let aws_owned_key = tags.take(AWS_OWNED_KEY).is_some_and(|it| it == "sse-rds");
     let kms_key_id = match (parameters.flag("StorageEncrypted")?, parameters.get("KmsKeyId")) {
-        (true, Some(given)) => Some(rds.kms.target_key(place, given, "specified").await?),
-        (true, None) => Some(place.managed_key_arn()),
+        (true, given) => {
+            let given = given.unwrap_or("alias/aws/rds");
+            Some(kms::usable(&rds.keys, request, given, Need::NewStorage).await?)
+        }
         (false, Some(_)) => {
             let message = "KmsKeyId can only be specified together with StorageEncrypted.";
             return Err(Fault::InvalidParameterCombination(message.to_owned()));
@@ -60,20 +72,21 @@ pub async fn create(rds: &Arc<Rds>, place: &Place, parameters: &Parameters) -> O
         engine_version: engine_version(rds.postgres.version(), parameters.get("EngineVersion"))?,
         master_username,
         db_name: identifiers::database_name(parameters)?,
+        aws_owned_key: aws_owned_key && kms_key_id.is_none(),
         kms_key_id,
         created_at: None,
         settings: Settings::new(parameters)?,
     };
-    let tags = parameters.tags()?.unwrap_or_default();
     begin(rds, place, parameters, identifier, database, tags, Origin::Nothing { password })
 }
 
 /// RestoreDBInstanceFromDBSnapshot.
-pub async fn restore(rds: &Arc<Rds>, place: &Place, parameters: &Parameters) -> Outcome {
+pub async fn restore(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
+    let Request { place, parameters, .. } = *request;
     let identifier = identifiers::new_instance(parameters, "DBInstanceIdentifier")?;
     let given = parameters.required("DBSnapshotIdentifier")?;
     // The real SDKs cannot send these; somebody who can expects an effect that RDS does not have.
-    for name in ["MasterUsername", "MasterUserPassword", "KmsKeyId", "StorageEncrypted", "EngineVersion"] {
+    for name in orders::NOT_FOR_A_RESTORE {
         if parameters.get(name).is_some() {
             return Err(Fault::InvalidParameterCombination(format!("{name} cannot be given to a restore.")));
         }
@@ -92,7 +105,7 @@ pub async fn restore(rds: &Arc<Rds>, place: &Place, parameters: &Parameters) -> 
                            Instead, you can make a copy of the DB snapshot and restore the DB instance from the copy.";
             return Err(Fault::InvalidParameterValue(message.to_owned()));
         }
-        rds.kms.check_source_key(key).await?;
+        kms::usable(&rds.keys, request, key, Need::Restore).await?;
     }
     if parameters.get("Engine").is_some_and(|engine| engine != snapshot.database.engine) {
         return Err(Fault::InvalidParameterValue(
@@ -123,6 +136,8 @@ fn begin(
     if state.instances.values().any(|it| it.place == *place && it.identifier == identifier) {
         return Err(Fault::DbInstanceAlreadyExists);
     }
+    orders::check(parameters, &database)?;
+    groups::check(&state, place, parameters, &database.engine_version)?;
     quotas::one_more_instance(&state, place)?;
     let instance = Instance {
         place: place.clone(),
@@ -143,21 +158,23 @@ fn begin(
 }
 
 async fn finish(rds: Arc<Rds>, database: Database, directory: Arc<Directory>, origin: Origin) {
-    let takes = match origin {
-        Origin::Nothing { .. } => clock::CREATE,
-        Origin::Snapshot(_) => clock::RESTORE,
-    };
+    let restored = matches!(origin, Origin::Snapshot(_));
+    let takes = if restored { clock::RESTORE } else { clock::CREATE };
     let (server, ()) = tokio::join!(server(&rds, &database, &directory, origin), rds.clock.pass(takes));
     let mut state = rds.state();
     // A deletion is refused while it is creating, so it is still there.
     let Some(instance) = state.instances.get_mut(&database.resource_id) else { return };
+    let wrong = if restored { rds.misbehaviours.restore_ends_as(&instance.identifier) } else { None };
     match server {
+        Ok(_) if let Some(status) = wrong => instance.status = status,
         Ok(server) => {
             tracing::info!("{} is available on port {}", instance.arn(), server.port());
             instance.port = Some(server.port());
             instance.server = Some(server);
             instance.database.created_at = Some(Timestamp::now());
             instance.status = InstanceStatus::Available;
+            drop(state);
+            automated_backups::first(&rds, &database.resource_id, restored);
         }
         Err(error) => {
             tracing::error!("{} failed: {error:#}", instance.arn());
@@ -199,9 +216,13 @@ fn resource_id() -> Result<String, Fault> {
     Ok(format!("db-{}", random.to_uppercase()))
 }
 
+/// The major version of PostgreSQL: `16` of `16.14`.
+pub fn major(version: &str) -> &str {
+    version.split('.').next().unwrap_or_default()
+}
+
 /// The version asked for, if the PostgreSQL that we have can pass for it.
 fn engine_version(ours: &str, given: Option<&str>) -> Result<String, Fault> {
-    let major = |version: &str| version.split('.').next().unwrap_or_default().to_owned();
     match given {
         None => Ok(ours.to_owned()),
         Some(given) if given == major(ours) => Ok(ours.to_owned()),

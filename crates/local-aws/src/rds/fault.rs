@@ -7,6 +7,14 @@ use super::xml::Element;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(missing_docs)] // Each variant is its wire code.
 pub enum Fault {
+    CertificateNotFound(String),
+    DbParameterGroupAlreadyExists(String),
+    DbParameterGroupNotFound(String),
+    InvalidDbParameterGroupState(String),
+    InvalidOptionGroupState(String),
+    OptionGroupAlreadyExists(String),
+    OptionGroupNotFound(String),
+    StorageTypeNotSupported(String),
     DbInstanceAlreadyExists,
     DbInstanceNotFound(String),
     DbSnapshotAlreadyExists(String),
@@ -25,6 +33,7 @@ pub enum Fault {
     AccessDenied(String),
     InternalFailure(String),
     InvalidAction(String),
+    InvalidClientTokenId,
     InvalidParameterCombination(String),
     InvalidParameterValue(String),
     MissingParameter(String),
@@ -34,6 +43,14 @@ impl Fault {
     /// The wire code and the HTTP status.
     pub fn code(&self) -> (&'static str, u16) {
         match self {
+            Self::CertificateNotFound(_) => ("CertificateNotFound", 404),
+            Self::DbParameterGroupAlreadyExists(_) => ("DBParameterGroupAlreadyExists", 400),
+            Self::DbParameterGroupNotFound(_) => ("DBParameterGroupNotFound", 404),
+            Self::InvalidDbParameterGroupState(_) => ("InvalidDBParameterGroupState", 400),
+            Self::InvalidOptionGroupState(_) => ("InvalidOptionGroupStateFault", 400),
+            Self::OptionGroupAlreadyExists(_) => ("OptionGroupAlreadyExistsFault", 400),
+            Self::OptionGroupNotFound(_) => ("OptionGroupNotFoundFault", 404),
+            Self::StorageTypeNotSupported(_) => ("StorageTypeNotSupported", 400),
             Self::DbInstanceAlreadyExists => ("DBInstanceAlreadyExists", 400),
             Self::DbInstanceNotFound(_) => ("DBInstanceNotFound", 404),
             Self::DbSnapshotAlreadyExists(_) => ("DBSnapshotAlreadyExists", 400),
@@ -51,6 +68,7 @@ impl Fault {
             Self::AccessDenied(_) => ("AccessDenied", 403),
             Self::InternalFailure(_) => ("InternalFailure", 500),
             Self::InvalidAction(_) => ("InvalidAction", 400),
+            Self::InvalidClientTokenId => ("InvalidClientTokenId", 403),
             Self::InvalidParameterCombination(_) => ("InvalidParameterCombination", 400),
             Self::InvalidParameterValue(_) => ("InvalidParameterValue", 400),
             Self::MissingParameter(_) => ("MissingParameter", 400),
@@ -71,8 +89,17 @@ impl Fault {
             Self::DbSubnetGroupAlreadyExists(name) => format!("The DB subnet group '{name}' already exists."),
             Self::DbSubnetGroupNotFound(name) => format!("DB subnet group '{name}' does not exist."),
             Self::InvalidAction(name) => format!("Could not find operation {name} for version 2014-10-31"),
+            Self::InvalidClientTokenId => "The security token included in the request is invalid".to_owned(),
             Self::MissingParameter(name) => format!("The request must contain the parameter {name}."),
-            Self::DbSubnetGroupDoesNotCoverEnoughAZs(text)
+            Self::CertificateNotFound(text)
+            | Self::DbParameterGroupAlreadyExists(text)
+            | Self::DbParameterGroupNotFound(text)
+            | Self::InvalidDbParameterGroupState(text)
+            | Self::InvalidOptionGroupState(text)
+            | Self::OptionGroupAlreadyExists(text)
+            | Self::OptionGroupNotFound(text)
+            | Self::StorageTypeNotSupported(text)
+            | Self::DbSubnetGroupDoesNotCoverEnoughAZs(text)
             | Self::InstanceQuotaExceeded(text)
             | Self::InvalidDbInstanceState(text)
             | Self::InvalidDbSnapshotState(text)

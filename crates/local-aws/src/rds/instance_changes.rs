@@ -1,11 +1,11 @@
 //! ModifyDBInstance, StartDBInstance, StopDBInstance and DeleteDBInstance.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     Outcome, Rds, clock,
     fault::Fault,
-    identifiers, instances,
+    groups, identifiers, instances, orders,
     parameters::Parameters,
     place::Place,
     settings::{self, Changes},
@@ -35,7 +35,11 @@ pub fn modify(rds: &Arc<Rds>, place: &Place, parameters: &Parameters) -> Outcome
         return Err(Fault::DbInstanceAlreadyExists);
     }
     let instance = state.instance(place, given)?;
-    instances::must_be_available(instance)?;
+    instances::must_be_available(rds, instance)?;
+    let database = instance.database.clone();
+    orders::check(parameters, &database)?;
+    groups::check(&state, place, parameters, &database.engine_version)?;
+    let instance = state.instance(place, given)?;
 
     let mut modifies = !at_once.is_empty();
     instance.database.settings.apply(at_once);
@@ -81,7 +85,10 @@ async fn carry_out(
         }
     };
     if let Some(password) = password {
-        rds.clock.pass(clock::PASSWORD_CHANGE).await;
+        let name = rds.state().instances.get(&resource_id).map(|it| it.identifier.clone());
+        let takes = name.and_then(|name| rds.misbehaviours.password_takes(&name));
+        let takes = takes.map_or(clock::PASSWORD_CHANGE, |seconds| Duration::from_secs(seconds.into()));
+        rds.clock.pass(takes).await;
         let target = rds
             .state()
             .instances
@@ -118,7 +125,7 @@ pub fn stop(rds: &Arc<Rds>, place: &Place, parameters: &Parameters) -> Outcome {
     let given = parameters.required("DBInstanceIdentifier")?;
     let mut state = rds.state();
     let instance = state.instance(place, given)?;
-    instances::must_be_available(instance)?;
+    instances::must_be_available(rds, instance)?;
     let resource_id = instance.database.resource_id.clone();
     let snapshot = match parameters.get("DBSnapshotIdentifier") {
         Some(_) => {
@@ -185,7 +192,8 @@ pub fn delete(rds: &Arc<Rds>, place: &Place, parameters: &Parameters) -> Outcome
     let given = parameters.required("DBInstanceIdentifier")?;
     let skip = parameters.flag("SkipFinalSnapshot")?;
     let is_final = parameters.get("FinalDBSnapshotIdentifier").is_some();
-    parameters.flag("DeleteAutomatedBackups")?;
+    let kept =
+        parameters.get("DeleteAutomatedBackups").is_some() && !parameters.flag("DeleteAutomatedBackups")?;
 
     let mut state = rds.state();
     let instance = state.instance(place, given)?;
@@ -203,12 +211,12 @@ pub fn delete(rds: &Arc<Rds>, place: &Place, parameters: &Parameters) -> Outcome
     }
     match instance.status {
         InstanceStatus::Available => {}
-        InstanceStatus::Stopped | InstanceStatus::Failed if skip => {}
+        it if skip && it.may_be_deleted() => {}
         InstanceStatus::Deleting => {
             let message = format!("Instance {} is already being deleted.", instance.identifier);
             return Err(Fault::InvalidDbInstanceState(message));
         }
-        _ => instances::must_be_available(instance)?,
+        _ => instances::must_be_available(rds, instance)?,
     }
     let resource_id = instance.database.resource_id.clone();
     let snapshot = match is_final {
@@ -238,8 +246,12 @@ pub fn delete(rds: &Arc<Rds>, place: &Place, parameters: &Parameters) -> Outcome
             }
         };
         tokio::join!(stopped, rds.clock.pass(clock::DELETE));
-        // Its data goes with it.
-        rds.state().instances.remove(&resource_id);
+        // Its data goes with it, and its automated backups unless they are kept.
+        let mut state = rds.state();
+        state.instances.remove(&resource_id);
+        if !kept {
+            state.snapshots.retain(|_, it| !it.automated || it.database.resource_id != resource_id);
+        }
     });
     Ok(vec![element])
 }

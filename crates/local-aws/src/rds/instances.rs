@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::{
-    Outcome, Rds,
+    Outcome, Rds, bring_up,
     fault::Fault,
-    pages,
+    groups, pages,
     parameters::Parameters,
     place::Place,
     settings, snapshots,
@@ -26,12 +26,22 @@ pub fn describe(rds: &Arc<Rds>, place: &Place, parameters: &Parameters) -> Outco
     for instance in state.instances.values().filter(|it| it.place == *place) {
         let named = wanted.as_ref().is_none_or(|wanted| *wanted == instance.identifier);
         if named && passes(instance, &filters)? {
-            all.push((instance.identifier.clone(), to_element(&state, instance)));
+            all.push((instance.identifier.clone(), seen(rds, &state, instance)));
         }
     }
     let (instances, marker) = pages::page(all, parameters)?;
     let list = instances.fold(Element::new("DBInstances"), Element::child);
     Ok(marker.map(|marker| Element::of_text("Marker", marker)).into_iter().chain([list]).collect())
+}
+
+/// What a look at the DB instance shows; sometimes RDS shows less.
+fn seen(rds: &Rds, state: &State, instance: &Instance) -> Element {
+    if instance.status != InstanceStatus::Available {
+        return to_element(state, instance);
+    }
+    let status = rds.misbehaviours.shown_status(&instance.identifier).unwrap_or(instance.status);
+    let port = instance.port.filter(|_| !rds.misbehaviours.endpoint_is_missing(&instance.identifier));
+    show(state, instance, status, port)
 }
 
 fn passes(instance: &Instance, filters: &[(String, Vec<String>)]) -> Result<bool, Fault> {
@@ -52,8 +62,12 @@ fn passes(instance: &Instance, filters: &[(String, Vec<String>)]) -> Result<bool
     Ok(true)
 }
 
-/// Refuses unless the DB instance is available.
-pub fn must_be_available(instance: &Instance) -> Result<(), Fault> {
+/// Refuses unless the DB instance is available, also when it only pretends not to be.
+pub fn must_be_available(rds: &Rds, instance: &Instance) -> Result<(), Fault> {
+    if rds.misbehaviours.status(&instance.identifier).is_some() {
+        let message = format!("Instance {} is not currently in the available state.", instance.identifier);
+        return Err(Fault::InvalidDbInstanceState(message));
+    }
     must_be(instance, InstanceStatus::Available)
 }
 
@@ -70,18 +84,22 @@ pub fn must_be(instance: &Instance, status: InstanceStatus) -> Result<(), Fault>
 
 /// A DB instance in an answer.
 pub fn to_element(state: &State, instance: &Instance) -> Element {
+    show(state, instance, instance.status, instance.port)
+}
+
+fn show(state: &State, instance: &Instance, status: InstanceStatus, port: Option<u16>) -> Element {
     let Instance { place, database, .. } = instance;
     let settings = &database.settings;
     let mut element = Element::new("DBInstance")
         .text("DBInstanceIdentifier", &instance.identifier)
         .text("Engine", database.engine)
         .text("EngineVersion", &database.engine_version)
-        .text("DBInstanceStatus", instance.status.as_str())
+        .text("DBInstanceStatus", status.as_str())
         .text("MasterUsername", &database.master_username)
         .maybe("DBName", database.db_name.as_deref())
         .maybe("InstanceCreateTime", database.created_at.map(snapshots::timestamp));
     // There is no endpoint before there is a server that answers.
-    if let Some(port) = instance.port {
+    if let Some(port) = port {
         element = element.child(Element::new("Endpoint").text("Address", "127.0.0.1").text("Port", port));
     }
     element = settings.elements().fold(element, Element::child);
@@ -97,7 +115,7 @@ pub fn to_element(state: &State, instance: &Instance) -> Element {
     let groups = groups.iter().map(|id| {
         Element::new("VpcSecurityGroupMembership").text("VpcSecurityGroupId", id).text("Status", "active")
     });
-    let major = database.engine_version.split('.').next().unwrap_or_default();
+    let major = bring_up::major(&database.engine_version);
     let parameter_group = settings.get("DBParameterGroupName").map(str::to_owned);
     let option_group = settings.get("OptionGroupName").map(str::to_owned);
     element
@@ -108,21 +126,22 @@ pub fn to_element(state: &State, instance: &Instance) -> Element {
             [Element::new("DBParameterGroup")
                 .text(
                     "DBParameterGroupName",
-                    parameter_group.unwrap_or_else(|| format!("default.postgres{major}")),
+                    parameter_group.unwrap_or_else(|| groups::default_parameter_group(major)),
                 )
                 .text("ParameterApplyStatus", "in-sync")],
         )
         .list(
             "OptionGroupMemberships",
             [Element::new("OptionGroupMembership")
-                .text("OptionGroupName", option_group.unwrap_or_else(|| format!("default:postgres-{major}")))
+                .text("OptionGroupName", option_group.unwrap_or_else(|| groups::default_option_group(major)))
                 .text("Status", "in-sync")],
         )
         .child(subnet_groups::of_instance(state, place, instance.subnet_group.as_deref()))
         .child(pending(instance))
         .list("ReadReplicaDBInstanceIdentifiers", [])
-        .text("DbInstancePort", 0)
-        .text("StorageEncrypted", database.kms_key_id.is_some())
+        // The port that was asked for. The endpoint tells the one that the local server really listens on.
+        .text("DbInstancePort", settings.get("Port").unwrap_or("5432"))
+        .text("StorageEncrypted", database.is_encrypted())
         .text("StorageEncryptionType", snapshots::encryption_type(database))
         .maybe("KmsKeyId", database.kms_key_id.as_deref())
         .text("DbiResourceId", &database.resource_id)
@@ -134,7 +153,6 @@ pub fn to_element(state: &State, instance: &Instance) -> Element {
         )
         .list("AssociatedRoles", [])
         .list("TagList", instance.tags.elements())
-        .text("CustomerOwnedIpEnabled", false)
         .text("ActivityStreamStatus", "stopped")
 }
 

@@ -1,61 +1,77 @@
-//! Keys: what is given becomes a key ARN, and the place where key policies and grants decide.
+//! What RDS may do with a key for its caller: the key policy and the caller's policies decide.
 
-use super::{fault::Fault, place::Place};
-use crate::ministack::Client;
+use super::{fault::Fault, request::Request};
+use crate::kms::{Key, Keys, decision::Via, owner_of};
 
-/// Asks MiniStack's KMS, as root of the account that owns the key.
-pub struct Kms {
-    ministack: Client,
+/// What RDS needs a key for, and so what the caller must be allowed to do with it through RDS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// New storage. Source: RDS User Guide, Overview.Encryption.Keys: "at least" these two.
+    NewStorage,
+    /// The storage of a restored DB instance, under the snapshot's key: the same.
+    Restore,
+    /// To read the DB snapshot that is copied.
+    CopyFrom,
+    /// To write the copy. Source: RDS User Guide, USER_ShareSnapshot.Encrypted, the policy that it gives.
+    CopyTo,
 }
 
-impl Kms {
-    /// Over this MiniStack.
-    pub fn new(ministack: Client) -> Self {
-        Self { ministack }
-    }
-
-    /// The key to encrypt with: an id, an alias, an alias's ARN or a key's ARN becomes a key ARN.
-    /// `role` is AWS's word for the key in the fault: `target`, `specified`.
-    pub async fn target_key(&self, place: &Place, given: &str, role: &str) -> Result<String, Fault> {
-        let fault = || not_accessible(&format!("The {role} KMS key [{given}]"));
-        if given.rsplit(':').next() == Some("alias/aws/rds") || given == place.managed_key_arn() {
-            return Ok(place.managed_key_arn());
+impl Need {
+    fn actions(self) -> &'static [&'static str] {
+        match self {
+            Self::NewStorage | Self::Restore => &["kms:DescribeKey", "kms:CreateGrant"],
+            Self::CopyFrom => &["kms:DescribeKey", "kms:CreateGrant", "kms:Decrypt"],
+            Self::CopyTo => &[
+                "kms:DescribeKey",
+                "kms:CreateGrant",
+                "kms:Encrypt",
+                "kms:GenerateDataKey",
+                "kms:GenerateDataKeyWithoutPlaintext",
+                "kms:ReEncryptFrom",
+                "kms:ReEncryptTo",
+            ],
         }
-        let owner = owner_of(given).unwrap_or_else(|| place.clone());
-        // A key works only in its own Region, and AWS looks nowhere else.
-        if owner.region != place.region {
-            return Err(fault());
+    }
+
+    /// How AWS calls the key in its fault.
+    fn words(self) -> &'static str {
+        match self {
+            Self::NewStorage => "specified",
+            Self::Restore | Self::CopyFrom => "source snapshot",
+            Self::CopyTo => "target",
         }
-        self.enabled_key(&owner, given).await?.ok_or_else(fault)
-    }
-
-    /// The key that the source is encrypted under must still be usable.
-    pub async fn check_source_key(&self, arn: &str) -> Result<(), Fault> {
-        let usable = match owner_of(arn) {
-            Some(owner) if owner.managed_key_arn() == arn => true,
-            Some(owner) => self.enabled_key(&owner, arn).await?.is_some(),
-            None => false,
-        };
-        if usable { Ok(()) } else { Err(not_accessible(&format!("The source snapshot KMS key [{arn}]"))) }
-    }
-
-    async fn enabled_key(&self, owner: &Place, key_id: &str) -> Result<Option<String>, Fault> {
-        let key = self.ministack.describe_key(&owner.account_id, &owner.region, key_id).await;
-        let key = key.map_err(|error| Fault::InternalFailure(format!("{error:#}")))?;
-        Ok(key.filter(|key| key.key_state == "Enabled").map(|key| key.arn))
     }
 }
 
-fn not_accessible(which: &str) -> Fault {
-    let text = format!("{which} does not exist, is not enabled or you do not have permissions to access it.");
-    Fault::KmsKeyNotAccessible(text)
+/// The ARN of the key that is given by id, alias, alias's ARN or ARN, if RDS may use it for the caller. RDS uses keys
+/// of its own Region only; a snapshot of another Region is read there.
+pub async fn usable(keys: &Keys, request: &Request<'_>, given: &str, need: Need) -> Result<String, Fault> {
+    let internal = |error: anyhow::Error| Fault::InternalFailure(format!("{error:#}"));
+    let refused = || not_accessible(need, given);
+    let region = owner_of(given).map(|owner| owner.region);
+    if need != Need::CopyFrom && region.is_some_and(|region| region != request.place.region) {
+        return Err(refused());
+    }
+    let key: Key = keys.find(request.place, given).await.map_err(internal)?.ok_or_else(refused)?;
+    if !key.encrypts() {
+        return Err(refused());
+    }
+    for action in need.actions() {
+        match keys.may(request.caller, &key, action, Via::Rds).await.map_err(internal)? {
+            Ok(statements) => request.allowed_by(statements),
+            Err(why) => {
+                tracing::info!("RDS may not use {}: {}", key.arn, why.0);
+                return Err(refused());
+            }
+        }
+    }
+    Ok(key.arn)
 }
 
-/// The account and Region in a KMS ARN.
-fn owner_of(arn: &str) -> Option<Place> {
-    let mut words = arn.strip_prefix("arn:")?.split(':').skip(1);
-    if words.next()? != "kms" {
-        return None;
-    }
-    Some(Place { region: words.next()?.to_owned(), account_id: words.next()?.to_owned() })
+/// Source: texts seen in production, github.com/awslabs/aurora-snapshot-tool#29 and rds-snapshot-tool#70.
+pub fn not_accessible(need: Need, given: &str) -> Fault {
+    Fault::KmsKeyNotAccessible(format!(
+        "The {} KMS key [{given}] does not exist, is not enabled or you do not have permissions to access it.",
+        need.words()
+    ))
 }

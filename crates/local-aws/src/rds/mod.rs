@@ -1,18 +1,23 @@
 //! RDS over real PostgreSQL: this file takes a request apart, finds the operation, and wraps its answer.
 
 pub mod authorization;
+pub mod automated_backups;
 pub mod bring_up;
 pub mod clock;
 pub mod fault;
+pub mod groups;
 pub mod identifiers;
 pub mod instance_changes;
 pub mod instances;
 pub mod kms;
 pub mod misbehaviour;
+pub mod needs;
+pub mod orders;
 pub mod pages;
 pub mod parameters;
 pub mod place;
 pub mod quotas;
+pub mod request;
 pub mod settings;
 pub mod snapshot_copies;
 pub mod snapshot_sharing;
@@ -27,10 +32,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::task::JoinSet;
 
 use self::{
-    clock::Clock, fault::Fault, kms::Kms, misbehaviour::Misbehaviours, parameters::Parameters, place::Place,
-    state::State, xml::Element,
+    clock::Clock, fault::Fault, misbehaviour::Misbehaviours, parameters::Parameters, place::Place,
+    request::Request, state::State, xml::Element,
 };
-use crate::{caller::Caller, lock, ministack, postgres::Postgres, random_hex};
+use crate::{caller::Caller, iam::roles::Roles, kms::Keys, lock, postgres::Postgres, random_hex};
 
 /// The result of an operation: the children of its `…Result` element, none where the operation has no result.
 pub type Outcome = Result<Vec<Element>, Fault>;
@@ -38,7 +43,8 @@ pub type Outcome = Result<Vec<Element>, Fault>;
 /// All accounts' RDS.
 pub struct Rds {
     postgres: Postgres,
-    kms: Kms,
+    keys: Arc<Keys>,
+    roles: Arc<Roles>,
     clock: Clock,
     misbehaviours: Misbehaviours,
     state: Mutex<State>,
@@ -46,14 +52,12 @@ pub struct Rds {
 
 /// An answer for the wire, and what the record keeps of it.
 pub struct Answer {
-    /// The operation.
-    pub action: String,
-    /// What it was about.
-    pub resource: Option<String>,
     /// The HTTP status.
     pub status: u16,
     /// The wire code of an error.
     pub error: Option<&'static str>,
+    /// The statements that allowed it.
+    pub allowed_by: Vec<String>,
     /// The XML.
     pub body: String,
     /// The request's identifier.
@@ -62,10 +66,11 @@ pub struct Answer {
 
 impl Rds {
     /// An RDS without any resources.
-    pub fn new(postgres: Postgres, ministack: ministack::Client, clock: Clock) -> Self {
+    pub fn new(postgres: Postgres, keys: Arc<Keys>, roles: Arc<Roles>, clock: Clock) -> Self {
         Self {
             postgres,
-            kms: Kms::new(ministack),
+            keys,
+            roles,
             clock,
             misbehaviours: Misbehaviours::default(),
             state: Mutex::default(),
@@ -90,7 +95,9 @@ impl Rds {
         let place = Place { account_id: caller.account_id.clone(), region: region.to_owned() };
         let request_id = request_id();
 
-        let outcome = self.perform(caller, &place, &action, &parameters).await;
+        let request = Request::new(caller, &place, &parameters);
+        let outcome = self.perform(&request, &action).await;
+        let allowed_by = request.into_allowed_by();
         let (status, error, element) = match outcome {
             Ok(children) => {
                 let mut response = Element::new(format!("{action}Response"));
@@ -108,23 +115,15 @@ impl Rds {
             }
         };
         let body = element.render().unwrap_or_default();
-        Answer { resource: resource(&action, &parameters), action, status, error, body, request_id }
+        Answer { status, error, allowed_by, body, request_id }
     }
 
-    async fn perform(
-        self: &Arc<Self>,
-        caller: &Caller,
-        place: &Place,
-        action: &str,
-        parameters: &Parameters,
-    ) -> Outcome {
-        authorization::check(caller, place, action, parameters)?;
-        if let Some(fault) = self.misbehaviours.before(place, action) {
-            return Err(fault);
-        }
+    async fn perform(self: &Arc<Self>, request: &Request<'_>, action: &str) -> Outcome {
+        let Request { place, parameters, .. } = *request;
+        authorization::check(&self.roles, &self.state, request, action).await?;
         match action {
-            "CreateDBInstance" => bring_up::create(self, place, parameters).await,
-            "RestoreDBInstanceFromDBSnapshot" => bring_up::restore(self, place, parameters).await,
+            "CreateDBInstance" => bring_up::create(self, request).await,
+            "RestoreDBInstanceFromDBSnapshot" => bring_up::restore(self, request).await,
             "DescribeDBInstances" => instances::describe(self, place, parameters),
             "ModifyDBInstance" => instance_changes::modify(self, place, parameters),
             "StartDBInstance" => instance_changes::start(self, place, parameters),
@@ -133,7 +132,7 @@ impl Rds {
             "CreateDBSnapshot" => snapshots::create(self, place, parameters),
             "DescribeDBSnapshots" => snapshots::describe(self, place, parameters),
             "DeleteDBSnapshot" => snapshots::delete(self, place, parameters),
-            "CopyDBSnapshot" => snapshot_copies::copy(self, place, parameters).await,
+            "CopyDBSnapshot" => snapshot_copies::copy(self, request).await,
             "ModifyDBSnapshotAttribute" => snapshot_sharing::modify(self, place, parameters),
             "DescribeDBSnapshotAttributes" => snapshot_sharing::describe(self, place, parameters),
             "AddTagsToResource" => tags::add(self, place, parameters),
@@ -143,6 +142,13 @@ impl Rds {
             "DescribeDBSubnetGroups" => subnet_groups::describe(self, place, parameters),
             "ModifyDBSubnetGroup" => subnet_groups::modify(self, place, parameters),
             "DeleteDBSubnetGroup" => subnet_groups::delete(self, place, parameters),
+            "CreateDBParameterGroup" => groups::create(&groups::PARAMETERS, self, place, parameters),
+            "DescribeDBParameterGroups" => groups::describe(&groups::PARAMETERS, self, place, parameters),
+            "DeleteDBParameterGroup" => groups::delete(&groups::PARAMETERS, self, place, parameters),
+            "CreateOptionGroup" => groups::create(&groups::OPTIONS, self, place, parameters),
+            "DescribeOptionGroups" => groups::describe(&groups::OPTIONS, self, place, parameters),
+            "DeleteOptionGroup" => groups::delete(&groups::OPTIONS, self, place, parameters),
+            "DescribeAccountAttributes" => quotas::describe(self, place),
             "" => Err(Fault::MissingParameter("Action".to_owned())),
             other => Err(Fault::InvalidAction(other.to_owned())),
         }
@@ -159,12 +165,20 @@ impl Rds {
     }
 }
 
+/// The operation and the resource of a request that has not been answered yet.
+pub fn about(query: Option<&str>, body: &[u8]) -> (String, Option<String>) {
+    let parameters = Parameters::parse(query, body);
+    (parameters.action().to_owned(), resource(parameters.action(), &parameters))
+}
+
 /// What the record calls the resource: what is made or changed, else what is looked at.
 fn resource(action: &str, parameters: &Parameters) -> Option<String> {
     let names = match action {
         "CopyDBSnapshot" => ["TargetDBSnapshotIdentifier", "SourceDBSnapshotIdentifier"],
         "RestoreDBInstanceFromDBSnapshot" => ["DBInstanceIdentifier", "DBSnapshotIdentifier"],
         it if it.contains("Tags") => ["ResourceName", "ResourceName"],
+        it if it.contains("ParameterGroup") => ["DBParameterGroupName", "DBParameterGroupName"],
+        it if it.contains("OptionGroup") => ["OptionGroupName", "OptionGroupName"],
         it if it.contains("SubnetGroup") => ["DBSubnetGroupName", "DBSubnetGroupName"],
         it if it.contains("Snapshot") => ["DBSnapshotIdentifier", "DBInstanceIdentifier"],
         _ => ["DBInstanceIdentifier", "DBClusterIdentifier"],

@@ -34,11 +34,17 @@ impl Place {
         format!("{prefix}-{}", &self.digest(prefix)[..17])
     }
 
-    /// The ARN of this account's AWS managed key `aws/rds`.
-    pub fn managed_key_arn(&self) -> String {
-        let hex = self.digest("aws/rds");
+    /// The ARN of an AWS managed key of this account, such as `aws/rds`.
+    pub fn managed_key_arn(&self, alias: &str) -> String {
+        let hex = self.digest(alias);
         let id = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..32]].join("-");
         format!("arn:{}:kms:{}:{}:key/{id}", partition(&self.region), self.region, self.account_id)
+    }
+
+    /// A service's name in `kms:ViaService`.
+    pub fn service_name(&self, service: &str) -> String {
+        let suffix = if partition(&self.region) == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+        format!("{service}.{}.{suffix}", self.region)
     }
 
     fn digest(&self, purpose: &str) -> String {

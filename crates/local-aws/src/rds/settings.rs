@@ -80,9 +80,13 @@ const SETTINGS: &[Setting] = &[
     setting("DedicatedLogVolume", "DedicatedLogVolume", Boolean, Some("false"), AtOnce, ToDefault),
     setting("EngineLifecycleSupport", "EngineLifecycleSupport", Text, Some("open-source-rds-extended-support"), AtOnce, ToDefault),
     setting("AvailabilityZone", "AvailabilityZone", Text, None, AtOnce, ToDefault),
-    // These two are shown as lists of memberships, by `instances`.
+    setting("PromotionTier", "PromotionTier", Integer, None, AtOnce, ToDefault),
+    setting("EnableCustomerOwnedIp", "CustomerOwnedIpEnabled", Boolean, Some("false"), AtOnce, ToDefault),
+    // These three are shown elsewhere, by `instances`.
+    setting("Port", "", Integer, None, Later, FromSnapshot),
     setting("DBParameterGroupName", "", Text, None, AtOnce, ToDefault),
-    setting("OptionGroupName", "", Text, None, AtOnce, ToDefault),
+    // The snapshot's, which a copy in another account or Region loses.
+    setting("OptionGroupName", "", Text, None, Later, FromSnapshot),
 ];
 
 /// Values by parameter name, as text.
@@ -108,7 +112,13 @@ pub fn given(parameters: &Parameters) -> Result<Changes, Fault> {
             Boolean => drop(parameters.flag(setting.parameter)?),
             Integer => drop(parameters.integer(setting.parameter)?),
         }
-        changes.insert(setting.parameter, value.to_owned());
+        // Names are kept in lower case.
+        let is_name = setting.parameter.ends_with("GroupName");
+        let value = if is_name { value.to_lowercase() } else { value.to_owned() };
+        changes.insert(setting.parameter, value);
+    }
+    if let Some(port) = parameters.get("DBPortNumber") {
+        changes.insert("Port", port.to_owned());
     }
     Ok(changes)
 }
@@ -174,6 +184,11 @@ impl Settings {
         self.log_exports.sort();
         self.log_exports.dedup();
         any
+    }
+
+    /// Forgets one value, by parameter name.
+    pub fn remove(&mut self, parameter: &str) {
+        self.values.remove(parameter);
     }
 
     /// One value, by parameter name.

@@ -32,10 +32,16 @@ pub fn modify(rds: &Arc<Rds>, place: &Place, parameters: &Parameters) -> Outcome
         let message = format!("Snapshot {} is not in the available state.", snapshot.identifier);
         return Err(Fault::InvalidDbSnapshotState(message));
     }
-    if let (Some(key), false) = (&snapshot.database.kms_key_id, added.is_empty()) {
-        // The wire code of the first is not documented.
-        if *key == place.managed_key_arn() {
-            let message = "A snapshot encrypted with the default key aws/rds cannot be shared.";
+    if snapshot.automated {
+        let message = "Automated snapshots cannot be shared. Copy it to a manual snapshot, and share that.";
+        return Err(Fault::InvalidDbSnapshotState(message.to_owned()));
+    }
+    if snapshot.database.is_encrypted() && !added.is_empty() {
+        // The wire code of the first is not documented; nor is it that AWS owned keys are like it.
+        let key = snapshot.database.kms_key_id.as_deref();
+        if key.is_none_or(|key| key == place.managed_key_arn("aws/rds")) {
+            let message =
+                "A snapshot encrypted with the default key aws/rds or a key of AWS cannot be shared.";
             return Err(Fault::InvalidParameterValue(message.to_owned()));
         }
         if added.iter().any(|value| value == "all") {

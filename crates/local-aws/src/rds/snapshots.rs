@@ -5,14 +5,14 @@ use std::{collections::BTreeSet, sync::Arc};
 use jiff::Timestamp;
 
 use super::{
-    Outcome, Rds, clock,
+    Outcome, Rds, bring_up, clock,
     clock::Progress,
     fault::Fault,
-    identifiers, instances, pages,
+    groups, identifiers, instances, pages,
     parameters::Parameters,
     place::{Place, partition},
     quotas,
-    state::{Database, InstanceStatus, Snapshot, SnapshotStatus, State},
+    state::{Database, Instance, InstanceStatus, Snapshot, SnapshotStatus, State},
     tags::Tags,
     xml::Element,
 };
@@ -24,7 +24,7 @@ pub fn create(rds: &Arc<Rds>, place: &Place, parameters: &Parameters) -> Outcome
     let mut state = rds.state();
     let instance = state.instance(place, given)?;
     let resource_id = instance.database.resource_id.clone();
-    let available = instances::must_be_available(instance);
+    let available = instances::must_be_available(rds, instance);
     // A name that is taken is told first: whoever repeats a call must learn that it was heard.
     let serial = match available {
         Ok(()) => insert(rds, &mut state, place, &resource_id, parameters, "DBSnapshotIdentifier")?,
@@ -77,8 +77,16 @@ pub fn insert(
         true => instance.tags.clone(),
         false => Tags::default(),
     };
-    let snapshot = Snapshot {
-        place: place.clone(),
+    let mut snapshot = of_instance(rds, instance, identifier)?;
+    snapshot.tags = inherited.with(parameters.tags()?.unwrap_or_default())?;
+    Ok(state.add_snapshot(snapshot))
+}
+
+/// A snapshot of the DB instance that still has no data.
+pub fn of_instance(rds: &Rds, instance: &Instance, identifier: String) -> Result<Snapshot, Fault> {
+    Ok(Snapshot {
+        automated: false,
+        place: instance.place.clone(),
         identifier,
         instance_identifier: instance.identifier.clone(),
         database: instance.database.clone(),
@@ -88,12 +96,11 @@ pub fn insert(
         created_at: None,
         originally_created_at: None,
         source: None,
-        tags: inherited.with(parameters.tags()?.unwrap_or_default())?,
+        tags: Tags::default(),
         instance_tags: instance.tags.clone(),
         shared_with: BTreeSet::new(),
         directory: new_directory(rds)?,
-    };
-    Ok(state.add_snapshot(snapshot))
+    })
 }
 
 /// A folder's name for a snapshot's data.
@@ -105,7 +112,10 @@ pub fn new_directory(rds: &Rds) -> Result<Arc<Directory>, Fault> {
 /// Takes the data of the snapshot, which lasts at least as long as RDS needs.
 pub async fn take(rds: &Rds, serial: u64) {
     let Some(snapshot) = rds.state().snapshots.get(&serial).cloned() else { return };
-    if let Some(percent) = rds.misbehaviours.snapshot_fails(&snapshot.instance_identifier) {
+    let takes = if snapshot.automated { clock::AUTOMATED_BACKUP } else { clock::SNAPSHOT };
+    let fails =
+        (!snapshot.automated).then(|| rds.misbehaviours.snapshot_fails(&snapshot.instance_identifier));
+    if let Some(percent) = fails.flatten() {
         rds.clock.pass(clock::SNAPSHOT.mul_f64(f64::from(percent) / 100.0)).await;
         return end(rds, serial, SnapshotStatus::Failed, percent);
     }
@@ -118,7 +128,7 @@ pub async fn take(rds: &Rds, serial: u64) {
         }
         anyhow::Ok(())
     };
-    let (backed_up, ()) = tokio::join!(backed_up, rds.clock.pass(clock::SNAPSHOT));
+    let (backed_up, ()) = tokio::join!(backed_up, rds.clock.pass(takes));
     match backed_up {
         Ok(()) => end(rds, serial, SnapshotStatus::Available, 100),
         Err(error) => {
@@ -146,20 +156,24 @@ pub fn describe(rds: &Arc<Rds>, place: &Place, parameters: &Parameters) -> Outco
         let to_us = !own && it.is_shared_with(&place.account_id);
         match kind {
             None => Ok(own || (shared && to_us) || (public && it.is_public())),
-            Some("manual") => Ok(own),
+            Some("manual") => Ok(own && !it.automated),
+            Some("automated") => Ok(own && it.automated),
             Some("shared") => Ok(to_us),
             Some("public") => Ok(it.is_public()),
-            Some("automated" | "awsbackup") => Ok(false),
+            Some("awsbackup") => Ok(false),
             Some(other) => Err(Fault::InvalidParameterValue(format!("Unrecognized snapshot type: {other}"))),
         }
     };
     let identifier = parameters.get("DBSnapshotIdentifier").filter(|it| !it.is_empty());
+    // "If this identifier is for an automated snapshot, the SnapshotType parameter must also be specified."
+    let hidden = |it: &Snapshot| it.automated && identifier.is_some() && kind.is_none();
     let filters = parameters.filters()?;
     let state = rds.state();
     let mut all = Vec::new();
     for snapshot in state.snapshots.values().filter(|it| it.place.region == place.region) {
         let instance = parameters.get("DBInstanceIdentifier");
         let wanted = of_type(snapshot)?
+            && !hidden(snapshot)
             && identifier.is_none_or(|given| is_called(snapshot, place, given))
             && instance.is_none_or(|given| is_of_instance(snapshot, given))
             && parameters.get("DbiResourceId").is_none_or(|given| snapshot.database.resource_id == given)
@@ -213,6 +227,10 @@ pub fn delete(rds: &Arc<Rds>, place: &Place, parameters: &Parameters) -> Outcome
         let message = format!("Snapshot {} is not in the available state.", snapshot.identifier);
         return Err(Fault::InvalidDbSnapshotState(message));
     }
+    if snapshot.automated {
+        let message = "Automated snapshots cannot be deleted: they go with their DB instance.";
+        return Err(Fault::InvalidDbSnapshotState(message.to_owned()));
+    }
     snapshot.status = SnapshotStatus::Deleted;
     let element = to_element(snapshot, place);
     state.snapshots.remove(&serial);
@@ -222,6 +240,7 @@ pub fn delete(rds: &Arc<Rds>, place: &Place, parameters: &Parameters) -> Outcome
 /// `manual` for the owner; others see why they see it.
 fn shown_type(snapshot: &Snapshot, viewer: &Place) -> &'static str {
     match snapshot.place.account_id == viewer.account_id {
+        true if snapshot.automated => "automated",
         true => "manual",
         false if snapshot.is_shared_with(&viewer.account_id) => "shared",
         false => "public",
@@ -233,9 +252,10 @@ pub fn to_element(snapshot: &Snapshot, viewer: &Place) -> Element {
     let Snapshot { place, database, .. } = snapshot;
     let settings = &database.settings;
     let own = place.account_id == viewer.account_id;
-    let major = database.engine_version.split('.').next().unwrap_or_default();
+    let major = bring_up::major(&database.engine_version);
     let source = snapshot.source.as_ref().filter(|source| source.place != *place);
     let foreign = snapshot.arn();
+    let option_group = settings.get("OptionGroupName").map(str::to_owned);
     Element::new("DBSnapshot")
         .text("DBSnapshotIdentifier", if own { &snapshot.identifier } else { &foreign })
         .text("DBInstanceIdentifier", &snapshot.instance_identifier)
@@ -255,12 +275,12 @@ pub fn to_element(snapshot: &Snapshot, viewer: &Place) -> Element {
         .text("SnapshotType", shown_type(snapshot, viewer))
         .maybe("Iops", settings.get("Iops"))
         .maybe("StorageThroughput", settings.get("StorageThroughput"))
-        .text("OptionGroupName", format!("default:postgres-{major}"))
+        .text("OptionGroupName", option_group.unwrap_or_else(|| groups::default_option_group(major)))
         .text("PercentProgress", snapshot.progress.percent())
         .maybe("SourceRegion", source.map(|source| &source.place.region))
         .maybe("SourceDBSnapshotIdentifier", source.map(|source| source.place.arn("snapshot", &source.name)))
         .maybe("StorageType", settings.get("StorageType"))
-        .text("Encrypted", database.kms_key_id.is_some())
+        .text("Encrypted", database.is_encrypted())
         .text("StorageEncryptionType", encryption_type(database))
         .maybe("KmsKeyId", database.kms_key_id.as_deref())
         .text("DBSnapshotArn", snapshot.arn())
@@ -272,9 +292,13 @@ pub fn to_element(snapshot: &Snapshot, viewer: &Place) -> Element {
         .text("DedicatedLogVolume", settings.is_on("DedicatedLogVolume"))
 }
 
-/// `none`, `sse-kms` for every key: `sse-rds` is a key that nobody ever sees.
+/// `sse-kms` for every key that somebody can see, `sse-rds` for one that only AWS sees.
 pub fn encryption_type(database: &Database) -> &'static str {
-    if database.kms_key_id.is_some() { "sse-kms" } else { "none" }
+    match (&database.kms_key_id, database.aws_owned_key) {
+        (Some(_), _) => "sse-kms",
+        (None, true) => "sse-rds",
+        (None, false) => "none",
+    }
 }
 
 /// A time as RDS writes it: milliseconds and `Z`.

@@ -6,10 +6,12 @@ use std::{
 };
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::{
     clock::Progress,
     fault::Fault,
+    groups::Group,
     place::{Arn, Place},
     settings::{Changes, Settings},
     subnet_groups::SubnetGroup,
@@ -26,6 +28,8 @@ pub struct State {
     pub snapshots: BTreeMap<u64, Snapshot>,
     /// By place and name.
     pub subnet_groups: BTreeMap<(Place, String), SubnetGroup>,
+    /// Parameter groups and option groups that were made, by place, kind (`pg`, `og`) and name.
+    pub groups: BTreeMap<(Place, &'static str, String), Group>,
     last_serial: u64,
 }
 
@@ -42,8 +46,10 @@ pub struct Database {
     pub master_username: String,
     /// The database made with it.
     pub db_name: Option<String>,
-    /// The key's ARN, if it is encrypted.
+    /// The key's ARN, if it is encrypted under a key that its owner can see.
     pub kms_key_id: Option<String>,
+    /// Encrypted under a key of AWS that nobody ever sees: `sse-rds`.
+    pub aws_owned_key: bool,
     /// When it became available.
     pub created_at: Option<Timestamp>,
     /// Everything that is only kept and shown.
@@ -51,7 +57,8 @@ pub struct Database {
 }
 
 /// The DBInstanceStatus values in use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
 #[allow(missing_docs)] // RDS's words.
 pub enum InstanceStatus {
     Available,
@@ -59,15 +66,49 @@ pub enum InstanceStatus {
     Creating,
     Deleting,
     Failed,
+    InaccessibleEncryptionCredentials,
+    IncompatibleNetwork,
+    IncompatibleOptionGroup,
+    IncompatibleParameters,
+    IncompatibleRestore,
+    InsufficientCapacity,
+    Maintenance,
     Modifying,
     Renaming,
     ResettingMasterCredentials,
+    RestoreError,
     Starting,
     Stopped,
     Stopping,
+    StorageFull,
+    StorageOptimization,
+    Upgrading,
 }
 
 impl InstanceStatus {
+    /// May a DB instance in this status be deleted without a final snapshot, beside an available one?
+    /// Source: RDS API, DeleteDBInstance: `failed`, `incompatible-restore` and `incompatible-network` only so.
+    pub fn may_be_deleted(self) -> bool {
+        use InstanceStatus::{
+            Failed, InaccessibleEncryptionCredentials, IncompatibleNetwork, IncompatibleOptionGroup,
+            IncompatibleParameters, IncompatibleRestore, InsufficientCapacity, RestoreError, Stopped,
+            StorageFull,
+        };
+        matches!(
+            self,
+            Failed
+                | InaccessibleEncryptionCredentials
+                | IncompatibleNetwork
+                | IncompatibleOptionGroup
+                | IncompatibleParameters
+                | IncompatibleRestore
+                | InsufficientCapacity
+                | RestoreError
+                | Stopped
+                | StorageFull
+        )
+    }
+
     /// As RDS writes it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -76,12 +117,23 @@ impl InstanceStatus {
             Self::Creating => "creating",
             Self::Deleting => "deleting",
             Self::Failed => "failed",
+            Self::InaccessibleEncryptionCredentials => "inaccessible-encryption-credentials",
+            Self::IncompatibleNetwork => "incompatible-network",
+            Self::IncompatibleOptionGroup => "incompatible-option-group",
+            Self::IncompatibleParameters => "incompatible-parameters",
+            Self::IncompatibleRestore => "incompatible-restore",
+            Self::InsufficientCapacity => "insufficient-capacity",
+            Self::Maintenance => "maintenance",
             Self::Modifying => "modifying",
             Self::Renaming => "renaming",
             Self::ResettingMasterCredentials => "resetting-master-credentials",
+            Self::RestoreError => "restore-error",
             Self::Starting => "starting",
             Self::Stopped => "stopped",
             Self::Stopping => "stopping",
+            Self::StorageFull => "storage-full",
+            Self::StorageOptimization => "storage-optimization",
+            Self::Upgrading => "upgrading",
         }
     }
 }
@@ -145,9 +197,11 @@ impl SnapshotStatus {
     }
 }
 
-/// A manual DB snapshot: a physical copy of a server's data.
+/// A DB snapshot: a physical copy of a server's data.
 #[derive(Clone)]
 pub struct Snapshot {
+    /// Made by RDS itself. Its identifier starts with `rds:`.
+    pub automated: bool,
     /// Where it is.
     pub place: Place,
     /// Its identifier, lower-cased.
@@ -176,6 +230,13 @@ pub struct Snapshot {
     pub shared_with: BTreeSet<String>,
     /// Its data.
     pub directory: Arc<Directory>,
+}
+
+impl Database {
+    /// Is the storage encrypted, under whichever key?
+    pub fn is_encrypted(&self) -> bool {
+        self.kms_key_id.is_some() || self.aws_owned_key
+    }
 }
 
 impl Instance {
@@ -233,6 +294,19 @@ impl State {
             name_in(place, given, "snapshot").ok_or_else(|| Fault::DbSnapshotNotFound(given.to_owned()))?;
         let found = self.snapshots.iter_mut().find(|(_, it)| it.place == *place && it.identifier == name);
         found.map(|(serial, it)| (*serial, it)).ok_or(Fault::DbSnapshotNotFound(name))
+    }
+
+    /// The tags of whatever has this ARN, if anything has.
+    pub fn tags_of(&mut self, arn: &Arn) -> Option<&Tags> {
+        let Arn { place, kind, name } = arn;
+        match kind.as_str() {
+            "db" => self.instance(place, name).ok().map(|it| &it.tags),
+            "snapshot" => self.own_snapshot(place, name).ok().map(|(_, it)| &it.tags),
+            "subgrp" => self.subnet_groups.get(&(place.clone(), name.clone())).map(|it| &it.tags),
+            "pg" => self.groups.get(&(place.clone(), "pg", name.clone())).map(|it| &it.tags),
+            "og" => self.groups.get(&(place.clone(), "og", name.clone())).map(|it| &it.tags),
+            _ => None,
+        }
     }
 
     /// A DB snapshot that the account may copy: its own by identifier or ARN, others' by ARN, in any Region.

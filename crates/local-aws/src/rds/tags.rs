@@ -54,6 +54,16 @@ impl Tags {
         self.0.get(key).map(String::as_str)
     }
 
+    /// Removes a value.
+    pub fn take(&mut self, key: &str) -> Option<String> {
+        self.0.remove(key)
+    }
+
+    /// Keys and values.
+    pub fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
     /// The members of a TagList.
     pub fn elements(&self) -> impl Iterator<Item = Element> {
         self.0.iter().map(|(key, value)| Element::new("Tag").text("Key", key).text("Value", value))
@@ -97,6 +107,13 @@ fn find<'a>(state: &'a mut State, place: &Place, name: &str) -> Result<&'a mut T
                 Some(group) => Ok(&mut group.tags),
                 None => Err(Fault::DbSubnetGroupNotFound(arn.name)),
             }
+        }
+        "pg" | "og" if arn.place == *place => {
+            let kind = if arn.kind == "pg" { "pg" } else { "og" };
+            let group = state.groups.get_mut(&(arn.place, kind, arn.name));
+            group.map(|group| &mut group.tags).ok_or_else(|| {
+                Fault::InvalidParameterValue(format!("There is no group with the resource name: {name}"))
+            })
         }
         _ => Err(Fault::InvalidParameterValue(format!("Invalid resource name: {name}"))),
     }

@@ -1,12 +1,18 @@
 //! Starts the real binary and talks to it as an SDK would.
 
+// Each test binary uses its part of this.
+#![allow(dead_code)]
+
 use std::{
     io::{BufRead, BufReader},
+    path::Path,
     process::{Child, Command, Stdio},
+    sync::OnceLock,
     time::{Duration, Instant},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use sqlx::{
     Connection, PgConnection,
     postgres::{PgConnectOptions, PgSslMode},
@@ -22,9 +28,31 @@ pub struct LocalAws {
     _data_dir: TempDir,
 }
 
+/// One for all tests of a binary, which keep apart by their accounts; it ends when the tests are gone.
+pub fn shared() -> &'static LocalAws {
+    static SHARED: OnceLock<LocalAws> = OnceLock::new();
+    SHARED.get_or_init(|| {
+        let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        // Nobody drops a static, so what earlier runs left is removed by the next one.
+        for old in std::fs::read_dir(parent).into_iter().flatten().flatten() {
+            let name = old.file_name().to_string_lossy().into_owned();
+            let of = name.strip_prefix("shared-").and_then(|rest| rest.split_once('-'));
+            if of.is_some_and(|(pid, _)| !Path::new("/proc").join(pid).exists()) {
+                let _ = std::fs::remove_dir_all(old.path());
+            }
+        }
+        let prefix = format!("shared-{}-", std::process::id());
+        let folder = tempfile::Builder::new().prefix(&prefix).tempdir_in(parent).unwrap();
+        LocalAws::start_in(folder, "0.001")
+    })
+}
+
 impl LocalAws {
     pub fn start(time_scale: &str) -> Self {
-        let data_dir = TempDir::new().unwrap();
+        Self::start_in(TempDir::new().unwrap(), time_scale)
+    }
+
+    fn start_in(data_dir: TempDir, time_scale: &str) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_local-aws"))
             .args(["--ministack", &variable("SNAPFERRY_MINISTACK")])
             .args(["--postgres-bin", &variable("SNAPFERRY_POSTGRES_BIN")])
@@ -48,6 +76,18 @@ impl LocalAws {
     pub async fn calls(&self) -> Vec<Value> {
         let url = format!("{}/_local-aws/calls?since=0", self.endpoint);
         client().get(url).send().await.unwrap().json().await.unwrap()
+    }
+
+    /// The calls of one account, the newest last.
+    pub async fn calls_of(&self, account_id: &str) -> Vec<Value> {
+        self.calls().await.into_iter().filter(|call| call["accountId"] == account_id).collect()
+    }
+
+    /// Asks one of the relay's own routes.
+    pub async fn own(&self, path: &str, body: Value) -> (u16, String) {
+        let response = client().post(format!("{}/_local-aws/{path}", self.endpoint)).json(&body).send().await;
+        let response = response.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
     }
 
     pub async fn misbehave(&self, wanted: Value) {
@@ -129,9 +169,137 @@ impl<'a> Account<'a> {
         if status.is_success() { Ok(xml) } else { Err(text(&xml, "Code").unwrap()) }
     }
 
+    /// An RDS call that is refused: the wire code and the message.
+    pub async fn refused(&self, action: &str, parameters: &[(&str, &str)]) -> (String, String) {
+        let body = form_urlencoded::Serializer::new(String::new())
+            .append_pair("Action", action)
+            .extend_pairs(parameters)
+            .finish();
+        let request = self
+            .request("rds", reqwest::Method::POST, "/")
+            .header("Content-Type", "application/x-www-form-urlencoded")
+            .body(body);
+        let xml = request.send().await.unwrap().text().await.unwrap();
+        (
+            text(&xml, "Code").unwrap_or_else(|| panic!("{action} was not refused: {xml}")),
+            text(&xml, "Message").unwrap(),
+        )
+    }
+
     pub async fn key(&self) -> String {
-        let answer = self.json("kms", "TrentService.CreateKey", serde_json::json!({})).await;
+        self.key_with(json!({})).await
+    }
+
+    /// A key with these parameters of CreateKey.
+    pub async fn key_with(&self, parameters: Value) -> String {
+        let answer = self.kms("CreateKey", parameters).await;
         answer["KeyMetadata"]["Arn"].as_str().unwrap().to_owned()
+    }
+
+    /// A key whose policy has these statements beside the one that leaves the choice to this account's IAM.
+    pub async fn key_that_lets(&self, statements: &[Value]) -> String {
+        let root = json!({ "Sid": "LetIamOfThisAccountDecide", "Effect": "Allow", "Action": "kms:*",
+            "Principal": { "AWS": format!("arn:aws:iam::{}:root", self.access_key_id) }, "Resource": "*" });
+        let statements: Vec<Value> = [root].into_iter().chain(statements.iter().cloned()).collect();
+        let policy = json!({ "Version": "2012-10-17", "Statement": statements });
+        self.key_with(json!({ "Policy": policy.to_string() })).await
+    }
+
+    pub async fn kms(&self, operation: &str, parameters: Value) -> Value {
+        self.json("kms", &format!("TrentService.{operation}"), parameters).await
+    }
+
+    /// Makes a role with this policy and a function that uses it; answers the function's access key.
+    pub async fn role(&self, name: &str, statements: Value) -> String {
+        let trust = json!({ "Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": { "Service": "lambda.amazonaws.com" }, "Action": "sts:AssumeRole",
+        }]});
+        let role = [("RoleName", name), ("AssumeRolePolicyDocument", &*trust.to_string())];
+        let role = text(&self.query("iam", "CreateRole", &role).await.unwrap(), "Arn").unwrap();
+        self.put_policy(name, statements).await;
+        let function = json!({
+            "FunctionName": format!("{name}-function"), "Runtime": "provided.al2023", "Handler": "bootstrap",
+            "Role": role, "Code": { "ZipFile": "UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA==" },
+        });
+        let request = self.request("lambda", reqwest::Method::POST, "/2015-03-31/functions").json(&function);
+        let created: Value = request.send().await.unwrap().json().await.unwrap();
+        let digest = Sha256::digest(format!("{}:{role}", created["FunctionArn"].as_str().unwrap()));
+        let digits: String = digest[..8].iter().map(|byte| format!("{byte:02X}")).collect();
+        format!("ASIA{digits}")
+    }
+
+    /// Replaces the role's policy `Steps`.
+    pub async fn put_policy(&self, role: &str, statements: Value) {
+        let policy = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
+        let put = [("RoleName", role), ("PolicyName", "Steps"), ("PolicyDocument", &*policy)];
+        self.query("iam", "PutRolePolicy", &put).await.unwrap();
+    }
+
+    /// Makes an instance of PostgreSQL without automated backups and waits until it is available.
+    pub async fn create(&self, identifier: &str, more: &[(&str, &str)]) -> String {
+        self.ask_for(identifier, &[&[("BackupRetentionPeriod", "0")], more].concat()).await.unwrap();
+        self.instance(identifier).await
+    }
+
+    /// Asks for an instance of PostgreSQL.
+    pub async fn ask_for(&self, identifier: &str, more: &[(&str, &str)]) -> Result<String, String> {
+        let parameters = [
+            ("DBInstanceIdentifier", identifier),
+            ("DBInstanceClass", "db.t4g.micro"),
+            ("Engine", "postgres"),
+            ("MasterUsername", "Orders_Master"),
+            ("MasterUserPassword", "quite-secret"),
+        ];
+        self.rds("CreateDBInstance", &[&parameters[..], more].concat()).await
+    }
+
+    /// Restores a snapshot of its own to a new instance.
+    pub async fn restore(
+        &self,
+        snapshot: &str,
+        instance: &str,
+        more: &[(&str, &str)],
+    ) -> Result<String, String> {
+        let names = [("DBSnapshotIdentifier", snapshot), ("DBInstanceIdentifier", instance)];
+        self.rds("RestoreDBInstanceFromDBSnapshot", &[&names[..], more].concat()).await
+    }
+
+    /// Copies a snapshot to a new one.
+    pub async fn copy(&self, source: &str, target: &str, more: &[(&str, &str)]) -> Result<String, String> {
+        let names = [("SourceDBSnapshotIdentifier", source), ("TargetDBSnapshotIdentifier", target)];
+        self.rds("CopyDBSnapshot", &[&names[..], more].concat()).await
+    }
+
+    /// The statuses that an instance shows, from now on, until it is seen in `last`.
+    pub async fn statuses_until(&self, identifier: &str, last: &str) -> Vec<String> {
+        let mut seen: Vec<String> = vec![];
+        until(async || {
+            let named = [("DBInstanceIdentifier", identifier)];
+            let status = text(&self.rds("DescribeDBInstances", &named).await.ok()?, "DBInstanceStatus")?;
+            if seen.last() != Some(&status) {
+                seen.push(status.clone());
+            }
+            (status == last && seen.len() > 1).then_some(())
+        })
+        .await;
+        seen
+    }
+
+    /// Makes a manual snapshot, waits until it is available, and answers its ARN.
+    pub async fn take(&self, instance: &str, snapshot: &str) -> String {
+        let names = [("DBInstanceIdentifier", instance), ("DBSnapshotIdentifier", snapshot)];
+        self.rds("CreateDBSnapshot", &names).await.unwrap();
+        text(&self.snapshot(snapshot).await, "DBSnapshotArn").unwrap()
+    }
+
+    /// Shares a snapshot with one account.
+    pub async fn share(&self, snapshot: &str, account_id: &str) -> Result<String, String> {
+        let names = [
+            ("DBSnapshotIdentifier", snapshot),
+            ("AttributeName", "restore"),
+            ("ValuesToAdd.AttributeValue.1", account_id),
+        ];
+        self.rds("ModifyDBSnapshotAttribute", &names).await
     }
 
     /// Waits until the DB instance is available and gives its description.

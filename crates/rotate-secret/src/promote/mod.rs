@@ -47,7 +47,7 @@ pub struct Response {
 ///
 /// Before that the outgoing copy's secret gets the credentials that were current, so that a password rotated meanwhile
 /// still works after a rollback, and the outgoing DB instance is tagged with the time, which its grace is counted from.
-/// Errors: `Snapferry.SecretNotInitialised`, `SecretNotJson`, `SecretNotFound`, `DbInstanceNotFound`,
+/// Errors: `Snapferry.SecretNotInitialised`, `SecretNotJson`, `SecretBinary`, `SecretTooLarge`, `SecretNotFound`, `DbInstanceNotFound`,
 /// `DbInstanceNotOurs`, `RestoreFailed`, `InvalidRequest`, `StageTimedOut`, `RdsRefused`, `SecretsManagerRefused`
 /// (fatal), `RdsUnavailable`, `SecretsManagerUnavailable` (retry).
 /// Source: Secrets Manager API `PutSecretValue`, `UpdateSecretVersionStage`.
@@ -61,7 +61,7 @@ pub async fn handle(
     let wanted = Wanted {
         placement: &settings.placement,
         deletion_protection: settings.db_instance(&handoff).deletion_protection.unwrap_or(false),
-        deadline_seconds: settings.stage_deadline_seconds,
+        deadline: settings.stage_deadline_seconds,
     };
 
     let instance = instance::find(rds, &copy.identifier()).await?;
@@ -77,7 +77,7 @@ pub async fn handle(
         Plan::Wait(look) => (look, false),
         Plan::Open => {
             let reason = open(rds, &copy, wanted.placement, wanted.deletion_protection).await?;
-            (stage.wait("opening", None, wanted.deadline_seconds, reason)?, false)
+            (stage.wait("opening", None, wanted.deadline, reason)?, false)
         }
         Plan::Promote => {
             save_outgoing(rds, secrets, &copy, &current).await?;
@@ -85,7 +85,7 @@ pub async fn handle(
                 (stage.done("live", format!("the application's secret leads to {}", copy.identifier())), true)
             } else {
                 let reason = "somebody else moved AWSCURRENT: looking again";
-                (stage.wait("moved", None, wanted.deadline_seconds, reason)?, false)
+                (stage.wait("moved", None, wanted.deadline, reason)?, false)
             }
         }
     };

@@ -1,7 +1,7 @@
 //! Decides whether a copy goes live; sees only its arguments.
 
 use crate::{Error, InstanceSeen, SecretSeen, SecretVersion};
-use replication::{Copy, Look, Placement, Stage, tag};
+use replication::{Copy, Deadline, Look, Placement, Stage, tag};
 
 /// The label of a rotation that is under way.
 const AWSPENDING: &str = "AWSPENDING";
@@ -24,8 +24,8 @@ pub struct Wanted<'a> {
     pub placement: &'a Placement,
     /// Whether its deletion is refused.
     pub deletion_protection: bool,
-    /// How long the stage may wait, in seconds.
-    pub deadline_seconds: u64,
+    /// How long the stage may wait.
+    pub deadline: Deadline,
 }
 
 /// What to do.
@@ -47,9 +47,8 @@ pub fn plan(copy: &Copy, seen: &Seen<'_>, wanted: &Wanted<'_>, stage: &Stage) ->
     let identifier = copy.identifier();
     let Some(instance) = seen.instance else { return Err(Error::DbInstanceNotFound(identifier)) };
     instance.check(copy)?;
-    let wait = |status: &str, reason: String| {
-        Ok(Plan::Wait(stage.wait(status, None, wanted.deadline_seconds, reason)?))
-    };
+    let wait =
+        |status: &str, reason: String| Ok(Plan::Wait(stage.wait(status, None, wanted.deadline, reason)?));
     let leave = |status: &str, reason: String| Ok(Plan::Leave(stage.done(status, reason)));
 
     let live = seen.current.value.db_instance_identifier();
@@ -120,7 +119,7 @@ mod tests {
                 let wanted = Wanted {
                     placement: if groups { &placement } else { &none },
                     deletion_protection: false,
-                    deadline_seconds: 100,
+                    deadline: Deadline::constant::<300>(),
                 };
                 let current = current(live);
                 let seen = Seen { instance: Some(instance), secret, current: &current };

@@ -40,7 +40,7 @@ pub struct Response {
 /// Makes the copy's secret, sets its password on the DB instance, and waits until it is applied. Safe to repeat: a
 /// secret that exists keeps its password.
 ///
-/// Errors: `Snapferry.DbInstanceNotFound`, `DbInstanceNotOurs`, `RestoreFailed`, `SecretNotJson`, `InvalidRequest`,
+/// Errors: `Snapferry.DbInstanceNotFound`, `DbInstanceNotOurs`, `RestoreFailed`, `SecretNotJson`, `SecretBinary`, `PasswordRefused`, `InvalidRequest`,
 /// `StageTimedOut`, `RdsRefused`, `SecretsManagerRefused` (fatal), `RdsUnavailable`, `SecretsManagerUnavailable` (retry).
 /// Source: Secrets Manager API `GetRandomPassword`, `CreateSecret`; RDS API `ModifyDBInstance`, `AddTagsToResource`.
 pub async fn handle(
@@ -137,7 +137,12 @@ async fn set_password(
         if error.as_service_error().is_some_and(|it| it.is_invalid_db_instance_state_fault()) {
             return Ok(format!("DB instance {identifier} became busy"));
         }
-        return Err(call_failed(Service::Rds, "ModifyDBInstance", &error).into());
+        let failed = call_failed(Service::Rds, "ModifyDBInstance", &error);
+        if failed.code == "InvalidParameterValue" || failed.code == "InvalidParameterCombination" {
+            // Only the code: RDS's message could quote what it refused.
+            return Err(Error::PasswordRefused { identifier, code: failed.code, secret: copy.secret_name() });
+        }
+        return Err(failed.into());
     }
     let answer = rds
         .add_tags_to_resource()

@@ -1,7 +1,7 @@
 //! Decides how far the copy's own password has come; sees only its arguments.
 
 use crate::{Error, InstanceSeen};
-use replication::{Copy, Look, Stage, tag};
+use replication::{Copy, Deadline, Look, Stage, tag};
 
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,15 +27,13 @@ pub fn plan(
     instance: Option<&InstanceSeen>,
     secret_version: Option<&str>,
     stage: &Stage,
-    deadline_seconds: u64,
+    deadline: Deadline,
 ) -> Result<Plan, Error> {
     const APPLIED: &str = "available, applied";
     let identifier = copy.identifier();
     let Some(instance) = instance else { return Err(Error::DbInstanceNotFound(identifier)) };
     instance.check(copy)?;
-    let wait = |status: &str, reason: String| {
-        Ok(Plan::Answer(stage.wait(status, None, deadline_seconds, reason)?))
-    };
+    let wait = |status: &str, reason: String| Ok(Plan::Answer(stage.wait(status, None, deadline, reason)?));
     if instance.status != "available" || instance.endpoint.is_none() {
         return wait(&instance.status, format!("DB instance {identifier} is {}", instance.status));
     }
@@ -78,7 +76,7 @@ mod tests {
         };
         let check = |instance: Option<InstanceSeen>, version: Option<&str>, last: &str, expected: &str| {
             let stage = Stage { status: Some(last.to_owned()), ..Stage::default() };
-            let got = match plan(&copy, instance.as_ref(), version, &stage, 100) {
+            let got = match plan(&copy, instance.as_ref(), version, &stage, Deadline::constant::<300>()) {
                 Ok(Plan::Answer(look)) => format!("done={}", look.done),
                 Ok(plan) => format!("{plan:?}"),
                 Err(error) => error.name().to_string(),

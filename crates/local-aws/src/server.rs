@@ -1,0 +1,50 @@
+//! The HTTP server. Axum's own cannot close a connection without an answer, as a broken network does.
+
+use std::{io, pin::Pin};
+
+use axum::{Router, body::Body, http::Response};
+use hyper::{Request, body::Incoming, server::conn::http1, service::Service};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::net::TcpListener;
+
+use crate::wire::Close;
+
+/// Answers on the listener for ever.
+pub async fn serve(listener: TcpListener, router: Router) -> io::Result<()> {
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        let service = Closing(TowerToHyperService::new(router.clone()));
+        // An error is a client that is gone, or a connection that was to close.
+        tokio::spawn(async move {
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .serve_connection(TokioIo::new(stream), service);
+            if let Err(error) = connection.await {
+                tracing::debug!("a connection ended: {error}");
+            }
+        });
+    }
+}
+
+struct Closing(TowerToHyperService<Router>);
+
+impl Service<Request<Incoming>> for Closing {
+    type Response = Response<Body>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let answer = self.0.call(request);
+        Box::pin(async move {
+            let Ok(response) = answer.await;
+            match response.extensions().get::<Close>() {
+                Some(Close) => Err(io::ErrorKind::ConnectionReset.into()),
+                None => Ok(response),
+            }
+        })
+    }
+}

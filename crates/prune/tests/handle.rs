@@ -1,0 +1,276 @@
+//! `Prune` on the real RDS and Secrets Manager clients: what it answers, and every request that it sends.
+//!
+//! The step reads the clock, so runs are either of 2020, which is past every age, or of 2999, which is before it.
+
+// Clippy's allowance for tests does not reach their helpers.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+mod support;
+
+use aws_sdk_rds::Client as Rds;
+use aws_sdk_secretsmanager::Client as Secrets;
+use aws_smithy_mocks::{Rule, mock};
+use lambda_runtime::Diagnostic;
+use prune::{Error, Response, handle};
+use serde_json::{Value, json};
+use support::*;
+
+const OLD: &str = "orders-20200101t000000z-0000";
+const MIDDLE: &str = "orders-20200102t000000z-0000";
+const NEW: &str = "orders-20200103t000000z-0000";
+const FUTURE: &str = "orders-29990101t000000z-0000";
+const APPLICATION: &str = "arn:aws:secretsmanager:us-east-1:222222222222:secret:orders-AbCdEf";
+
+#[tokio::test]
+async fn the_source_loses_the_snapshots_and_copies_of_runs_past_count_and_age() {
+    let old_copy = format!("{OLD}-copy");
+    let rules = [snapshots(&[snapshot(OLD), snapshot(&old_copy), snapshot(MIDDLE), snapshot(NEW)])];
+    let (answer, sent) = look(&rules, &[], source()).await;
+    let manual = json!({"Action": "DescribeDBSnapshots", "SnapshotType": "manual"});
+    assert_eq!(
+        sent,
+        [manual, delete_snapshot(OLD), delete_snapshot(&old_copy), delete_snapshot(MIDDLE)],
+        "nothing but these, and not the latest"
+    );
+    let answer = answer.unwrap();
+    assert!(answer.look.done);
+    assert_eq!(answer.deleted, [OLD, &old_copy, MIDDLE]);
+}
+
+#[tokio::test]
+async fn the_source_keeps_a_young_snapshot_whatever_the_count() {
+    let older = "orders-29980101t000000z-0000";
+    let (_, sent) = look(&[snapshots(&[snapshot(older), snapshot(FUTURE)])], &[], source()).await;
+    assert_eq!(sent.len(), 1, "{sent:?}");
+}
+
+#[tokio::test]
+async fn what_snapferry_did_not_make_is_left_alone_though_it_carries_its_tags() {
+    let untagged = format!("<DBSnapshotIdentifier>{OLD}</DBSnapshotIdentifier><Status>available</Status>");
+    let others = "payroll-20200101t000000z-0000";
+    let list =
+        [rds_thing("Snapshot", "orders-rescue", &tags(OLD), ""), untagged, snapshot(others), snapshot(NEW)];
+    let (_, sent) = look(&[snapshots(&list)], &[], source()).await;
+    assert_eq!(sent.len(), 1, "{sent:?}");
+
+    let restored = rds_thing("Instance", "orders-rescue", &tags(OLD), "");
+    let foreign_secret = json!({"Name": "snapferry/orders/mine", "Tags": secret_tags(OLD)});
+    let rules = [snapshots(&list), instances(&[restored, instance(NEW)])];
+    let (_, sent) = look(&rules, &secrets(NEW, &[foreign_secret]), target()).await;
+    assert_eq!(sent.len(), 5, "{sent:?}");
+}
+
+#[tokio::test]
+async fn an_instance_goes_without_a_final_snapshot_and_with_its_automated_backups() {
+    let rules = [snapshots(&[snapshot(OLD)]), instances(&[instance(OLD), instance(NEW)])];
+    let (answer, sent) = look(&rules, &secrets(NEW, &[secret(OLD), secret(NEW)]), target()).await;
+    assert_eq!(sent[5..], [delete_snapshot(OLD), delete_instance(OLD)], "the secret outlives its instance");
+    let answer = answer.unwrap();
+    assert!(!answer.look.done && answer.look.wait_seconds > 0, "the instance is not gone yet");
+    assert_eq!(answer.deleted, [OLD, OLD]);
+}
+
+#[tokio::test]
+async fn a_secret_goes_after_its_instance_with_a_recovery_window() {
+    let deleting = instance_saying(OLD, "<DBInstanceStatus>deleting</DBInstanceStatus>");
+    for instances in [instances(&[deleting, instance(NEW)]), instances(&[instance(NEW)])] {
+        let (answer, sent) =
+            look(&[snapshots(&[]), instances], &secrets(NEW, &[secret(OLD)]), target()).await;
+        assert!(answer.unwrap().look.done);
+        let name = "snapferry/orders/20200101t000000z-0000";
+        assert_eq!(
+            sent[5..],
+            [json!({"Action": "DeleteSecret", "SecretId": name, "RecoveryWindowInDays": 7})]
+        );
+    }
+}
+
+#[tokio::test]
+async fn repeating_a_finished_step_changes_nothing() {
+    let kept = [instances(&[instance(NEW)]), snapshots(&[snapshot(NEW)])];
+    let calls = Calls::default();
+    // There is no rule for a call that changes anything: the mock panics on one.
+    let (rds, secrets) = clients(&calls, &kept, &secrets(NEW, &[secret(NEW)]));
+    for _ in 0..2 {
+        let answer = handle(&rds, &secrets, target()).await.unwrap();
+        assert!(answer.look.done && answer.deleted.is_empty());
+    }
+    let looks =
+        ["DescribeSecret", "GetSecretValue", "DescribeDBSnapshots", "DescribeDBInstances", "ListSecrets"];
+    let sent = calls.sent();
+    assert_eq!(sent.iter().map(|call| &call["Action"]).collect::<Vec<_>>(), [looks, looks].concat());
+}
+
+#[tokio::test]
+async fn live_pinned_kept_current_and_lately_live_copies_stay() {
+    let pin = json!({"Tags": [{"Key": "snapferry:pinned", "Value": "20200102t000000z-0000"}]});
+    let tagged = |key: &str, value: &str| {
+        let mut tags = tags(OLD);
+        tags.insert(key.to_owned(), value.to_owned());
+        rds_thing("Instance", OLD, &tags, "")
+    };
+    let mut current = target();
+    current["account"]["target"]["currentRun"] = json!("20200101t000000z-0000");
+    for (why, old, application, request) in [
+        ("live", instance(OLD), secrets(OLD, &[]), target()),
+        ("kept", tagged("snapferry:keep", ""), secrets(NEW, &[]), target()),
+        ("within grace", tagged("snapferry:last-live", "2999-01-01T00:00:00Z"), secrets(NEW, &[]), target()),
+        ("current", instance(OLD), secrets(NEW, &[]), current),
+    ] {
+        let (_, sent) = look(&[snapshots(&[snapshot(OLD)]), instances(&[old])], &application, request).await;
+        assert_eq!(sent.len(), 5, "{why}: {sent:?}");
+    }
+    let mut pinned = secrets(NEW, &[]);
+    pinned[0] = described(pin);
+    let (_, sent) = look(&[snapshots(&[]), instances(&[instance(MIDDLE)])], &pinned, target()).await;
+    assert_eq!(sent.len(), 5, "{sent:?}");
+}
+
+#[tokio::test]
+async fn nothing_is_deleted_when_the_applications_secret_cannot_be_read() {
+    let value = |answer: Value| vec![described(json!({})), current(answer)];
+    let error = |code: &str| json!({ "__type": code });
+    for (secrets, name) in [
+        (vec![described(error("ResourceNotFoundException"))], "Snapferry.SecretNotFound"),
+        (value(error("ResourceNotFoundException")), "Snapferry.SecretNotInitialised"),
+        (value(json!({"SecretBinary": "e30="})), "Snapferry.SecretNotJson"),
+        (value(json!({"SecretString": "host=db"})), "Snapferry.SecretNotJson"),
+        (value(error("AccessDeniedException")), "Snapferry.SecretsManagerRefused"),
+        (value(error("InvalidRequestException")), "Snapferry.SecretsManagerRefused"),
+        (value(error("ThrottlingException")), "Snapferry.SecretsManagerUnavailable"),
+    ] {
+        // RDS is not even looked at: the mock panics on every call.
+        let calls = Calls::default();
+        let (rds, secrets) = clients(&calls, &[], &secrets);
+        assert_fails(handle(&rds, &secrets, target()).await, name, "");
+    }
+}
+
+#[tokio::test]
+async fn every_page_of_snapshots_and_instances_is_read() {
+    let rules = [
+        snapshots_page(None, &[snapshot(OLD)], "<Marker>page 2</Marker>"),
+        snapshots_page(Some("page 2"), &[snapshot(MIDDLE)], ""),
+        instances_page(None, &[instance(OLD)], "<Marker>page 2</Marker>"),
+        instances_page(Some("page 2"), &[instance(MIDDLE), instance(NEW)], ""),
+    ];
+    let (_, sent) = look(&rules, &secrets(NEW, &[]), target()).await;
+    let markers = |action: &str| {
+        let calls = sent.iter().filter(|call| call["Action"] == action);
+        calls.map(|call| call["Marker"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(markers("DescribeDBSnapshots"), [json!(null), json!("page 2")]);
+    assert_eq!(markers("DescribeDBInstances"), [json!(null), json!("page 2")]);
+    assert_eq!(
+        sent[7..],
+        [delete_snapshot(OLD), delete_snapshot(MIDDLE), delete_instance(OLD), delete_instance(MIDDLE)]
+    );
+}
+
+#[tokio::test]
+async fn a_protected_instance_is_unprotected_and_a_stopped_one_started_before_it_is_deleted() {
+    let protected = "<DeletionProtection>true</DeletionProtection>";
+    let stopped = "<DBInstanceStatus>stopped</DBInstanceStatus>";
+    let unprotect = json!({
+        "Action": "ModifyDBInstance", "DBInstanceIdentifier": OLD, "DeletionProtection": "false",
+        "ApplyImmediately": "true",
+    });
+    let start = json!({"Action": "StartDBInstance", "DBInstanceIdentifier": OLD});
+    for (instance_says, expected) in [
+        (protected.to_owned(), unprotect),
+        (format!("{protected}{stopped}"), start),
+        (stopped.to_owned(), delete_instance(OLD)),
+    ] {
+        let rules = [snapshots(&[]), instances(&[instance_saying(OLD, &instance_says), instance(NEW)])];
+        let (answer, sent) = look(&rules, &secrets(NEW, &[]), target()).await;
+        assert_eq!(sent[5..], [expected]);
+        assert!(!answer.unwrap().look.done);
+    }
+}
+
+#[tokio::test]
+async fn one_failing_deletion_does_not_stop_the_others_and_is_reported() {
+    let refused = mock!(Rds::delete_db_snapshot)
+        .match_requests(|request| request.db_snapshot_identifier() == Some(OLD))
+        .then_http_response(|| {
+            xml(403, "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>")
+        });
+    let rules = [refused, snapshots(&[snapshot(OLD), snapshot(MIDDLE), snapshot(NEW)])];
+    let (answer, sent) = look(&rules, &[], source()).await;
+    assert_eq!(sent[1..], [delete_snapshot(OLD), delete_snapshot(MIDDLE)]);
+    assert_fails(answer, "Snapferry.RdsRefused", "DeleteDBSnapshot failed: AccessDenied");
+}
+
+#[tokio::test]
+async fn what_its_state_forbids_to_delete_is_looked_at_again() {
+    for code in ["InvalidDBSnapshotState", "DBSnapshotNotFound"] {
+        let error = format!("<ErrorResponse><Error><Code>{code}</Code></Error></ErrorResponse>");
+        let refused = mock!(Rds::delete_db_snapshot).then_http_response(move || xml(400, &error));
+        let rules = [refused, snapshots(&[snapshot(OLD), snapshot(NEW)])];
+        assert!(!look(&rules, &[], source()).await.0.unwrap().look.done, "{code}");
+    }
+}
+
+#[tokio::test]
+async fn bad_input_is_invalid_request() {
+    let check = async |account: Value, expected: &str| {
+        let (answer, sent) = look(&[], &[], json!({"account": account, "stage": {}})).await;
+        assert_fails(answer, "Snapferry.InvalidRequest", expected);
+        assert!(sent.is_empty());
+    };
+    check(json!({"source": {}}), "`account.source`: missing field `replication`").await;
+    check(json!({"target": {"replication": "orders"}}), "missing field `applicationSecretArn`").await;
+    check(json!({"source": {"replication": "orders", "keep": 1}}), "`account.source.keep`: unknown field")
+        .await;
+    check(json!({"source": {"replication": "orders", "retention": {"runs": "1"}}}), "retention.runs`").await;
+    check(json!({"both": {}}), "unknown variant `both`").await;
+}
+
+fn source() -> Value {
+    let retention = json!({"runs": 1, "minAgeDays": 1});
+    json!({"account": {"source": {"replication": "orders", "retention": retention}}, "stage": {}})
+}
+
+/// Beside the live copy, none is kept for its age.
+fn target() -> Value {
+    let retention = json!({"copies": 0, "cutoverGraceHours": 1, "failedCopyHours": 1});
+    json!({
+        "account": {"target": {
+            "replication": "orders", "retention": retention, "applicationSecretArn": APPLICATION,
+        }},
+        "stage": {},
+    })
+}
+
+fn delete_snapshot(identifier: &str) -> Value {
+    json!({"Action": "DeleteDBSnapshot", "DBSnapshotIdentifier": identifier})
+}
+
+fn delete_instance(identifier: &str) -> Value {
+    json!({
+        "Action": "DeleteDBInstance", "DBInstanceIdentifier": identifier, "SkipFinalSnapshot": "true",
+        "DeleteAutomatedBackups": "true",
+    })
+}
+
+fn assert_fails(answer: Result<Response, Error>, name: &str, message: &str) {
+    let diagnostic = Diagnostic::from(answer.unwrap_err());
+    assert_eq!(diagnostic.error_type, name, "{}", diagnostic.error_message);
+    assert!(diagnostic.error_message.contains(message), "{} lacks {message}", diagnostic.error_message);
+}
+
+/// What the step answers, and every request that it sends, in order; every change is taken.
+async fn look(rds: &[Rule], secrets: &[Rule], request: Value) -> (Result<Response, Error>, Vec<Value>) {
+    let taken = [
+        mock!(Rds::delete_db_snapshot).then_http_response(|| taken("DeleteDBSnapshot")),
+        mock!(Rds::delete_db_instance).then_http_response(|| taken("DeleteDBInstance")),
+        mock!(Rds::modify_db_instance).then_http_response(|| taken("ModifyDBInstance")),
+        mock!(Rds::start_db_instance).then_http_response(|| taken("StartDBInstance")),
+    ];
+    let secret_deleted = mock!(Secrets::delete_secret).then_http_response(|| xml(200, "{}"));
+    let calls = Calls::default();
+    let (rds, secrets) = clients(&calls, &[rds, &taken].concat(), &[secrets, &[secret_deleted]].concat());
+    let answer = handle(&rds, &secrets, request).await;
+    let sent = calls.sent();
+    (answer, sent)
+}

@@ -1,0 +1,348 @@
+//! `Receive` on the real Systems Manager and Step Functions clients: what it answers, and every request that it sends.
+
+// Clippy's allowance for tests does not reach their helpers.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+use aws_sdk_sfn::config::http::HttpResponse;
+use aws_sdk_sfn::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_sdk_sfn::config::retry::RetryConfig;
+use aws_sdk_sfn::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_sfn::error::BoxError;
+use aws_sdk_sns::operation::publish::PublishOutput;
+use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+use lambda_runtime::Diagnostic;
+use receive::{Clients, Error, Guard, Response, handle};
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+
+const TOPIC: &str = "arn:aws:sns:us-east-1:111111111111:handoff";
+const OPERATIONS: &str = "arn:aws:sns:us-east-1:222222222222:operations";
+const MACHINE: &str = "arn:aws:states:us-east-1:222222222222:stateMachine:target";
+const EXECUTION: &str = "arn:aws:states:us-east-1:222222222222:execution:target:orders-20261120t160812z-3f9a";
+const SNAPSHOT: &str = "arn:aws:rds:us-east-1:111111111111:snapshot:orders-20261120t160812z-3f9a";
+
+#[tokio::test]
+async fn a_handoff_starts_one_execution_by_the_runs_name_with_handoff_and_settings() {
+    let (answer, sent) = receive(&[parameter(settings())], &[started()], &[notification(handoff())]).await;
+    assert_eq!(failed(answer), [""; 0]);
+    assert_eq!(sent[0], ("GetParameter".to_owned(), json!({"Name": "/snapferry/replications/orders"})));
+    let (action, start) = &sent[1];
+    assert_eq!(action, "StartExecution");
+    assert_eq!(start["stateMachineArn"], MACHINE);
+    assert_eq!(start["name"], "orders-20261120t160812z-3f9a");
+    let input = input_of(&sent[1]);
+    assert_eq!(input["handoff"]["dbSnapshotArn"], SNAPSHOT);
+    assert_eq!(input["handoff"]["run"], "20261120t160812z-3f9a");
+    assert_eq!(input["settings"]["source"], settings()["source"]);
+    assert_eq!(input["settings"]["dbInstance"], settings()["dbInstance"]);
+    assert_eq!(input["settings"]["retention"]["cutoverGraceHours"], 24, "defaults are filled in");
+    assert_eq!((input.as_object().unwrap().len(), sent.len()), (2, 2));
+}
+
+#[tokio::test]
+async fn one_bad_message_of_a_batch_fails_alone() {
+    let batch = [notification(handoff()), "not a notification".to_owned(), notification(handoff())];
+    let (answer, sent) = receive(&[parameter(settings())], &[started()], &batch).await;
+    let response = answer.unwrap();
+    assert_eq!(
+        serde_json::to_value(&response).unwrap(),
+        json!({"batchItemFailures": [{"itemIdentifier": "message-1"}]})
+    );
+    let actions = sent.iter().map(|(action, _)| action.as_str()).collect::<Vec<_>>();
+    assert_eq!(actions, ["GetParameter", "StartExecution", "GetParameter", "StartExecution"]);
+}
+
+#[tokio::test]
+async fn repeating_a_finished_step_changes_nothing() {
+    let message = [notification(handoff())];
+    let (_, first) = receive(&[parameter(settings())], &[started()], &message).await;
+    // Step Functions takes the same name and input once: its refusal, or its first answer, is the proof.
+    let rules = [exists(), execution("SUCCEEDED", &first[1].1["input"])];
+    let (answer, again) = receive(&[parameter(settings())], &rules, &message).await;
+    assert_eq!(failed(answer), [""; 0]);
+    assert_eq!(again[..2], first[..], "the same request, byte for byte");
+    assert_eq!(again[2..], [("DescribeExecution".to_owned(), json!({ "executionArn": EXECUTION }))]);
+}
+
+#[tokio::test]
+async fn bad_input_is_invalid_request() {
+    let check = async |payload: Value, expected: &str| {
+        let (clients, calls) = clients(&[], &[]);
+        let diagnostic = Diagnostic::from(handle(&clients, &guard(), payload).await.unwrap_err());
+        assert_eq!(diagnostic.error_type, "Snapferry.InvalidRequest");
+        assert!(diagnostic.error_message.contains(expected), "{}", diagnostic.error_message);
+        assert!(calls.0.lock().unwrap().is_empty());
+    };
+    check(json!({}), "missing field `Records`").await;
+    check(json!({"Records": [{"body": "{}"}]}), "`Records[0]`: missing field `messageId`").await;
+    check(json!({"Records": [{"messageId": "1", "body": {}}]}), "`Records[0].body`: invalid type").await;
+    // SQS adds fields to its records as it likes; a field that a hand-off does not know is refused.
+    let unknown = with(handoff(), "surprise", json!(1));
+    let (answer, sent) = receive(&[parameter(settings())], &[], &[notification(unknown)]).await;
+    assert_eq!((failed(answer), sent), (vec!["message-0".to_owned()], vec![]));
+}
+
+#[tokio::test]
+async fn a_message_of_a_topic_that_is_not_accepted_is_not_even_looked_up() {
+    let envelope = |topic: &str| json!({"TopicArn": topic, "Message": handoff().to_string()}).to_string();
+    for topic in ["arn:aws:sns:us-east-1:333333333333:handoff", "arn:aws:sns:us-east-1:111111111111:other"] {
+        let (answer, sent) = receive(&[], &[], &[envelope(topic)]).await;
+        assert_eq!((failed(answer), sent), (vec!["message-0".to_owned()], vec![]), "{topic}");
+    }
+}
+
+#[tokio::test]
+async fn a_handoff_that_contradicts_its_topic_is_not_even_looked_up() {
+    for (field, value) in [
+        ("sourceAccountId", "333333333333"),
+        ("sourceRegion", "eu-west-1"),
+        ("dbSnapshotArn", "arn:aws:rds:us-east-1:333333333333:snapshot:orders-20261120t160812z-3f9a"),
+        ("dbSnapshotArn", "arn:aws:rds:us-east-1:111111111111:snapshot:payroll"),
+    ] {
+        let lie = with(handoff(), field, json!(value));
+        let (answer, sent) = receive(&[], &[], &[notification(lie)]).await;
+        assert_eq!((failed(answer), sent), (vec!["message-0".to_owned()], vec![]), "{field}");
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_the_settings_do_not_name_starts_nothing() {
+    for (field, value) in
+        [("accountId", "333333333333"), ("region", "eu-west-1"), ("dbInstanceIdentifier", "payroll")]
+    {
+        let mut settings = settings();
+        settings["source"][field] = json!(value);
+        assert_starts_nothing(parameter(settings), field).await;
+    }
+}
+
+#[tokio::test]
+async fn settings_that_are_missing_or_cannot_be_read_start_nothing() {
+    assert_starts_nothing(answer_ssm(400, json!({"__type": "ParameterNotFound"})), "missing").await;
+    let not_json = json!({"Parameter": {"Value": "copies = 2"}});
+    assert_starts_nothing(answer_ssm(200, not_json), "not JSON").await;
+    assert_starts_nothing(parameter(with(settings(), "copies", json!(2))), "unknown field").await;
+    assert_starts_nothing(parameter(with(settings(), "retention", json!({"copies": "2"}))), "wrong type")
+        .await;
+    assert_starts_nothing(parameter(json!({})), "no source").await;
+}
+
+#[tokio::test]
+async fn an_execution_that_runs_or_succeeded_makes_a_duplicate_and_one_that_ended_badly_a_dead_letter() {
+    for (status, duplicate) in
+        [("RUNNING", true), ("SUCCEEDED", true), ("FAILED", false), ("TIMED_OUT", false), ("ABORTED", false)]
+    {
+        let input = json!(json!({"handoff": handoff(), "settings": {}}).to_string());
+        let rules = [exists(), execution(status, &input)];
+        let (answer, sent) = receive(&[parameter(settings())], &rules, &[notification(handoff())]).await;
+        assert_eq!(failed(answer).is_empty(), duplicate, "{status}");
+        assert_eq!(sent[2], ("DescribeExecution".to_owned(), json!({ "executionArn": EXECUTION })));
+    }
+}
+
+#[tokio::test]
+async fn an_execution_of_another_handoff_is_no_duplicate() {
+    let other = with(handoff(), "dbSnapshotArn", json!(format!("{SNAPSHOT}-copy")));
+    let input = json!(json!({"handoff": other, "settings": {}}).to_string());
+    let rules = [exists(), execution("RUNNING", &input)];
+    let (answer, _) = receive(&[parameter(settings())], &rules, &[notification(handoff())]).await;
+    assert_eq!(failed(answer), ["message-0"]);
+}
+
+#[tokio::test]
+async fn a_message_is_delivered_again_when_a_service_does_not_answer() {
+    let throttled = json!({"__type": "ThrottlingException", "message": "Rate exceeded"});
+    assert_starts_nothing(answer_ssm(400, throttled.clone()), "Systems Manager").await;
+
+    let start = mock!(aws_sdk_sfn::Client::start_execution)
+        .then_http_response(move || http(400, throttled.to_string()));
+    let (answer, sent) = receive(&[parameter(settings())], &[start], &[notification(handoff())]).await;
+    assert_eq!(failed(answer), ["message-0"]);
+    assert_eq!(sent.len(), 2, "{sent:?}");
+}
+
+#[tokio::test]
+async fn a_refusal_is_reported_by_its_name_at_the_first_delivery_alone() {
+    let no_settings = || answer_ssm(400, json!({"__type": "ParameterNotFound"}));
+    let elsewhere = json!({"TopicArn": "arn:aws:sns:us-east-1:1:x", "Message": "{}"}).to_string();
+    for (body, name) in [
+        (notification(handoff()), "Snapferry.InvalidSettings"),
+        (elsewhere, "Snapferry.HandoffRefused"),
+        (notification(with(handoff(), "version", json!(2))), "Snapferry.HandoffVersionUnknown"),
+        (notification(with(handoff(), "engine", json!("x".repeat(40_000)))), "Snapferry.HandoffTooLarge"),
+        ("not a notification".to_owned(), "Snapferry.HandoffNotReadable"),
+    ] {
+        let (_, sent) = receive_at(1, &[no_settings()], &[], std::slice::from_ref(&body)).await;
+        let (action, report) = sent.last().unwrap();
+        assert_eq!((action.as_str(), &report["TopicArn"]), ("Publish", &json!(OPERATIONS)));
+        assert_eq!(report["Subject"], format!("Snapferry: a hand-off was refused with {name}"));
+        let message: Value = serde_json::from_str(report["Message"].as_str().unwrap()).unwrap();
+        assert_eq!((&message["error"], &message["messageId"]), (&json!(name), &json!("message-0")));
+
+        let (answer, sent) = receive_at(2, &[no_settings()], &[], &[body]).await;
+        assert_eq!(failed(answer), ["message-0"]);
+        assert!(sent.iter().all(|(action, _)| action != "Publish"), "{sent:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_later_delivery_may_mend_is_not_reported() {
+    let throttled = answer_ssm(400, json!({"__type": "ThrottlingException"}));
+    let (answer, sent) = receive_at(1, &[throttled], &[], &[notification(handoff())]).await;
+    assert_eq!(failed(answer), ["message-0"]);
+    assert_eq!(sent.len(), 1, "{sent:?}");
+}
+
+fn handoff() -> Value {
+    json!({
+        "version": 1, "replication": "orders", "run": "20261120t160812z-3f9a",
+        "sourceAccountId": "111111111111", "sourceRegion": "us-east-1", "dbInstanceIdentifier": "orders-prod",
+        "dbSnapshotArn": SNAPSHOT, "engine": "postgres", "engineVersion": "16.14", "allocatedStorage": 20,
+        "dataCurrentAt": "2026-11-20T16:08:12Z", "masterUsername": "orders_master",
+    })
+}
+
+fn settings() -> Value {
+    json!({
+        "source": {"accountId": "111111111111", "region": "us-east-1", "dbInstanceIdentifier": "orders-prod"},
+        "dbInstance": {"dbInstanceClass": "db.t4g.medium", "multiAz": false},
+    })
+}
+
+fn with(mut object: Value, field: &str, value: Value) -> Value {
+    object[field] = value;
+    object
+}
+
+/// What SNS puts into the queue.
+fn notification(handoff: Value) -> String {
+    json!({"Type": "Notification", "TopicArn": TOPIC, "Message": handoff.to_string()}).to_string()
+}
+
+fn input_of((_, start): &(String, Value)) -> Value {
+    serde_json::from_str(start["input"].as_str().unwrap()).unwrap()
+}
+
+/// The messages that are delivered again.
+fn failed(answer: Result<Response, Error>) -> Vec<String> {
+    answer.unwrap().batch_item_failures.into_iter().map(|it| it.item_identifier).collect()
+}
+
+/// There is no rule for StartExecution: the mock panics on one.
+async fn assert_starts_nothing(ssm: Rule, why: &str) {
+    let (answer, sent) = receive(&[ssm], &[], &[notification(handoff())]).await;
+    assert_eq!(failed(answer), ["message-0"], "{why}");
+    assert_eq!(sent.len(), 1, "{why}: {sent:?}");
+}
+
+fn parameter(settings: Value) -> Rule {
+    answer_ssm(200, json!({"Parameter": {"Value": settings.to_string()}}))
+}
+
+fn answer_ssm(status: u16, answer: Value) -> Rule {
+    mock!(aws_sdk_ssm::Client::get_parameter).then_http_response(move || http(status, answer.to_string()))
+}
+
+fn started() -> Rule {
+    let answer = json!({"executionArn": EXECUTION, "startDate": 1_795_190_892}).to_string();
+    mock!(aws_sdk_sfn::Client::start_execution).then_http_response(move || http(200, answer.clone()))
+}
+
+fn exists() -> Rule {
+    let answer = json!({"__type": "ExecutionAlreadyExists"}).to_string();
+    mock!(aws_sdk_sfn::Client::start_execution).then_http_response(move || http(400, answer.clone()))
+}
+
+fn execution(status: &str, input: &Value) -> Rule {
+    let answer = json!({
+        "executionArn": EXECUTION, "stateMachineArn": MACHINE, "startDate": 1_795_190_892, "status": status,
+        "input": input,
+    });
+    mock!(aws_sdk_sfn::Client::describe_execution).then_http_response(move || http(200, answer.to_string()))
+}
+
+fn http(status: u16, body: String) -> HttpResponse {
+    HttpResponse::new(status.try_into().unwrap(), body.into())
+}
+
+fn guard() -> Guard {
+    Guard {
+        accepted_topic_arns: vec![TOPIC.to_owned()],
+        state_machine_arn: MACHINE.to_owned(),
+        operations_topic_arn: OPERATIONS.to_owned(),
+    }
+}
+
+/// What the step answers to a batch of SQS messages, and every request that it sends, in order, without its reports.
+async fn receive(
+    ssm: &[Rule],
+    states: &[Rule],
+    bodies: &[String],
+) -> (Result<Response, Error>, Vec<(String, Value)>) {
+    let (answer, mut sent) = receive_at(1, ssm, states, bodies).await;
+    sent.retain(|(action, _)| action != "Publish");
+    (answer, sent)
+}
+
+/// The same at some delivery, with its reports.
+async fn receive_at(
+    delivery: u32,
+    ssm: &[Rule],
+    states: &[Rule],
+    bodies: &[String],
+) -> (Result<Response, Error>, Vec<(String, Value)>) {
+    let (clients, calls) = clients(ssm, states);
+    let record = |(at, body)| {
+        json!({
+            "messageId": format!("message-{at}"), "body": body, "eventSource": "aws:sqs",
+            "attributes": {"ApproximateReceiveCount": delivery.to_string(), "SentTimestamp": "1"},
+        })
+    };
+    let records = bodies.iter().enumerate().map(record).collect::<Vec<_>>();
+    let answer = handle(&clients, &guard(), json!({ "Records": records })).await;
+    let sent = calls.0.lock().unwrap().clone();
+    (answer, sent)
+}
+
+fn clients(ssm: &[Rule], states: &[Rule]) -> (Clients, Calls) {
+    let calls = Calls::default();
+    let published = mock!(aws_sdk_sns::Client::publish).then_output(|| PublishOutput::builder().build());
+    let ssm = mock_client!(aws_sdk_ssm, RuleMode::MatchAny, ssm, |config| {
+        config.retry_config(RetryConfig::disabled()).interceptor(calls.clone())
+    });
+    let states = mock_client!(aws_sdk_sfn, RuleMode::MatchAny, states, |config| {
+        config.retry_config(RetryConfig::disabled()).interceptor(calls.clone())
+    });
+    let sns = mock_client!(aws_sdk_sns, RuleMode::MatchAny, [&published], |config| {
+        config.retry_config(RetryConfig::disabled()).interceptor(calls.clone())
+    });
+    (Clients { ssm, states, sns }, calls)
+}
+
+/// Every request as it goes over the wire: action and body.
+#[derive(Debug, Clone, Default)]
+struct Calls(Arc<Mutex<Vec<(String, Value)>>>);
+
+impl Intercept for Calls {
+    fn name(&self) -> &'static str {
+        "Calls"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let body = context.request().body().bytes().unwrap();
+        let (action, body) = match context.request().headers().get("x-amz-target") {
+            Some(target) => (target.rsplit('.').next().unwrap().to_owned(), serde_json::from_slice(body)?),
+            None => {
+                let form = form_urlencoded::parse(body).map(|(key, value)| (key, json!(value)));
+                ("Publish".to_owned(), form.collect())
+            }
+        };
+        self.0.lock().unwrap().push((action, body));
+        Ok(())
+    }
+}

@@ -1,0 +1,251 @@
+//! `Report` on the real SNS client: what it answers, and what it publishes.
+
+// Clippy's allowance for tests does not reach their helpers.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+use aws_sdk_sns::Client;
+use aws_sdk_sns::config::http::HttpResponse;
+use aws_sdk_sns::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_sdk_sns::config::retry::RetryConfig;
+use aws_sdk_sns::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_sns::error::BoxError;
+use aws_sdk_sns::operation::publish::PublishOutput;
+use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+use lambda_runtime::Diagnostic;
+use report::{Error, Response, handle};
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+
+const TOPIC: &str = "arn:aws:sns:us-east-1:222222222222:operations";
+const EXECUTION: &str = "arn:aws:states:us-east-1:222222222222:execution:target:orders-20261120t160812z-3f9a";
+
+#[tokio::test]
+async fn a_success_is_told_as_one_json_object_and_leaves_nothing_to_prune() {
+    let (answer, published) = report(succeeded(true)).await;
+    assert_eq!(answer.unwrap().prune, None);
+    assert_eq!(published.len(), 1);
+    assert_eq!(published[0]["TopicArn"], TOPIC);
+    assert_eq!(published[0]["Subject"], "Snapferry: orders-20261120t160812z-3f9a is live");
+    let expected = json!({
+        "version": 1, "outcome": "SUCCEEDED", "replication": "orders", "run": "20261120t160812z-3f9a",
+        "executionArn": EXECUTION, "live": true, "reason": "it is live",
+        "dbInstanceIdentifier": "orders-20261120t160812z-3f9a", "dataCurrentAt": "2026-11-20T16:08:12Z",
+        "allocatedStorageGib": 500, "waitedSeconds": {"Restore": 900},
+        "runs": {"20261120t160812z-3f9a": "keepLive"}, "deleted": ["orders-20261101t000000z-0000"],
+    });
+    assert_eq!(message(&published[0]), expected);
+}
+
+#[tokio::test]
+async fn a_copy_that_is_not_live_is_told_so_in_the_subject() {
+    let (_, published) = report(succeeded(false)).await;
+    let expected = "Snapferry: orders-20261120t160812z-3f9a is restored but not live";
+    assert_eq!(published[0]["Subject"], expected);
+    assert_eq!(message(&published[0])["live"], false);
+}
+
+#[tokio::test]
+async fn a_failure_is_told_with_its_own_name_and_cause() {
+    let (_, published) = report(ended(json!({}))).await;
+    assert_eq!(published[0]["Subject"], "Snapferry: orders failed with Snapferry.RestoreFailed");
+    let message = message(&published[0]);
+    assert_eq!(message["outcome"], "FAILED");
+    assert_eq!(message["error"], "Snapferry.RestoreFailed");
+    assert_eq!(message["cause"], "DB instance orders is failed");
+    assert_eq!(message["executionArn"], EXECUTION);
+    assert!(message["advice"].as_str().unwrap().contains("redrive"));
+}
+
+#[tokio::test]
+async fn an_execution_that_timed_out_or_was_aborted_is_told_without_error_or_cause() {
+    for status in ["TIMED_OUT", "ABORTED"] {
+        let (_, published) = report(ended(json!({"status": status, "error": null, "cause": null}))).await;
+        assert_eq!(published[0]["Subject"], format!("Snapferry: orders failed with {status}"));
+        assert_eq!(message(&published[0])["outcome"], status);
+    }
+}
+
+#[tokio::test]
+async fn a_subject_has_at_most_100_characters_and_no_control_characters() {
+    let error = format!("Forged\r\nSubject: \u{7}\u{85}{}", "ö".repeat(300));
+    let (_, published) = report(ended(json!({ "error": error }))).await;
+    let subject = published[0]["Subject"].as_str().unwrap();
+    assert_eq!(subject.chars().count(), 100);
+    assert!(!subject.contains(char::is_control), "{subject:?}");
+    assert!(subject.starts_with("Snapferry: orders failed with Forged  Subject:"), "{subject:?}");
+}
+
+#[tokio::test]
+async fn a_cause_that_is_too_long_for_a_notification_is_cut() {
+    let (_, published) = report(ended(json!({"cause": "x\n".repeat(150_000)}))).await;
+    let message = message(&published[0]);
+    assert_eq!(message["cause"].as_str().unwrap().chars().count(), 2_000);
+    assert!(!message["cause"].as_str().unwrap().contains('\n'));
+}
+
+#[tokio::test]
+async fn after_a_failure_the_input_says_what_to_prune() {
+    let target = |settings: Value| json!({"handoff": {"replication": "orders"}, "settings": settings});
+    let retention = json!({"copies": 1, "cutoverGraceHours": 24, "failedCopyHours": 72});
+    for (input, expected) in [
+        (
+            json!({"replication": "orders", "source": {"dbInstanceIdentifier": "orders-prod"}}),
+            json!({"source": {"replication": "orders", "retention": {"runs": 2, "minAgeDays": 3}}}),
+        ),
+        (
+            target(json!({"retention": {"copies": 1}})),
+            json!({"target": {
+                "replication": "orders", "retention": retention, "applicationSecretArn": "the-stacks-secret",
+            }}),
+        ),
+        (
+            target(json!({"retention": {"copies": 1}, "applicationSecretArn": "its-own-secret"})),
+            json!({"target": {
+                "replication": "orders", "retention": retention, "applicationSecretArn": "its-own-secret",
+            }}),
+        ),
+    ] {
+        let (answer, _) = report(ended(json!({ "input": input.to_string() }))).await;
+        assert_eq!(answer.unwrap().prune, Some(expected));
+    }
+}
+
+#[tokio::test]
+async fn an_input_that_is_unknown_prunes_nothing_and_is_told_all_the_same() {
+    let unknown = json!({"anything": "else"}).to_string();
+    let no_name = json!({"handoff": {"replication": "Not A Name"}}).to_string();
+    for input in [json!(null), json!("not JSON"), json!(unknown), json!(no_name)] {
+        let (answer, published) = report(ended(json!({ "input": input }))).await;
+        assert_eq!(serde_json::to_value(answer.unwrap()).unwrap(), json!({ "prune": null }));
+        let name = "orders-20261120t160812z-3f9a";
+        assert_eq!(published[0]["Subject"], format!("Snapferry: {name} failed with Snapferry.RestoreFailed"));
+    }
+}
+
+#[tokio::test]
+async fn repeating_a_finished_step_changes_nothing() {
+    // Publishing is all that it does: a repetition publishes the same report, byte for byte, and nothing else.
+    for request in [succeeded(true), ended(json!({}))] {
+        let (first, published) = report(request.clone()).await;
+        let (second, published_again) = report(request).await;
+        assert_eq!(published, published_again);
+        assert_eq!(published.len(), 1);
+        assert_eq!(first.unwrap().prune, second.unwrap().prune);
+    }
+}
+
+#[tokio::test]
+async fn bad_input_is_invalid_request() {
+    let check = async |field: &str, value: Value, expected: &str| {
+        let mut request = succeeded(true);
+        request[field] = value;
+        let (answer, published) = report(request).await;
+        assert_fails(answer, "Snapferry.InvalidRequest", expected);
+        assert!(published.is_empty());
+    };
+    check("topicArn", Value::Null, "`topicArn`: invalid type").await;
+    check("outcome", json!({"succeeded": {}}), "`outcome.succeeded`: missing field").await;
+    check("outcome", json!({"ended": {"name": "e"}}), "`outcome.ended`: missing field").await;
+    check("outcome", json!({"begun": {}}), "unknown variant `begun`").await;
+    check("surprise", json!(1), "`surprise`: unknown field").await;
+}
+
+#[tokio::test]
+async fn throttling_is_retryable_and_a_refusal_is_not() {
+    for (status, code, name) in [
+        (400, "Throttled", "Snapferry.SnsUnavailable"),
+        (400, "KMSThrottling", "Snapferry.SnsUnavailable"),
+        (500, "InternalError", "Snapferry.SnsUnavailable"),
+        (403, "AuthorizationError", "Snapferry.SnsRefused"),
+        (404, "NotFound", "Snapferry.SnsRefused"),
+    ] {
+        let topic = mock!(Client::publish).then_http_response(move || fault(status, code));
+        let (answer, _) = report_to(topic, succeeded(true)).await;
+        assert_fails(answer, name, &format!("Publish failed: {code}"));
+    }
+}
+
+fn succeeded(live: bool) -> Value {
+    let outcome = json!({
+        "executionArn": EXECUTION,
+        "handoff": {
+            "version": 1, "replication": "orders", "run": "20261120t160812z-3f9a",
+            "sourceAccountId": "111111111111", "sourceRegion": "us-east-1",
+            "dbInstanceIdentifier": "orders-prod", "engine": "postgres", "engineVersion": "16.14",
+            "dbSnapshotArn": "arn:aws:rds:us-east-1:111111111111:snapshot:orders-20261120t160812z-3f9a",
+            "allocatedStorage": 500, "dataCurrentAt": "2026-11-20T16:08:12Z", "masterUsername": "orders_master",
+        },
+        "waitedSeconds": {"Restore": 900},
+        "promoted": {"live": live, "reason": "it is live", "done": true},
+        "pruned": {
+            "runs": {"20261120t160812z-3f9a": "keepLive"}, "deleted": ["orders-20261101t000000z-0000"],
+        },
+    });
+    json!({"topicArn": TOPIC, "outcome": {"succeeded": outcome}})
+}
+
+/// A failed execution, as EventBridge tells of it, with `changes` to the event.
+fn ended(changes: Value) -> Value {
+    let cause =
+        json!({"errorType": "Snapferry.RestoreFailed", "errorMessage": "DB instance orders is failed"});
+    let mut detail = json!({
+        "executionArn": EXECUTION, "stateMachineArn": "arn", "name": "orders-20261120t160812z-3f9a",
+        "status": "FAILED", "startDate": 1, "stopDate": 2, "output": null,
+        "input": json!({"handoff": {"replication": "orders"}}).to_string(),
+        "error": "Snapferry.RestoreFailed", "cause": cause.to_string(),
+    });
+    detail.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+    json!({"topicArn": TOPIC, "outcome": {"ended": detail}, "applicationSecretArn": "the-stacks-secret"})
+}
+
+fn message(published: &Value) -> Value {
+    serde_json::from_str(published["Message"].as_str().unwrap()).unwrap()
+}
+
+fn assert_fails(answer: Result<Response, Error>, name: &str, message: &str) {
+    let diagnostic = Diagnostic::from(answer.unwrap_err());
+    assert_eq!(diagnostic.error_type, name, "{}", diagnostic.error_message);
+    assert!(diagnostic.error_message.contains(message), "{} lacks {message}", diagnostic.error_message);
+}
+
+/// An error as SNS sends it.
+fn fault(status: u16, code: &str) -> HttpResponse {
+    let error = format!("<Error><Type>Sender</Type><Code>{code}</Code><Message>said SNS</Message></Error>");
+    HttpResponse::new(status.try_into().unwrap(), format!("<ErrorResponse>{error}</ErrorResponse>").into())
+}
+
+/// What the step answers, and all that it publishes.
+async fn report(request: Value) -> (Result<Response, Error>, Vec<Value>) {
+    report_to(mock!(Client::publish).then_output(|| PublishOutput::builder().build()), request).await
+}
+
+async fn report_to(topic: Rule, request: Value) -> (Result<Response, Error>, Vec<Value>) {
+    let calls = Calls::default();
+    let sns = mock_client!(aws_sdk_sns, RuleMode::MatchAny, [&topic], |config| {
+        config.retry_config(RetryConfig::disabled()).interceptor(calls.clone())
+    });
+    let answer = handle(&sns, request).await;
+    let published = calls.0.lock().unwrap().clone();
+    (answer, published)
+}
+
+/// Every request as it goes over the wire, parameter by parameter.
+#[derive(Debug, Clone, Default)]
+struct Calls(Arc<Mutex<Vec<Value>>>);
+
+impl Intercept for Calls {
+    fn name(&self) -> &'static str {
+        "Calls"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let form = form_urlencoded::parse(context.request().body().bytes().unwrap());
+        self.0.lock().unwrap().push(form.map(|(key, value)| (key, json!(value))).collect());
+        Ok(())
+    }
+}

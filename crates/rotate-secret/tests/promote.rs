@@ -1,0 +1,344 @@
+//! `PromoteSecret` on the real RDS and Secrets Manager clients: what it answers, and every request that it sends.
+
+// Clippy's allowance for tests does not reach their helpers.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+mod support;
+
+use aws_sdk_rds::operation::modify_db_instance::ModifyDbInstanceOutput;
+use aws_sdk_rds::types::VpcSecurityGroupMembership;
+use aws_sdk_secretsmanager::Client as Secrets;
+use aws_smithy_mocks::{Rule, mock};
+use rotate_secret::Error;
+use rotate_secret::promote::{Response, handle};
+use serde_json::{Value, json};
+use support::*;
+
+const APPLICATION: &str = "arn:aws:secretsmanager:us-east-1:222222222222:secret:orders-AbCdEf";
+const OUTGOING: &str = "orders-20261119t160812z-1111";
+const OUTGOING_SECRET: &str = "snapferry/orders/20261119t160812z-1111";
+const LOOKS: [&str; 3] = ["DescribeDBInstances", "DescribeSecret", "GetSecretValue"];
+
+#[tokio::test]
+async fn the_connection_keys_go_over_the_present_value_and_all_other_keys_stay() {
+    let present = json!({
+        "apiKey": "k", "flags": {"beta": true}, "host": "old", "port": 1, "password": "old", "username": "old",
+        "dbname": "old", "engine": "mysql", "dbClusterIdentifier": "old-cluster",
+    });
+    let (answer, sent) = look(&[copy()], &world(&present)).await;
+    let answer = answer.unwrap();
+    assert!(answer.look.done && answer.live);
+    let put = the("PutSecretValue", &sent);
+    assert_eq!(put["SecretId"], APPLICATION);
+    assert_eq!(put["VersionStages"], json!(["snapferry"]), "AWSCURRENT does not move yet");
+    let mut expected = own();
+    expected["apiKey"] = json!("k");
+    expected["flags"] = json!({"beta": true});
+    assert_eq!(value_of(put), expected);
+}
+
+#[tokio::test]
+async fn awscurrent_moves_in_one_compare_and_swap_that_names_the_version_it_leaves() {
+    let (_, sent) = look(&[copy()], &world(&json!({}))).await;
+    let acts = ["GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage"];
+    assert_eq!(actions(&sent), [LOOKS, acts].concat());
+    let expected = json!({
+        "Action": "UpdateSecretVersionStage", "SecretId": APPLICATION, "VersionStage": "AWSCURRENT",
+        "RemoveFromVersionId": "v-present", "MoveToVersionId": the("PutSecretValue", &sent)["ClientRequestToken"],
+    });
+    assert_eq!(*the("UpdateSecretVersionStage", &sent), expected);
+}
+
+#[tokio::test]
+async fn the_token_is_the_same_on_a_repetition_and_another_one_over_another_version() {
+    let token = async |version: &str| {
+        let rules = [described(json!({})), secret(APPLICATION, version, "{}"), own_secret(), put(), moved()];
+        let (_, sent) = look(&[copy()], &rules).await;
+        the("PutSecretValue", &sent)["ClientRequestToken"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(token("v-present").await, token("v-present").await);
+    assert_ne!(token("v-present").await, token("v-other").await);
+    assert!((32..=64).contains(&token("v-present").await.len()));
+}
+
+#[tokio::test]
+async fn repeating_a_finished_step_changes_nothing() {
+    // There is no rule for a call that changes anything: the mock panics on one.
+    for _ in 0..2 {
+        let live = secret(APPLICATION, "v-new", &own().to_string());
+        let (answer, sent) = look(&[copy()], &[described(json!({})), live]).await;
+        let answer = answer.unwrap();
+        assert!(answer.look.done && answer.live);
+        assert_eq!(actions(&sent), LOOKS);
+    }
+}
+
+#[tokio::test]
+async fn when_somebody_else_moved_awscurrent_the_next_look_starts_from_the_top() {
+    let not_there =
+        json!({"__type": "InvalidParameterException", "message": "AWSCURRENT is attached to v-other"});
+    let lost =
+        mock!(Secrets::update_secret_version_stage).then_http_response(move || secrets_answer(&not_there));
+    let rules = [described(json!({})), secret(APPLICATION, "v-present", "{}"), own_secret(), put(), lost];
+    let (answer, _) = look(&[copy()], &rules).await;
+    assert!(!assert_waits(answer).live);
+
+    let theirs = json!({"apiKey": "new"}).to_string();
+    let rules = [described(json!({})), secret(APPLICATION, "v-other", &theirs), own_secret(), put(), moved()];
+    let (answer, sent) = look(&[copy()], &rules).await;
+    assert!(answer.unwrap().live);
+    assert_eq!(the("UpdateSecretVersionStage", &sent)["RemoveFromVersionId"], "v-other");
+    assert_eq!(value_of(the("PutSecretValue", &sent))["apiKey"], "new");
+}
+
+#[tokio::test]
+async fn a_password_rotated_meanwhile_is_saved_in_the_outgoing_copys_secret_first() {
+    let rotated =
+        json!({"dbInstanceIdentifier": OUTGOING, "username": "u2", "password": "rotated", "host": "x"});
+    let saved = json!({"dbInstanceIdentifier": OUTGOING, "username": "u1", "password": "old", "host": "y"});
+    let mut rules = world(&rotated);
+    rules.push(secret(OUTGOING_SECRET, "v-saved", &saved.to_string()));
+    let (answer, sent) = look(&[copy(), instance(made_by_run(OUTGOING)), tagged()], &rules).await;
+    assert!(answer.unwrap().live);
+    let save = ["GetSecretValue", "PutSecretValue", "DescribeDBInstances", "AddTagsToResource"];
+    let acts = ["GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage"];
+    assert_eq!(actions(&sent), [&LOOKS[..], &save, &acts].concat());
+    let put = &sent[4];
+    assert_eq!(put["SecretId"], OUTGOING_SECRET);
+    assert_eq!(put["VersionStages"], json!(["AWSCURRENT"]));
+    let expected = json!({
+        "dbInstanceIdentifier": OUTGOING, "username": "u2", "password": "rotated", "host": "y",
+    });
+    assert_eq!(value_of(put), expected);
+}
+
+#[tokio::test]
+async fn the_outgoing_instance_is_tagged_with_the_time_before_awscurrent_moves() {
+    let same = json!({"dbInstanceIdentifier": OUTGOING, "username": "u1", "password": "old"});
+    let mut rules = world(&same);
+    rules.push(secret(OUTGOING_SECRET, "v-saved", &same.to_string()));
+    let (_, sent) = look(&[copy(), instance(made_by_run(OUTGOING)), tagged()], &rules).await;
+    // The same credentials are not saved again: there is one PutSecretValue, that of the application's secret.
+    let save = ["GetSecretValue", "DescribeDBInstances", "AddTagsToResource"];
+    let acts = ["GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage"];
+    assert_eq!(actions(&sent), [LOOKS, save, acts].concat());
+    let tag = the("AddTagsToResource", &sent);
+    assert_eq!(tag["ResourceName"], format!("arn:aws:rds:us-east-1:222222222222:db:{OUTGOING}"));
+    assert_eq!(tag["Tags.Tag.1.Key"], "snapferry:last-live");
+    assert!(tag["Tags.Tag.1.Value"].as_str().unwrap().parse::<jiff::Timestamp>().is_ok(), "{tag}");
+    assert_eq!(tag.get("Tags.Tag.2.Key"), None);
+}
+
+#[tokio::test]
+async fn when_the_outgoing_instance_cannot_be_tagged_awscurrent_stays() {
+    let same = json!({"dbInstanceIdentifier": OUTGOING, "username": "u1", "password": "old"});
+    let mut rules = world(&same);
+    rules.push(secret(OUTGOING_SECRET, "v-saved", &same.to_string()));
+    let refused =
+        mock!(aws_sdk_rds::Client::add_tags_to_resource).then_http_response(|| rds_fault("Throttling"));
+    let (answer, sent) = look(&[copy(), instance(made_by_run(OUTGOING)), refused], &rules).await;
+    assert_fails(answer.unwrap_err(), "Snapferry.RdsUnavailable", "AddTagsToResource");
+    assert!(!actions(&sent).contains(&"UpdateSecretVersionStage"), "{sent:?}");
+}
+
+#[tokio::test]
+async fn an_outgoing_copy_that_is_gone_and_a_database_of_others_are_let_be() {
+    let gone = mock!(aws_sdk_rds::Client::describe_db_instances)
+        .match_requests(|it| it.db_instance_identifier() == Some(OUTGOING))
+        .then_http_response(|| rds_fault("DBInstanceNotFound"));
+    let mut rules = world(&json!({"dbInstanceIdentifier": OUTGOING, "username": "u", "password": "p"}));
+    rules.push(no_secret(OUTGOING_SECRET));
+    assert!(look(&[copy(), gone], &rules).await.0.unwrap().live);
+    for others in ["orders-legacy", "payroll-20261119t160812z-1111"] {
+        let rules = world(&json!({"dbInstanceIdentifier": others, "username": "u", "password": "p"}));
+        assert!(look(&[copy()], &rules).await.0.unwrap().live, "{others}");
+    }
+}
+
+#[tokio::test]
+async fn the_copy_is_opened_to_applications_before_it_goes_live() {
+    let mut request = request_to_promote();
+    request["settings"]["placement"] = json!({"vpcSecurityGroupIds": ["sg-a", "sg-b"]});
+    request["handoff"]["dbInstance"] = json!({"deletionProtection": true});
+    let opened = mock!(aws_sdk_rds::Client::modify_db_instance)
+        .then_output(|| ModifyDbInstanceOutput::builder().build());
+    let (answer, sent) = look_with(&[copy(), opened], &world(&json!({})), request.clone()).await;
+    assert!(!assert_waits(answer).live);
+    assert_eq!(actions(&sent), [&LOOKS[..], &["ModifyDBInstance"]].concat());
+    let expected = json!({
+        "Action": "ModifyDBInstance", "DBInstanceIdentifier": IDENTIFIER, "ApplyImmediately": "true",
+        "VpcSecurityGroupIds.VpcSecurityGroupId.1": "sg-a", "VpcSecurityGroupIds.VpcSecurityGroupId.2": "sg-b",
+        "DeletionProtection": "true",
+    });
+    assert_eq!(sent[3], expected);
+
+    let group = |id: &str| VpcSecurityGroupMembership::builder().vpc_security_group_id(id).build();
+    let open = made_by_run(IDENTIFIER).deletion_protection(true);
+    let open = open.vpc_security_groups(group("sg-b")).vpc_security_groups(group("sg-a"));
+    assert!(look_with(&[instance(open)], &world(&json!({})), request.clone()).await.0.unwrap().live);
+
+    let busy = mock!(aws_sdk_rds::Client::modify_db_instance)
+        .then_http_response(|| rds_fault("InvalidDBInstanceState"));
+    assert_waits(look_with(&[copy(), busy], &world(&json!({})), request).await.0);
+}
+
+#[tokio::test]
+async fn a_rotation_that_is_pending_is_waited_for_and_one_that_ended_is_not() {
+    let stages = json!({"v-present": ["AWSCURRENT"], "v-next": ["AWSPENDING"]});
+    let present = secret(APPLICATION, "v-present", "{}");
+    let pending = [described(json!({ "VersionIdsToStages": stages })), present];
+    let (answer, sent) = look(&[copy()], &pending).await;
+    assert!(!assert_waits(answer).live);
+    assert_eq!(actions(&sent), LOOKS);
+
+    let stages = json!({"v-present": ["AWSCURRENT", "AWSPENDING"]});
+    let mut ended = world(&json!({}));
+    ended[0] = described(json!({ "VersionIdsToStages": stages }));
+    assert!(look(&[copy()], &ended).await.0.unwrap().live);
+}
+
+#[tokio::test]
+async fn a_pin_and_a_newer_live_copy_are_respected() {
+    let pin = json!({"Tags": [{"Key": "snapferry:pinned", "Value": "20261101t000000z-0000"}]});
+    let newer = json!({"dbInstanceIdentifier": "orders-20261121t160812z-0000"}).to_string();
+    for rules in [
+        [described(pin), secret(APPLICATION, "v-present", "{}")],
+        [described(json!({})), secret(APPLICATION, "v-present", &newer)],
+    ] {
+        let (answer, sent) = look(&[copy()], &rules).await;
+        let answer = answer.unwrap();
+        assert!(answer.look.done && !answer.live);
+        assert_eq!(actions(&sent), LOOKS);
+    }
+}
+
+#[tokio::test]
+async fn an_application_secret_without_a_readable_value_is_refused_and_nothing_is_written() {
+    let without_current = no_secret(APPLICATION);
+    let binary = secret_answer(APPLICATION, json!({"VersionId": "v", "SecretBinary": "e30="}));
+    for (rule, name, message) in [
+        (without_current, "Snapferry.SecretNotInitialised", "has no AWSCURRENT version"),
+        (binary, "Snapferry.SecretBinary", "holds bytes, not text"),
+        (secret(APPLICATION, "v", "host=db"), "Snapferry.SecretNotJson", "is not a JSON object"),
+        (secret(APPLICATION, "v", "[]"), "Snapferry.SecretNotJson", "is not a JSON object"),
+    ] {
+        let (answer, sent) = look(&[copy()], &[described(json!({})), rule]).await;
+        assert_fails(answer.unwrap_err(), name, message);
+        assert_eq!(actions(&sent), LOOKS);
+    }
+    let missing = json!({"__type": "ResourceNotFoundException"});
+    let missing = mock!(Secrets::describe_secret).then_http_response(move || secrets_answer(&missing));
+    let (answer, _) = look(&[copy()], &[missing, no_secret(APPLICATION)]).await;
+    assert_fails(answer.unwrap_err(), "Snapferry.SecretNotFound", APPLICATION);
+}
+
+#[tokio::test]
+async fn a_copy_whose_own_secret_is_missing_or_incomplete_does_not_go_live() {
+    let incomplete = json!({"username": "u", "password": "p"}).to_string();
+    for (own, name) in [
+        (no_secret(SECRET), "Snapferry.SecretNotFound"),
+        (secret(SECRET, "v", &incomplete), "Snapferry.SecretNotJson"),
+    ] {
+        let rules = [described(json!({})), secret(APPLICATION, "v-present", "{}"), own];
+        let (answer, sent) = look(&[copy()], &rules).await;
+        assert_fails(answer.unwrap_err(), name, SECRET);
+        assert_eq!(actions(&sent), [&LOOKS[..], &["GetSecretValue"]].concat());
+    }
+}
+
+#[tokio::test]
+async fn no_password_is_told_in_an_answer_or_in_an_error_whichever_call_fails() {
+    let denied =
+        || secrets_answer(&json!({"__type": "AccessDeniedException", "message": "said Secrets Manager"}));
+    let no_put = mock!(Secrets::put_secret_value).then_http_response(denied);
+    let no_move = mock!(Secrets::update_secret_version_stage).then_http_response(denied);
+    let present = json!({ "password": PASSWORD }).to_string();
+    let present = || secret(APPLICATION, "v-present", &present);
+    let failures = [
+        look(&[copy()], &[described(json!({})), present(), own_secret(), no_put]).await.0,
+        look(&[copy()], &[described(json!({})), present(), own_secret(), put(), no_move]).await.0,
+        look(&[copy()], &[described(json!({})), present(), secret(SECRET, "v", PASSWORD)]).await.0,
+        look(&[copy()], &[described(json!({})), secret(APPLICATION, "v", PASSWORD)]).await.0,
+    ];
+    for failure in failures {
+        let error = failure.unwrap_err();
+        assert_not_told(&format!("{error} {error:?} {error:#?}"));
+        assert_not_told(&lambda_runtime::Diagnostic::from(error).error_message);
+    }
+    let answer = look(&[copy()], &world(&json!({}))).await.0.unwrap();
+    assert_not_told(&format!("{answer:?} {}", serde_json::to_string(&answer).unwrap()));
+}
+
+#[tokio::test]
+async fn bad_input_is_invalid_request() {
+    let check = async |field: &str, value: Value, expected: &str| {
+        let mut request = request_to_promote();
+        request[field] = value;
+        let (answer, sent) = look_with(&[], &[], request).await;
+        assert_fails(answer.unwrap_err(), "Snapferry.InvalidRequest", expected);
+        assert!(sent.is_empty());
+    };
+    check("handoff", json!({"version": 1}), "`handoff`: missing field").await;
+    check("applicationSecretArn", Value::Null, "`applicationSecretArn`: invalid type").await;
+    check("stage", json!({"seconds": -1}), "`stage.seconds`: invalid value").await;
+    check("password", json!("x"), "`password`: unknown field").await;
+}
+
+fn request_to_promote() -> Value {
+    let mut request = request();
+    request["applicationSecretArn"] = json!(APPLICATION);
+    request
+}
+
+/// What the step answers to its first look, and every request that it sends, in order.
+async fn look(rds: &[Rule], secrets: &[Rule]) -> (Result<Response, Error>, Vec<Value>) {
+    look_with(rds, secrets, request_to_promote()).await
+}
+
+async fn look_with(rds: &[Rule], secrets: &[Rule], request: Value) -> (Result<Response, Error>, Vec<Value>) {
+    let (rds, secrets, calls) = clients(rds, secrets);
+    let answer = handle(&rds, &secrets, request).await;
+    (answer, calls.sent())
+}
+
+fn assert_waits(answer: Result<Response, Error>) -> Response {
+    let answer = answer.unwrap();
+    assert!(!answer.look.done && answer.look.wait_seconds > 0, "{:?}", answer.look);
+    answer
+}
+
+fn copy() -> Rule {
+    instance(made_by_run(IDENTIFIER))
+}
+
+/// Secrets in which nothing forbids the promotion; the application's says `present`.
+fn world(present: &Value) -> Vec<Rule> {
+    let application = secret(APPLICATION, "v-present", &present.to_string());
+    vec![described(json!({})), application, own_secret(), put(), moved()]
+}
+
+fn described(answer: Value) -> Rule {
+    mock!(Secrets::describe_secret)
+        .match_requests(|request| request.secret_id() == Some(APPLICATION))
+        .then_http_response(move || secrets_answer(&answer))
+}
+
+/// What the copy's secret says.
+fn own() -> Value {
+    json!({
+        "engine": "postgres", "host": "db.example", "port": 5432, "username": "orders_master",
+        "password": PASSWORD, "dbInstanceIdentifier": IDENTIFIER,
+    })
+}
+
+fn own_secret() -> Rule {
+    secret(SECRET, "v-own", &own().to_string())
+}
+
+fn put() -> Rule {
+    mock!(Secrets::put_secret_value).then_http_response(|| secrets_answer(&json!({})))
+}
+
+fn moved() -> Rule {
+    mock!(Secrets::update_secret_version_stage).then_http_response(|| secrets_answer(&json!({})))
+}

@@ -1,0 +1,257 @@
+//! Every failure has a name: it ends the execution within three looks of its cause, tells the operator what to do, is
+//! reported to the operations topic, and leaves the application's secret alone.
+
+use crate::world;
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use tests::{Account, Execution, REGION, SOURCE_ACCOUNT, SOURCE_INSTANCE, World, eventually};
+
+/// One failure: how it is provoked is up to the caller.
+struct Failure<'a> {
+    account: &'a Account,
+    reports: &'a str,
+    machine: &'a str,
+}
+
+impl Failure<'_> {
+    /// Starts an execution, and checks that it ends by this name and that its cause says this.
+    async fn ends(&self, input: &Value, name: &str, says: &str) -> Result<()> {
+        let start =
+            self.account.states.start_execution().state_machine_arn(self.machine).input(input.to_string());
+        let arn = start.send().await?.execution_arn;
+        let execution = Execution::ended(self.account, &arn).await?;
+        let cause = execution.cause.unwrap_or_default();
+        assert_eq!(execution.error.as_deref(), Some(name), "{cause}");
+        assert!(cause.contains(says), "{name}: {cause:?} does not say {says:?}");
+
+        let message = next_report(self.account, self.reports).await?;
+        assert_eq!(message["executionArn"], json!(arn), "{name}");
+        assert_eq!(message["error"], json!(name));
+        println!("{name}: {}", message["cause"].as_str().unwrap_or_default());
+        Ok(())
+    }
+}
+
+async fn next_report(account: &Account, queue_url: &str) -> Result<Value> {
+    let report = eventually("a report", || account.next_message(queue_url, 1)).await?;
+    let envelope: Value = serde_json::from_str(&report)?;
+    Ok(serde_json::from_str(envelope["Message"].as_str().context("a report has a message")?)?)
+}
+
+/// The document with another value at a path such as `/source/dbInstanceIdentifier`.
+fn with(document: &Value, path: &str, value: Value) -> Value {
+    let mut changed = document.clone();
+    let (parent, key) = path.rsplit_once('/').unwrap();
+    changed.pointer_mut(parent).unwrap()[key] = value;
+    changed
+}
+
+async fn secret_is_untouched(world: &World) -> Result<()> {
+    let secret = world.target_outputs.get("ApplicationSecretArn")?;
+    let answer = world.target.secrets.get_secret_value().secret_id(secret).send().await?;
+    assert_eq!(answer.secret_string(), Some("{}"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn failures_of_the_source_account_have_names() -> Result<()> {
+    let mut world = world().await?;
+    world.create_source().await?;
+    let reports = world.source.listen(world.source_outputs.get("OperationsTopicArn")?, "operations").await?;
+    let machine = world.source_outputs.get("SourceAccountStateMachineArn")?;
+    let failure = Failure { account: &world.source, reports: &reports, machine };
+    let input = world.input();
+
+    let long = with(&input, "/replication", json!("a".repeat(33)));
+    failure.ends(&long, "Snapferry.InvalidRequest", "input.replication").await?;
+    failure.ends(&with(&input, "/retain", json!(3)), "Snapferry.InvalidRequest", "input.retain").await?;
+    let few = with(&input, "/retention", json!({"runs": 0}));
+    failure.ends(&few, "Snapferry.InvalidRequest", "input.retention.runs").await?;
+    let cluster = with(&input, "/source", json!({"dbClusterIdentifier": "orders"}));
+    failure.ends(&cluster, "Snapferry.ClusterNotServed", "only DB instances").await?;
+    let missing = with(&input, "/source/dbInstanceIdentifier", json!("nowhere"));
+    failure.ends(&missing, "Snapferry.SourceNotFound", "nowhere").await?;
+
+    // The snapshot is under the AWS managed key, so it cannot be shared as it is.
+    failure
+        .ends(&with(&input, "/forceCopy", json!(false)), "Snapferry.SnapshotNotShareable", "forceCopy")
+        .await?;
+    let stranger = with(&input, "/targetAccountId", json!("333333333333"));
+    failure.ends(&stranger, "Snapferry.AccountNotAllowed", "AllowedTargetAccounts").await?;
+    let failing = json!({"snapshotFails": {"dbInstanceIdentifier": SOURCE_INSTANCE, "atPercent": 40}});
+    world.local_aws.misbehave(&failing).await?;
+    failure.ends(&input, "Snapferry.SnapshotFailed", "start a new run").await?;
+
+    let key = world.source_outputs.get("ShareableKeyArn")?;
+    world.source.kms.disable_key().key_id(key).send().await?;
+    failure.ends(&input, "Snapferry.KeyNotUsable", key).await?;
+    world.source.kms.enable_key().key_id(key).send().await?;
+
+    world.source.rds.stop_db_instance().db_instance_identifier(SOURCE_INSTANCE).send().await?;
+    eventually("a stopped source", || async {
+        let describe = world.source.rds.describe_db_instances().db_instance_identifier(SOURCE_INSTANCE);
+        let instances = describe.send().await?.db_instances.unwrap_or_default();
+        Ok((instances.first().and_then(|it| it.db_instance_status()) == Some("stopped")).then_some(()))
+    })
+    .await?;
+    failure.ends(&input, "Snapferry.SourceNotAvailable", "stopped").await?;
+    secret_is_untouched(&world).await?;
+    world.local_aws.stop().await
+}
+
+#[tokio::test]
+async fn a_key_that_the_target_may_not_use_fails_in_the_source_account() -> Result<()> {
+    let mut world = world().await?;
+    // Everything but kms:CreateGrant.
+    let policy = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": format!("arn:aws:iam::{SOURCE_ACCOUNT}:root")}, "Action": "kms:*", "Resource": "*"},
+        {"Effect": "Allow", "Principal": {"AWS": "222222222222"}, "Action": ["kms:DescribeKey", "kms:Decrypt"], "Resource": "*"}
+    ]});
+    let key = world.source.kms.create_key().policy(policy.to_string()).send().await?;
+    let key = key.key_metadata.and_then(|it| it.arn).context("a key has an ARN")?;
+    world.create_source_under(Some(&key)).await?;
+    let reports = world.source.listen(world.source_outputs.get("OperationsTopicArn")?, "operations").await?;
+    let machine = world.source_outputs.get("SourceAccountStateMachineArn")?;
+    let failure = Failure { account: &world.source, reports: &reports, machine };
+    let input = with(&world.input(), "/shareableKeys", json!([key]));
+    failure.ends(&input, "Snapferry.KeyNotShared", "kms:CreateGrant").await?;
+    secret_is_untouched(&world).await?;
+    world.local_aws.stop().await
+}
+
+#[tokio::test]
+async fn failures_of_the_target_account_have_names() -> Result<()> {
+    let mut world = world().await?;
+    world.create_source().await?;
+    // The hand-off of this run is taken over: the target account has no settings that accept it.
+    world.target.ssm.delete_parameter().name("/snapferry/replications/orders").send().await?;
+    let reports = world.target.listen(world.target_outputs.get("OperationsTopicArn")?, "operations").await?;
+    let source = world.start_run(&world.input()).await?;
+    let source = Execution::ended(&world.source, &source).await?.succeeded()?;
+    let refused = next_report(&world.target, &reports).await?;
+    assert_eq!(refused["error"], "Snapferry.InvalidSettings");
+    let handoff = source.output.context("the source execution hands off")?;
+
+    let machine = world.target_outputs.get("TargetAccountStateMachineArn")?;
+    let failure = Failure { account: &world.target, reports: &reports, machine };
+    let input = json!({"handoff": handoff, "settings": world.full_settings()?});
+
+    let snapshot = handoff["dbSnapshotArn"].as_str().unwrap_or_default();
+    let share = |add: bool| {
+        let modify = world.source.rds.modify_db_snapshot_attribute().attribute_name("restore");
+        let modify = modify.db_snapshot_identifier(snapshot.rsplit(':').next().unwrap_or_default());
+        if add { modify.values_to_add("222222222222") } else { modify.values_to_remove("222222222222") }
+            .send()
+    };
+    share(false).await?;
+    failure.ends(&input, "Snapferry.SnapshotNoLongerShared", "no longer shared").await?;
+    share(true).await?;
+    let other = with(&input, "/handoff/dbInstanceIdentifier", json!("payroll"));
+    failure.ends(&other, "Snapferry.HandoffRefused", "payroll").await?;
+
+    for (setting, name) in [
+        ("dbSubnetGroupName", "Snapferry.SubnetGroupNotFound"),
+        ("dbParameterGroupName", "Snapferry.ParameterGroupNotFound"),
+    ] {
+        let input = with(&input, &format!("/settings/placement/{setting}"), json!("missing"));
+        failure.ends(&input, name, setting).await?;
+    }
+    let class = with(&input, "/settings/dbInstance/dbInstanceClass", json!("db.none.huge"));
+    failure.ends(&class, "Snapferry.ClassNotOrderable", "dbInstanceClass").await?;
+
+    for (secret, value, name) in [
+        ("without-version", None, "Snapferry.SecretNotInitialised"),
+        ("not-json", Some("hunter2".to_owned()), "Snapferry.SecretNotJson"),
+        ("large", Some(json!({"padding": "x".repeat(65_500)}).to_string()), "Snapferry.SecretTooLarge"),
+    ] {
+        let arn = world.create_application_secret(secret, value).await?;
+        failure.ends(&with(&input, "/settings/applicationSecretArn", json!(arn)), name, secret).await?;
+    }
+    let arn = world.create_application_secret("binary", None).await?;
+    let bytes = aws_sdk_secretsmanager::primitives::Blob::new([0xff, 0xfe]);
+    world.target.secrets.put_secret_value().secret_id(&arn).secret_binary(bytes).send().await?;
+    failure
+        .ends(&with(&input, "/settings/applicationSecretArn", json!(arn)), "Snapferry.SecretBinary", "binary")
+        .await?;
+    secret_is_untouched(&world).await?;
+    world.local_aws.stop().await
+}
+
+#[tokio::test]
+async fn a_hand_off_that_is_forged_or_broken_is_reported_and_starts_nothing() -> Result<()> {
+    let mut world = world().await?;
+    let reports = world.target.listen(world.target_outputs.get("OperationsTopicArn")?, "operations").await?;
+    let topic = world.source_outputs.get("HandoffTopicArn")?;
+    let handoff = json!({
+        "version": 1, "replication": "orders", "run": "20261120t160812z-3f9a", "sourceAccountId": SOURCE_ACCOUNT,
+        "sourceRegion": REGION, "dbInstanceIdentifier": SOURCE_INSTANCE,
+        "dbSnapshotArn": format!("arn:aws:rds:{REGION}:{SOURCE_ACCOUNT}:snapshot:orders-20261120t160812z-3f9a-copy"),
+        "engine": "postgres", "engineVersion": "16.14", "allocatedStorage": 20,
+        "dataCurrentAt": "2026-11-20T16:08:12Z", "masterUsername": "shopkeeper"
+    });
+    let foreign = format!("arn:aws:rds:{REGION}:333333333333:snapshot:orders-20261120t160812z-3f9a");
+    for (message, name, says) in [
+        (
+            with(&handoff, "/sourceAccountId", json!("333333333333")).to_string(),
+            "Snapferry.HandoffRefused",
+            "sourceAccountId",
+        ),
+        (
+            with(&handoff, "/dbSnapshotArn", json!(foreign)).to_string(),
+            "Snapferry.HandoffRefused",
+            "dbSnapshotArn's account",
+        ),
+        (
+            with(&handoff, "/dbInstanceIdentifier", json!("payroll")).to_string(),
+            "Snapferry.HandoffRefused",
+            "dbInstanceIdentifier",
+        ),
+        (with(&handoff, "/version", json!(2)).to_string(), "Snapferry.HandoffVersionUnknown", "version 2"),
+        ("not JSON".to_owned(), "Snapferry.HandoffNotReadable", "not a notification"),
+        (
+            with(&handoff, "/engine", json!("x".repeat(40_000))).to_string(),
+            "Snapferry.HandoffTooLarge",
+            "32768",
+        ),
+        (
+            with(&handoff, "/replication", json!("unknown"))
+                .to_string()
+                .replace("snapshot:orders", "snapshot:unknown"),
+            "Snapferry.InvalidSettings",
+            "/snapferry/replications/unknown",
+        ),
+    ] {
+        world.source.sns.publish().topic_arn(topic).message(message).send().await?;
+        let report = next_report(&world.target, &reports).await?;
+        let cause = report["cause"].as_str().unwrap_or_default();
+        assert_eq!(report["error"], name, "{cause}");
+        assert!(cause.contains(says), "{cause:?} does not say {says:?}");
+    }
+
+    // Another topic's message, by whatever way it came into the queue.
+    let envelope = json!({"Type": "Notification", "TopicArn": format!("{topic}-forged"), "Message": handoff.to_string()});
+    let queue = world.target_outputs.get("HandoffQueueUrl")?;
+    world.target.sqs.send_message().queue_url(queue).message_body(envelope.to_string()).send().await?;
+    let report = next_report(&world.target, &reports).await?;
+    assert!(report["cause"].as_str().is_some_and(|it| it.contains("not among those")), "{report}");
+
+    // Settings of the target that are unknown or out of range, with their path.
+    for (path, value) in [
+        ("/placement/subnet", json!("x")),
+        ("/retention", json!({"copies": 11})),
+        ("/dbInstance", json!({"port": 80})),
+    ] {
+        world.put_settings(&with(&world.settings(), path, value)).await?;
+        world.source.sns.publish().topic_arn(topic).message(handoff.to_string()).send().await?;
+        let report = next_report(&world.target, &reports).await?;
+        assert_eq!(report["error"], "Snapferry.InvalidSettings", "{report}");
+        let says = path.trim_start_matches('/').replace('/', ".");
+        assert!(report["cause"].as_str().is_some_and(|it| it.contains(&says)), "{report}");
+    }
+
+    let machine = world.target_outputs.get("TargetAccountStateMachineArn")?;
+    let executions =
+        world.target.states.list_executions().state_machine_arn(machine).send().await?.executions;
+    assert!(executions.is_empty(), "{executions:?}");
+    world.local_aws.stop().await
+}
