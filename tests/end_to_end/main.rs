@@ -8,6 +8,7 @@ mod handoffs;
 mod named_failures;
 mod passwords;
 mod replications;
+mod sources;
 
 use anyhow::Result;
 use tests::{Tools, World};

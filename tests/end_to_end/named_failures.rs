@@ -46,6 +46,13 @@ fn with(document: &Value, path: &str, value: Value) -> Value {
     changed
 }
 
+/// The next such call of the target account's functions is refused by RDS.
+async fn refuse_once(world: &World, operation: &str, code: &str, message: &str) -> Result<()> {
+    let how = json!({"refused": {"code": code, "message": message, "status": 400}});
+    let call = json!({"who": "222222222222/*", "service": "rds", "operation": operation, "how": how});
+    world.local_aws.misbehave(&json!({ "call": call })).await
+}
+
 async fn secret_is_untouched(world: &World) -> Result<()> {
     let secret = world.target_outputs.get("ApplicationSecretArn")?;
     let answer = world.target.secrets.get_secret_value().secret_id(secret).send().await?;
@@ -88,12 +95,7 @@ async fn failures_of_the_source_account_have_names() -> Result<()> {
     world.source.kms.enable_key().key_id(key).send().await?;
 
     world.source.rds.stop_db_instance().db_instance_identifier(SOURCE_INSTANCE).send().await?;
-    eventually("a stopped source", || async {
-        let describe = world.source.rds.describe_db_instances().db_instance_identifier(SOURCE_INSTANCE);
-        let instances = describe.send().await?.db_instances.unwrap_or_default();
-        Ok((instances.first().and_then(|it| it.db_instance_status()) == Some("stopped")).then_some(()))
-    })
-    .await?;
+    world.source.instance_in(SOURCE_INSTANCE, "stopped").await?;
     failure.ends(&input, "Snapferry.SourceNotAvailable", "stopped").await?;
     secret_is_untouched(&world).await?;
     world.local_aws.stop().await
@@ -109,7 +111,7 @@ async fn a_key_that_the_target_may_not_use_fails_in_the_source_account() -> Resu
     ]});
     let key = world.source.kms.create_key().policy(policy.to_string()).send().await?;
     let key = key.key_metadata.and_then(|it| it.arn).context("a key has an ARN")?;
-    world.create_source_under(Some(&key)).await?;
+    world.create_instance(SOURCE_INSTANCE, |create| create.storage_encrypted(true).kms_key_id(&key)).await?;
     let reports = world.source.listen(world.source_outputs.get("OperationsTopicArn")?, "operations").await?;
     let machine = world.source_outputs.get("SourceAccountStateMachineArn")?;
     let failure = Failure { account: &world.source, reports: &reports, machine };
@@ -156,8 +158,20 @@ async fn failures_of_the_target_account_have_names() -> Result<()> {
         let input = with(&input, &format!("/settings/placement/{setting}"), json!("missing"));
         failure.ends(&input, name, setting).await?;
     }
-    let class = with(&input, "/settings/dbInstance/dbInstanceClass", json!("db.none.huge"));
+    let class = with(&input, "/settings/dbInstance/dbInstanceClass", json!("db.m3.large"));
     failure.ends(&class, "Snapferry.ClassNotOrderable", "dbInstanceClass").await?;
+
+    refuse_once(
+        &world,
+        "RestoreDBInstanceFromDBSnapshot",
+        "InstanceQuotaExceeded",
+        "Instance quota exceeded",
+    )
+    .await?;
+    failure.ends(&input, "Snapferry.InstanceQuotaExceeded", "quota").await?;
+    refuse_once(&world, "ModifyDBInstance", "InvalidParameterValue", "MasterUserPassword is not valid")
+        .await?;
+    failure.ends(&input, "Snapferry.PasswordRefused", "snapferry/orders/").await?;
 
     for (secret, value, name) in [
         ("without-version", None, "Snapferry.SecretNotInitialised"),

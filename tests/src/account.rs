@@ -1,10 +1,11 @@
 //! One of the two accounts, with a client for each service that an operator would use.
 
-use crate::{REGION, Tools};
+use crate::{REGION, Tools, eventually};
 use anyhow::{Context, Result};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_rds::types::DbInstance;
 use aws_smithy_http_client::Builder;
 use serde_json::{Value, json};
 use std::io::{Cursor, Write};
@@ -91,6 +92,16 @@ impl Account {
             .body(body);
         request.send().await?.error_for_status().with_context(|| format!("cannot put {key}"))?;
         Ok(())
+    }
+
+    /// The DB instance, once it is in this status.
+    pub async fn instance_in(&self, identifier: &str, status: &str) -> Result<DbInstance> {
+        eventually(&format!("{identifier} to be {status}"), || async {
+            let answer = self.rds.describe_db_instances().db_instance_identifier(identifier).send().await?;
+            let it = answer.db_instances.unwrap_or_default().into_iter().next();
+            Ok(it.filter(|it| it.db_instance_status() == Some(status)))
+        })
+        .await
     }
 
     /// One call of CloudWatch Logs; its answer.

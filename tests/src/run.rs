@@ -105,8 +105,11 @@ fn steps(events: &[HistoryEvent]) -> Vec<Step> {
     steps.into_iter().map(|(step, _)| step).collect()
 }
 
-/// The run that a source execution handed off.
-pub(crate) fn run_of(execution: &Execution) -> Result<String> {
-    let run = execution.output.as_ref().and_then(|it| it["run"].as_str());
-    Ok(run.with_context(|| format!("{} has no run in its output", execution.arn))?.to_owned())
+/// The replication and the run that a source execution handed off.
+pub(crate) fn run_of(execution: &Execution) -> Result<(String, String)> {
+    let field = |name: &str| {
+        let value = execution.output.as_ref().and_then(|it| it[name].as_str());
+        value.map(str::to_owned).with_context(|| format!("{} has no {name} in its output", execution.arn))
+    };
+    Ok((field("replication")?, field("run")?))
 }

@@ -6,6 +6,7 @@ use crate::{
     deploy_source, deploy_target, eventually,
 };
 use anyhow::{Context, Result};
+use aws_sdk_rds::operation::create_db_instance::builders::CreateDBInstanceFluentBuilder;
 use aws_sdk_secretsmanager::types::Tag;
 use replication::TargetSettings;
 use serde::{Deserialize, Serialize};
@@ -86,6 +87,9 @@ impl World {
         tokio::try_join!(source.upload_artifacts(tools, replaced), target.upload_artifacts(tools, replaced))?;
         let source_outputs = deploy_source(&source).await?;
         let target_outputs = deploy_target(&target, &source_outputs).await?;
+        let subnets = target.rds.create_db_subnet_group().db_subnet_group_name("private");
+        let subnets = subnets.db_subnet_group_description("where copies live").subnet_ids("subnet-1");
+        subnets.subnet_ids("subnet-2").send().await?;
         let world = Self { source, target, source_outputs, target_outputs, local_aws };
         world.put_settings(&world.settings()).await?;
         Ok(world)
@@ -93,15 +97,25 @@ impl World {
 
     /// The target's settings of the replication.
     pub fn settings(&self) -> Value {
+        self.settings_for(SOURCE_INSTANCE)
+    }
+
+    /// Settings that accept this source.
+    pub fn settings_for(&self, instance: &str) -> Value {
         json!({
-            "source": {"accountId": SOURCE_ACCOUNT, "region": REGION, "dbInstanceIdentifier": SOURCE_INSTANCE},
+            "source": {"accountId": SOURCE_ACCOUNT, "region": REGION, "dbInstanceIdentifier": instance},
             "placement": {"dbSubnetGroupName": "private"}
         })
     }
 
     /// Stores the target's settings of the replication.
     pub async fn put_settings(&self, settings: &Value) -> Result<()> {
-        let put = self.target.ssm.put_parameter().name(format!("/snapferry/replications/{REPLICATION}"));
+        self.put_settings_of(REPLICATION, settings).await
+    }
+
+    /// Stores the target's settings of any replication.
+    pub async fn put_settings_of(&self, replication: &str, settings: &Value) -> Result<()> {
+        let put = self.target.ssm.put_parameter().name(format!("/snapferry/replications/{replication}"));
         let put = put.r#type(aws_sdk_ssm::types::ParameterType::String).overwrite(true);
         put.value(settings.to_string()).send().await?;
         Ok(())
@@ -122,44 +136,25 @@ impl World {
 
     /// Makes the source DB instance, encrypted under the AWS managed key, and fills it; answers a connection to it.
     pub async fn create_source(&self) -> Result<Orders> {
-        self.create_source_under(None).await
+        self.create_instance(SOURCE_INSTANCE, |create| create.storage_encrypted(true)).await
     }
 
-    /// The same under a key.
-    pub async fn create_source_under(&self, kms_key_id: Option<&str>) -> Result<Orders> {
-        let create = self.target.rds.create_db_subnet_group().db_subnet_group_name("private");
-        let create = create.db_subnet_group_description("where copies live");
-        create.subnet_ids("subnet-1").subnet_ids("subnet-2").send().await?;
-        self.source
-            .rds
-            .create_db_instance()
-            .db_instance_identifier(SOURCE_INSTANCE)
-            .db_instance_class("db.t4g.medium")
-            .engine("postgres")
-            .allocated_storage(20)
-            .storage_encrypted(true)
-            .set_kms_key_id(kms_key_id.map(str::to_owned))
-            .db_name(DB_NAME)
-            .master_username(MASTER_USERNAME)
-            .master_user_password(MASTER_PASSWORD)
-            .send()
-            .await?;
-        let (host, port) = eventually("the source's endpoint", || async {
-            let answer = self
-                .source
-                .rds
-                .describe_db_instances()
-                .db_instance_identifier(SOURCE_INSTANCE)
-                .send()
-                .await?;
-            let it = answer.db_instances.unwrap_or_default().into_iter().next();
-            let it = it.filter(|it| it.db_instance_status() == Some("available"));
-            Ok(it
-                .and_then(|it| it.endpoint)
-                .and_then(|it| Some((it.address?, u16::try_from(it.port?).ok()?))))
-        })
-        .await?;
-        let mut orders = Orders::connect(&host, port, MASTER_USERNAME, MASTER_PASSWORD, DB_NAME).await?;
+    /// Makes any DB instance in the source account, as `change` wants it.
+    pub async fn create_instance(
+        &self,
+        identifier: &str,
+        change: impl FnOnce(CreateDBInstanceFluentBuilder) -> CreateDBInstanceFluentBuilder,
+    ) -> Result<Orders> {
+        let create = self.source.rds.create_db_instance().db_instance_identifier(identifier);
+        let create = create.db_instance_class("db.t4g.medium").engine("postgres").allocated_storage(20);
+        let create =
+            create.db_name(DB_NAME).master_username(MASTER_USERNAME).master_user_password(MASTER_PASSWORD);
+        change(create).send().await?;
+        let it = self.source.instance_in(identifier, "available").await?;
+        let endpoint = it.endpoint.context("an available instance has an endpoint")?;
+        let (host, port) = endpoint.address.zip(endpoint.port).context("an endpoint has both")?;
+        let mut orders =
+            Orders::connect(&host, u16::try_from(port)?, MASTER_USERNAME, MASTER_PASSWORD, DB_NAME).await?;
         orders.create_tables().await?;
         orders.add(1, 1000).await?;
         Ok(orders)
@@ -167,9 +162,14 @@ impl World {
 
     /// The input of a source execution.
     pub fn input(&self) -> Value {
+        self.input_for(REPLICATION, SOURCE_INSTANCE)
+    }
+
+    /// The input of a source execution of any replication.
+    pub fn input_for(&self, replication: &str, instance: &str) -> Value {
         json!({
-            "replication": REPLICATION,
-            "source": {"dbInstanceIdentifier": SOURCE_INSTANCE},
+            "replication": replication,
+            "source": {"dbInstanceIdentifier": instance},
             "targetAccountId": TARGET_ACCOUNT
         })
     }
@@ -185,6 +185,7 @@ impl World {
     pub async fn snapshot_available(&self, known: &[String]) -> Result<String> {
         eventually("an available source snapshot", || async {
             let describe = self.source.rds.describe_db_snapshots().db_instance_identifier(SOURCE_INSTANCE);
+            let describe = describe.snapshot_type("manual");
             let snapshots = describe.send().await?.db_snapshots.unwrap_or_default();
             let new = snapshots.into_iter().find(|it| {
                 let identifier = it.db_snapshot_identifier().unwrap_or_default();
@@ -200,9 +201,9 @@ impl World {
     /// Waits for both executions of a run that was started: the source's, and the target's that its hand-off starts.
     pub async fn finish_run(&self, source_arn: &str) -> Result<(String, Execution, Execution)> {
         let source = Execution::ended(&self.source, source_arn).await?.succeeded()?;
-        let run = run_of(&source)?;
+        let (replication, run) = run_of(&source)?;
         let machine = self.target_outputs.get("TargetAccountStateMachineArn")?;
-        let arn = Execution::named(&self.target, machine, &format!("{REPLICATION}-{run}")).await?;
+        let arn = Execution::named(&self.target, machine, &format!("{replication}-{run}")).await?;
         let target = Execution::ended(&self.target, &arn).await?.succeeded()?;
         Ok((run, source, target))
     }

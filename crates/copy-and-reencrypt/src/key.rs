@@ -17,6 +17,8 @@ pub enum KeySeen {
     Unusable {
         /// What KMS says.
         problem: String,
+        /// Whether a grant or a policy on its way may still mend it.
+        may_pass: bool,
     },
 }
 
@@ -29,12 +31,16 @@ impl KeySeen {
 
 /// Looks at a key, of this account or another one.
 pub(crate) async fn look(kms: &Client, key: &str) -> Result<KeySeen, Error> {
-    let unusable = |problem: String| Ok(KeySeen::Unusable { problem });
+    let unusable = |problem: String| Ok(KeySeen::Unusable { problem, may_pass: false });
     let answer = match kms.describe_key().key_id(key).send().await {
         Ok(answer) => answer,
         Err(error) => {
             let failed = call_failed(Service::Kms, "DescribeKey", &error);
-            return if failed.transient { Err(failed.into()) } else { unusable(failed.to_string()) };
+            if failed.transient {
+                return Err(failed.into());
+            }
+            let may_pass = failed.code == "AccessDeniedException";
+            return Ok(KeySeen::Unusable { problem: failed.to_string(), may_pass });
         }
     };
     let Some(key) = answer.key_metadata else { return unusable("KMS does not describe it".to_owned()) };

@@ -228,7 +228,9 @@ async fn start(rds: &aws_sdk_rds::Client, request: &Request, copy: &Copy) -> Res
             wait("queued", "as many copies are in flight as the quota allows".to_owned())
         }
         Some(it) if it.is_snapshot_quota_exceeded_fault() => Err(Error::SnapshotQuotaExceeded),
-        Some(it) if it.is_kms_key_not_accessible_fault() => plan_after_key_refused(request, &failed.message),
+        Some(it) if it.is_kms_key_not_accessible_fault() => {
+            plan_after_key_refused(request, &request.kms_key_id, &failed.message)
+        }
         _ if failed.code == "OptionGroupNotFoundFault" => {
             Err(Error::OptionGroupNotFound(placement.option_group_name.clone().unwrap_or_default()))
         }

@@ -102,16 +102,26 @@ pub fn plan_without_copy(
         Some(false) => return Err(Error::SnapshotNotShareable { arn, encryption: encryption(source) }),
         None | Some(true) => {}
     }
-    let usable = |key: &str, seen: &KeySeen| match seen {
-        KeySeen::Usable { customer_managed: false } if !request.is_foreign() && key == request.kms_key_id => {
-            Err(request.key_not_usable(key, "AWS manages it, so it cannot be shared"))
+    let keys = source
+        .key
+        .iter()
+        .map(|(key, seen)| (key.as_str(), seen))
+        .chain([(request.kms_key_id.as_str(), target_key)]);
+    for (key, seen) in keys {
+        match seen {
+            KeySeen::Usable { customer_managed: false }
+                if !request.is_foreign() && key == request.kms_key_id =>
+            {
+                return Err(request.key_not_usable(key, "AWS manages it, so it cannot be shared"));
+            }
+            KeySeen::Usable { .. } => {}
+            KeySeen::Unusable { problem, may_pass: true } => {
+                return Ok(Plan::Answer(plan_after_key_refused(request, key, problem)?));
+            }
+            KeySeen::Unusable { problem, may_pass: false } => {
+                return Err(request.key_not_usable(key, problem));
+            }
         }
-        KeySeen::Usable { .. } => Ok(()),
-        KeySeen::Unusable { problem } => Err(request.key_not_usable(key, problem)),
-    };
-    usable(&request.kms_key_id, target_key)?;
-    if let Some((key, seen)) = &source.key {
-        usable(key, seen)?;
     }
     Ok(Plan::Copy)
 }
@@ -121,7 +131,7 @@ fn encryption(source: &SourceSeen) -> String {
         None => "not encrypted under a key of this account".to_owned(),
         Some((key, KeySeen::Usable { customer_managed: false })) => format!("under {key}, which AWS manages"),
         Some((key, KeySeen::Usable { .. })) => format!("under {key}, which shareableKeys does not list"),
-        Some((key, KeySeen::Unusable { problem })) => {
+        Some((key, KeySeen::Unusable { problem, .. })) => {
             format!("under {key}, which cannot be used ({problem})")
         }
     }
@@ -131,14 +141,14 @@ fn encryption(source: &SourceSeen) -> String {
 /// and key policies usually come through.
 ///
 /// Source: KMS API, CreateGrant, "eventual consistency".
-pub fn plan_after_key_refused(request: &Request, message: &str) -> Result<Look, Error> {
+pub fn plan_after_key_refused(request: &Request, key: &str, message: &str) -> Result<Look, Error> {
     const PAUSE_SECONDS: u64 = 150;
     let status = match request.stage.status.as_deref() {
-        Some("key refused twice") => return Err(request.key_not_usable(&request.kms_key_id, message)),
+        Some("key refused twice") => return Err(request.key_not_usable(key, message)),
         Some("key refused") => "key refused twice",
         _ => "key refused",
     };
-    let reason = format!("a key cannot be used yet: {message}");
+    let reason = format!("key {key} cannot be used yet: {message}");
     Ok(request.stage.wait_at_least(PAUSE_SECONDS, status, None, request.stage_deadline_seconds, reason)?)
 }
 
@@ -185,7 +195,7 @@ mod tests {
     }
 
     fn unusable() -> KeySeen {
-        KeySeen::Unusable { problem: "its state is Disabled".to_owned() }
+        KeySeen::Unusable { problem: "its state is Disabled".to_owned(), may_pass: false }
     }
 
     #[test]
@@ -217,6 +227,8 @@ mod tests {
         };
         check(unusable(), &request(None), "Snapferry.KeyNotUsable");
         check(AWS, &request(None), "Snapferry.KeyNotUsable");
+        let denied = KeySeen::Unusable { problem: "AccessDeniedException".to_owned(), may_pass: true };
+        check(denied, &request(None), "done=false");
         // Nobody copies the target's copy, so there the key may be anyone's.
         let target = Request {
             target_db_snapshot_identifier: "orders-20261120t160812z-3f9a".to_owned(),
@@ -250,11 +262,11 @@ mod tests {
     fn a_refused_key_is_asked_three_times_over_five_minutes() {
         let mut request = request(None);
         for seconds in [150, 300] {
-            let look = plan_after_key_refused(&request, "no").unwrap();
+            let look = plan_after_key_refused(&request, KEY, "no").unwrap();
             assert_eq!(look.stage.seconds, seconds);
             request.stage = look.stage;
         }
-        let error = plan_after_key_refused(&request, "no").unwrap_err();
+        let error = plan_after_key_refused(&request, KEY, "no").unwrap_err();
         assert_eq!(error.name(), replication::ErrorName::KeyNotUsable);
         assert!(error.to_string().contains("arn:aws:iam::111111111111:role/copier"), "{error}");
     }

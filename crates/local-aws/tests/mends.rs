@@ -112,6 +112,16 @@ async fn creating_a_secret_once_more_by_its_token_answers_the_first_creation() {
 }
 
 #[tokio::test]
+async fn a_secret_without_a_value_has_none_to_get() {
+    let account = shared().account("600000000006");
+    secrets(account, "CreateSecret", json!({ "Name": "s", "ClientRequestToken": token("a") })).await;
+    let get = async || secrets(account, "GetSecretValue", json!({ "SecretId": "s" })).await;
+    assert_eq!(get().await["__type"], "ResourceNotFoundException");
+    secrets(account, "PutSecretValue", json!({ "SecretId": "s", "SecretString": "1" })).await;
+    assert_eq!(get().await["SecretString"], "1");
+}
+
+#[tokio::test]
 async fn a_secret_has_twenty_staging_labels_at_most() {
     let account = shared().account("600000000005");
     secrets(

@@ -8,14 +8,18 @@ pub use error::Error;
 use aws_sdk_rds::types::Tag;
 use jiff::Timestamp;
 use lambda_support::{CallFailed, Service, call_failed, found, parse};
-use plan::{Action, Kind, Thing, owned, plan, seen_in_source, seen_in_target};
+use plan::{Action, Kind, Says, Thing, live, owned, plan, seen_in_source, seen_in_target};
 use replication::retention::{TargetFacts, Verdict, of_source, of_target};
 use replication::{
-    Copy, Look, ReplicationName, Run, STAGE_DEADLINE, SourceRetention, Stage, Tags, TargetRetention, tag,
+    Look, ReplicationName, Run, STAGE_DEADLINE, SourceRetention, Stage, Tags, TargetRetention, tag,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+
+/// How long to wait for what RDS does not delete yet, in seconds: the next run prunes again, and a report should not
+/// wait for it.
+const PATIENCE_SECONDS: u64 = 3_600;
 
 /// `{"account": {"source": {…}} or {"target": {…}}, "stage": {}}`
 #[derive(Debug, Deserialize)]
@@ -100,17 +104,14 @@ pub async fn handle(
         }
         Account::Target(it) => {
             // The live copy first: what goes live after this look is newer than anything that the look may delete.
-            let (live, pinned) = find_live(secrets, &it.application_secret_arn, &it.replication).await?;
+            let (says, pinned) = read_secret(secrets, &it.application_secret_arn).await?;
             let mut things = list_snapshots(rds).await?;
             things.extend(list_instances(rds).await?);
             things.extend(list_secrets(secrets, &it.replication).await?);
+            let live = live(&says, &it.replication, &things);
             let owned = owned(things, &it.replication);
-            let facts = TargetFacts {
-                now,
-                current: it.current_run.as_ref(),
-                live: live.as_ref(),
-                pinned: pinned.as_ref(),
-            };
+            let facts =
+                TargetFacts { now, current: it.current_run.as_ref(), live: &live, pinned: pinned.as_ref() };
             (of_target(&facts, &it.retention, &seen_in_target(&owned)), owned)
         }
     };
@@ -125,6 +126,9 @@ pub async fn handle(
     tracing::info!(done, reason, ?deleted, "looked");
     let look = if done {
         stage.done("pruned", reason)
+    } else if stage.seconds >= PATIENCE_SECONDS {
+        stage
+            .done("pruned in part", format!("{reason}; what RDS does not delete yet is left to the next run"))
     } else {
         stage.wait("pruning", None, STAGE_DEADLINE, reason)?
     };
@@ -216,12 +220,11 @@ where
     }
 }
 
-/// The runs that the application's secret names and pins, when they are this replication's.
-async fn find_live(
+/// What the application's secret says of the live copy, and the run that it pins.
+async fn read_secret(
     secrets: &aws_sdk_secretsmanager::Client,
     secret: &str,
-    replication: &ReplicationName,
-) -> Result<(Option<Run>, Option<Run>), Error> {
+) -> Result<(Says, Option<Run>), Error> {
     let answer = secrets.describe_secret().secret_id(secret).send().await;
     let answer =
         found(Service::SecretsManager, "DescribeSecret", answer, |e| e.is_resource_not_found_exception())?;
@@ -234,11 +237,13 @@ async fn find_live(
     let text = answer.ok_or_else(|| Error::SecretNotInitialised(secret.to_owned()))?.secret_string;
     let value: Option<Map<String, Value>> = text.and_then(|text| serde_json::from_str(&text).ok());
     let value = value.ok_or_else(|| Error::SecretNotJson(secret.to_owned()))?;
-    let live = value.get("dbInstanceIdentifier").and_then(Value::as_str).and_then(Copy::from_identifier);
-    Ok((
-        live.filter(|it| it.replication == *replication).map(|it| it.run),
-        pinned.and_then(|it| Run::try_from(it).ok()),
-    ))
+    let text =
+        |key: &str| value.get(key).and_then(Value::as_str).filter(|it| !it.is_empty()).map(str::to_owned);
+    let says = Says {
+        db_instance_identifier: text("dbInstanceIdentifier"),
+        endpoint: text("host").map(|host| (host, value.get("port").and_then(Value::as_i64))),
+    };
+    Ok((says, pinned.and_then(|it| Run::try_from(it).ok())))
 }
 
 async fn list_snapshots(rds: &aws_sdk_rds::Client) -> Result<Vec<Thing>, Error> {
@@ -263,7 +268,10 @@ async fn list_instances(rds: &aws_sdk_rds::Client) -> Result<Vec<Thing>, Error> 
         let page = page.map_err(|error| call_failed(Service::Rds, "DescribeDBInstances", &error))?;
         things.extend(page.db_instances.unwrap_or_default().into_iter().map(|it| Thing {
             identifier: it.db_instance_identifier.unwrap_or_default(),
-            kind: Kind::Instance { deletion_protection: it.deletion_protection.unwrap_or_default() },
+            kind: Kind::Instance {
+                deletion_protection: it.deletion_protection.unwrap_or_default(),
+                endpoint: it.endpoint.and_then(|it| Some((it.address?, it.port?.into()))),
+            },
             status: it.db_instance_status.unwrap_or_default(),
             tags: tags(it.tag_list),
         }));

@@ -2,7 +2,7 @@
 //!
 //! Which runs go is decided in `replication::retention`; here, what that means for each thing that they left.
 
-use replication::retention::{Seen, Verdict};
+use replication::retention::{Live, Seen, Verdict};
 use replication::{Copy, ReplicationName, Run, Tags, made_here, tag};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,6 +13,8 @@ pub enum Kind {
     Instance {
         /// Whether its deletion is refused.
         deletion_protection: bool,
+        /// Address and port, once RDS names them.
+        endpoint: Option<(String, i64)>,
     },
     /// A manual DB snapshot.
     Snapshot,
@@ -129,23 +131,47 @@ fn action(thing: &Thing, instance_alive: bool) -> Option<Action> {
         (Kind::Secret, _) => Action::DeleteSecret(identifier),
         (Kind::Snapshot, "available" | "failed") => Action::DeleteSnapshot(identifier),
         (Kind::Snapshot, _) => Action::Wait(identifier),
-        (
-            Kind::Instance { deletion_protection: false },
-            "available" | "stopped" | "failed" | "storage-full",
-        ) => Action::DeleteInstance(identifier),
-        (Kind::Instance { deletion_protection: false }, status)
-            if status.starts_with("incompatible-")
-                || status.starts_with("inaccessible-")
-                || status == "restore-error" =>
-        {
-            Action::DeleteInstance(identifier)
+        // RDS itself knows best in which status it deletes: what it refuses is looked at again.
+        (Kind::Instance { deletion_protection: false, .. }, _) => Action::DeleteInstance(identifier),
+        (Kind::Instance { .. }, "stopped") => Action::StartInstance(identifier),
+        (Kind::Instance { .. }, "starting" | "stopping" | "creating" | "modifying") => {
+            Action::Wait(identifier)
         }
-        (Kind::Instance { deletion_protection: true }, "stopped") => Action::StartInstance(identifier),
-        (Kind::Instance { deletion_protection: true }, "available" | "storage-full") => {
-            Action::UnprotectInstance(identifier)
-        }
-        (Kind::Instance { .. }, _) => Action::Wait(identifier),
+        (Kind::Instance { .. }, _) => Action::UnprotectInstance(identifier),
     })
+}
+
+/// What the application's secret says of the live copy.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Says {
+    /// Its `dbInstanceIdentifier`.
+    pub db_instance_identifier: Option<String>,
+    /// Its `host` and `port`.
+    pub endpoint: Option<(String, Option<i64>)>,
+}
+
+/// Which copy is live: the one that the secret names; else, for a secret that was edited by hand, the one whose
+/// endpoint it gives.
+pub fn live(says: &Says, replication: &ReplicationName, things: &[Thing]) -> Live {
+    if let Some(identifier) = &says.db_instance_identifier {
+        let copy = Copy::from_identifier(identifier).filter(|it| it.replication == *replication);
+        return copy.map_or(Live::None, |it| Live::Run(it.run));
+    }
+    let Some((host, port)) = &says.endpoint else { return Live::None };
+    let leads_to = things.iter().find(|thing| match &thing.kind {
+        Kind::Instance { endpoint: Some((address, number)), .. } => {
+            address.eq_ignore_ascii_case(host) && port.is_none_or(|port| port == *number)
+        }
+        _ => false,
+    });
+    match leads_to
+        .map(|thing| Copy::from_identifier(&thing.identifier).filter(|it| it.replication == *replication))
+    {
+        Some(Some(copy)) => Live::Run(copy.run),
+        // A DB instance of this account that is no copy.
+        Some(None) => Live::None,
+        None => Live::Unknown,
+    }
 }
 
 #[cfg(test)]
@@ -163,7 +189,11 @@ mod tests {
     }
 
     fn instance(status: &str, deletion_protection: bool) -> Thing {
-        thing(&copy().identifier(), Kind::Instance { deletion_protection }, status)
+        thing(
+            &copy().identifier(),
+            Kind::Instance { deletion_protection, endpoint: Some(("db.example".to_owned(), 5432)) },
+            status,
+        )
     }
 
     #[test]
@@ -176,7 +206,11 @@ mod tests {
         ];
         let untagged = Thing { tags: Tags::new(), ..instance("available", false) };
         let foreign = [
-            thing("orders-rescue", Kind::Instance { deletion_protection: false }, "available"),
+            thing(
+                "orders-rescue",
+                Kind::Instance { deletion_protection: false, endpoint: None },
+                "available",
+            ),
             thing("orders-before-migration", Kind::Snapshot, "available"),
             thing("snapferry/orders/other", Kind::Secret, ""),
             thing(&copy().identifier(), Kind::Secret, ""),
@@ -200,7 +234,9 @@ mod tests {
         check(instance("stopped", true), Action::StartInstance);
         check(instance("starting", true), Action::Wait);
         check(instance("available", true), Action::UnprotectInstance);
-        check(instance("modifying", false), Action::Wait);
+        check(instance("modifying", true), Action::Wait);
+        check(instance("incompatible-parameters", true), Action::UnprotectInstance);
+        check(instance("insufficient-capacity", false), Action::DeleteInstance);
         check(instance("available", false), Action::DeleteInstance);
         check(instance("stopped", false), Action::DeleteInstance);
         check(instance("incompatible-restore", false), Action::DeleteInstance);
@@ -223,5 +259,25 @@ mod tests {
         );
         assert_eq!(plan(&verdict(Verdict::KeepLive), &both), []);
         assert_eq!(plan(&BTreeMap::new(), &both), []);
+    }
+
+    #[test]
+    fn the_live_copy_is_known_by_name_or_by_endpoint() {
+        let orders = copy().replication;
+        let foreign = Thing { identifier: "legacy".to_owned(), ..instance("available", false) };
+        let check = |identifier: Option<&str>, host: Option<&str>, things: &[Thing], expected: Live| {
+            let says = Says {
+                db_instance_identifier: identifier.map(str::to_owned),
+                endpoint: host.map(|host| (host.to_owned(), Some(5432))),
+            };
+            assert_eq!(live(&says, &orders, things), expected, "{says:?}");
+        };
+        let ours = [instance("available", false)];
+        check(Some(&copy().identifier()), Some("elsewhere"), &ours, Live::Run(copy().run));
+        check(Some("legacy"), Some("db.example"), &ours, Live::None);
+        check(None, None, &ours, Live::None);
+        check(None, Some("DB.example"), &ours, Live::Run(copy().run));
+        check(None, Some("db.example"), &[foreign], Live::None);
+        check(None, Some("alias.example"), &ours, Live::Unknown);
     }
 }

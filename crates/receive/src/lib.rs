@@ -132,7 +132,13 @@ async fn find_settings(
     };
     let parsed = serde_json::from_str(&text)
         .map_err(|error| InvalidRequest { path: "(not JSON)".to_owned(), message: error.to_string() })
-        .and_then(parse);
+        .and_then(parse)
+        .and_then(|settings: TargetSettings| match settings.contradiction() {
+            None => Ok(settings),
+            Some((path, problem)) => {
+                Err(InvalidRequest { path: path.to_owned(), message: problem.to_owned() })
+            }
+        });
     parsed.map_err(|source| Error::InvalidSettings { parameter, source })
 }
 

@@ -24,6 +24,8 @@ pub struct Seen {
 pub enum Verdict {
     /// Kept: the application's secret names it.
     KeepLive,
+    /// Kept: the application's secret does not say which copy is live, so it may be this one.
+    KeepPerhapsLive,
     /// Kept: the application's secret pins it.
     KeepPinned,
     /// Kept: this very run is at work.
@@ -49,6 +51,17 @@ impl Verdict {
     }
 }
 
+/// What the application's secret leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Live {
+    /// A copy of this replication.
+    Run(Run),
+    /// Certainly none: it is empty, or names a database that Snapferry did not make.
+    None,
+    /// A host that is no known copy's and no DB instance: somebody edited it by hand.
+    Unknown,
+}
+
 /// What bounds a decision in the target account beside the runs themselves.
 #[derive(Debug)]
 pub struct TargetFacts<'a> {
@@ -56,8 +69,8 @@ pub struct TargetFacts<'a> {
     pub now: Timestamp,
     /// The run that is at work, when one is.
     pub current: Option<&'a Run>,
-    /// The run that the application's secret names, when it names one.
-    pub live: Option<&'a Run>,
+    /// What the application's secret leads to.
+    pub live: &'a Live,
     /// The run that the application's secret pins, when it pins one.
     pub pinned: Option<&'a Run>,
 }
@@ -74,8 +87,10 @@ pub fn of_target(
     let mut others = 0;
     let mut verdicts = BTreeMap::new();
     for (run, it) in seen.iter().rev() {
-        let verdict = if facts.live == Some(run) {
+        let verdict = if matches!(facts.live, Live::Run(live) if live == run) {
             Verdict::KeepLive
+        } else if it.good && *facts.live == Live::Unknown {
+            Verdict::KeepPerhapsLive
         } else if facts.pinned == Some(run) {
             Verdict::KeepPinned
         } else if facts.current == Some(run) {
@@ -168,8 +183,8 @@ mod tests {
             (run(12), Seen { last_live: Some("2026-11-18T12:00:00Z".parse().unwrap()), ..good() }),
             (run(11), Seen::default()), // failed long ago
         ]);
-        let (live, pinned) = (run(18), run(13));
-        let facts = TargetFacts { now: now(), current: None, live: Some(&live), pinned: Some(&pinned) };
+        let (live, pinned) = (Live::Run(run(18)), run(13));
+        let facts = TargetFacts { now: now(), current: None, live: &live, pinned: Some(&pinned) };
         let verdicts = of_target(&facts, &TargetRetention::default(), &seen);
         let expected = [
             (19, Verdict::KeepYoung),
@@ -190,12 +205,25 @@ mod tests {
     #[test]
     fn the_live_copy_is_kept_though_it_is_the_oldest_and_nothing_else_is_asked_for() {
         let seen = BTreeMap::from([(run(1), good()), (run(2), good())]);
-        let live = run(1);
-        let facts = TargetFacts { now: now(), current: None, live: Some(&live), pinned: None };
+        let live = Live::Run(run(1));
+        let facts = TargetFacts { now: now(), current: None, live: &live, pinned: None };
         let retention =
             serde_json::from_str(r#"{"copies": 0, "cutoverGraceHours": 0, "failedCopyHours": 0}"#).unwrap();
         let verdicts = of_target(&facts, &retention, &seen);
         assert_eq!((verdicts[&run(1)], verdicts[&run(2)]), (Verdict::KeepLive, Verdict::DeleteSuperseded));
+    }
+
+    #[test]
+    fn no_good_copy_is_deleted_while_it_is_not_known_which_one_is_live() {
+        let seen = BTreeMap::from([(run(1), good()), (run(2), good()), (run(3), Seen::default())]);
+        let facts = TargetFacts { now: now(), current: None, live: &Live::Unknown, pinned: None };
+        let retention = serde_json::from_str(r#"{"copies": 0}"#).unwrap();
+        let verdicts = of_target(&facts, &retention, &seen);
+        assert_eq!(
+            (verdicts[&run(1)], verdicts[&run(2)]),
+            (Verdict::KeepPerhapsLive, Verdict::KeepPerhapsLive)
+        );
+        assert_eq!(verdicts[&run(3)], Verdict::DeleteFailed);
     }
 
     #[test]

@@ -37,6 +37,20 @@ pub struct TargetSettings {
 }
 
 impl TargetSettings {
+    /// What no single field shows: settings that contradict each other. Answers the path and what is wrong there.
+    pub fn contradiction(&self) -> Option<(&'static str, &'static str)> {
+        let placement = &self.placement;
+        if !placement.quarantine_security_group_ids.is_empty() && placement.vpc_security_group_ids.is_empty()
+        {
+            let problem = "must name the security groups that replace those of the quarantine";
+            return Some(("placement.vpcSecurityGroupIds", problem));
+        }
+        if placement.copy_option_group && placement.option_group_name.is_some() {
+            return Some(("placement.copyOptionGroup", "cannot be true while optionGroupName names a group"));
+        }
+        None
+    }
+
     /// How the copy's DB instance is set: as the target says, else as the source is.
     pub fn db_instance(&self, handoff: &Handoff) -> DbInstanceSettings {
         self.db_instance.clone().or(handoff.db_instance.clone())
@@ -147,5 +161,20 @@ mod tests {
         assert_eq!(placement.restore_security_group_ids(), ["sg-app"]);
         placement.quarantine_security_group_ids = vec!["sg-quarantine".to_owned()];
         assert_eq!(placement.restore_security_group_ids(), ["sg-quarantine"]);
+    }
+
+    #[test]
+    fn settings_that_contradict_each_other_are_told() {
+        let check = |placement: serde_json::Value, path: Option<&str>| {
+            let source =
+                json!({"accountId": "111111111111", "region": "us-east-1", "dbInstanceIdentifier": "orders"});
+            let settings: TargetSettings =
+                serde_json::from_value(json!({"source": source, "placement": placement})).unwrap();
+            assert_eq!(settings.contradiction().map(|it| it.0), path, "{placement}");
+        };
+        check(json!({}), None);
+        check(json!({"quarantineSecurityGroupIds": ["sg-1"]}), Some("placement.vpcSecurityGroupIds"));
+        check(json!({"quarantineSecurityGroupIds": ["sg-1"], "vpcSecurityGroupIds": ["sg-2"]}), None);
+        check(json!({"copyOptionGroup": true, "optionGroupName": "og"}), Some("placement.copyOptionGroup"));
     }
 }

@@ -54,7 +54,7 @@ impl SecretValue {
         serde_json::from_str(text).ok().map(Self)
     }
 
-    /// As text; equal values have equal texts.
+    /// As text.
     pub fn text(&self) -> String {
         Value::Object(self.0.clone()).to_string()
     }

@@ -20,6 +20,8 @@ pub enum Error {
     RestoreFailed { identifier: String, status: String },
     #[error("secret {0} does not exist: resume the run, StageSecret makes it")]
     SecretNotFound(String),
+    #[error("the application's secret {0} does not exist: correct applicationSecretArn, then resume the run")]
+    ApplicationSecretNotFound(String),
     #[error("secret {0} has no AWSCURRENT version: give it a value, such as {{}}, then resume the run")]
     SecretNotInitialised(String),
     #[error("secret {secret} {problem}: it must be a JSON object, then resume the run")]
@@ -48,7 +50,7 @@ impl Error {
             Self::DbInstanceNotFound(_) => ErrorName::DbInstanceNotFound,
             Self::DbInstanceNotOurs(_) => ErrorName::DbInstanceNotOurs,
             Self::RestoreFailed { .. } => ErrorName::RestoreFailed,
-            Self::SecretNotFound(_) => ErrorName::SecretNotFound,
+            Self::SecretNotFound(_) | Self::ApplicationSecretNotFound(_) => ErrorName::SecretNotFound,
             Self::SecretNotInitialised(_) => ErrorName::SecretNotInitialised,
             Self::SecretNotJson { .. } => ErrorName::SecretNotJson,
             Self::SecretBinary(_) => ErrorName::SecretBinary,

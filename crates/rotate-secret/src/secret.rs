@@ -54,12 +54,12 @@ pub(crate) async fn find_current(secrets: &Client, secret: &str) -> Result<Optio
     Ok(Some(SecretVersion { version_id: answer.version_id.unwrap_or_default(), value }))
 }
 
-/// The secret without its values.
+/// The application's secret without its values.
 pub(crate) async fn describe(secrets: &Client, secret: &str) -> Result<SecretSeen, Error> {
     let answer = secrets.describe_secret().secret_id(secret).send().await;
     let answer =
         found(Service::SecretsManager, "DescribeSecret", answer, |e| e.is_resource_not_found_exception())?;
-    let answer = answer.ok_or_else(|| Error::SecretNotFound(secret.to_owned()))?;
+    let answer = answer.ok_or_else(|| Error::ApplicationSecretNotFound(secret.to_owned()))?;
     Ok(SecretSeen {
         stages: answer.version_ids_to_stages.unwrap_or_default().into_iter().collect(),
         tags: answer

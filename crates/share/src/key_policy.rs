@@ -10,8 +10,9 @@ const NEEDED: [&str; 3] = ["kms:DescribeKey", "kms:CreateGrant", "kms:Decrypt"];
 
 /// The actions that no statement of the policy could allow to anybody in the account.
 ///
-/// Conditions are not evaluated: they depend on who asks. So an empty answer does not prove that the copy works, but
-/// an action in it proves that it does not.
+/// Conditions are not evaluated: they depend on who asks. So an empty answer does not prove that the copy works. An
+/// action in it proves that no policy lets it work; a KMS grant to the account could, but RDS needs the policy too when
+/// it makes grants of its own.
 pub fn missing_actions(policy: &Value, account: &str) -> Vec<&'static str> {
     let statements = list(&policy["Statement"]);
     let concerning: Vec<_> = statements

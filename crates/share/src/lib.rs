@@ -195,15 +195,25 @@ fn handoff(request: &Request, snapshot: &DbSnapshot, instance: Option<DbInstance
     })
 }
 
+/// What every gp3 volume has. RDS reports it, but refuses to be given it for a small volume: "You can't specify IOPS or
+/// storage throughput". Source: RDS User Guide, "Amazon RDS DB instance storage", gp3.
+const GP3_BASELINE_IOPS: i32 = 3_000;
+/// The same, in MiB/s.
+const GP3_BASELINE_THROUGHPUT: i32 = 125;
+
 /// The source's settings that mean the same in another account.
 fn defaults(it: DbInstance) -> DbInstanceSettings {
+    let gp3 = it.storage_type.as_deref() == Some("gp3");
     DbInstanceSettings {
         port: it.endpoint.and_then(|endpoint| endpoint.port).and_then(Bounded::new),
         db_instance_class: it.db_instance_class,
         multi_az: it.multi_az,
         storage_type: it.storage_type,
-        iops: it.iops.and_then(Bounded::new),
-        storage_throughput: it.storage_throughput.and_then(Bounded::new),
+        iops: it.iops.filter(|it| !gp3 || *it > GP3_BASELINE_IOPS).and_then(Bounded::new),
+        storage_throughput: it
+            .storage_throughput
+            .filter(|it| *it > GP3_BASELINE_THROUGHPUT)
+            .and_then(Bounded::new),
         // A copy is as large as its snapshot, unless the target wants it larger.
         allocated_storage: None,
         max_allocated_storage: it.max_allocated_storage.and_then(Bounded::new),

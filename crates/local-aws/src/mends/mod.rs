@@ -69,7 +69,10 @@ impl Mends {
         matches!(
             (passing.service, passing.operation),
             ("states", "StartExecution")
-                | ("secretsmanager", "CreateSecret" | "PutSecretValue" | "UpdateSecretVersionStage")
+                | (
+                    "secretsmanager",
+                    "CreateSecret" | "GetSecretValue" | "PutSecretValue" | "UpdateSecretVersionStage"
+                )
         )
     }
 
@@ -89,6 +92,7 @@ impl Mends {
             ("StartExecution", Err(code)) if code == "ExecutionAlreadyExists" => {
                 self.same_start(passing).await
             }
+            ("GetSecretValue", Ok(value)) => Ok(secrets::without_value(value)),
             ("CreateSecret", Ok(created)) => self.after_create(passing, created).await,
             ("CreateSecret", Err(code)) if code == "ResourceExistsException" => {
                 self.same_create(passing).await

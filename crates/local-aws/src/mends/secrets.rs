@@ -9,6 +9,13 @@ use super::{Mended, Mends, Passing};
 
 const STAGING_LABELS: usize = 20;
 
+/// A secret that was created without a value has no version to get; MiniStack answers one that holds nothing.
+pub(super) fn without_value(answer: &Value) -> Option<Mended> {
+    let has_none = answer["SecretString"].is_null() && answer["SecretBinary"].is_null();
+    let message = "Secrets Manager can't find the specified secret value for staging label: AWSCURRENT";
+    has_none.then(|| Mended::error("ResourceNotFoundException", message))
+}
+
 impl Mends {
     /// A token that was used for the same content is a success without effect, for other content an error.
     pub(super) async fn before_put(&self, passing: &Passing<'_>) -> anyhow::Result<Option<Mended>> {

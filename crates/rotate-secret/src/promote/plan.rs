@@ -2,6 +2,7 @@
 
 use crate::{Error, InstanceSeen, SecretSeen, SecretVersion};
 use replication::{Copy, Deadline, Look, Placement, Stage, tag};
+use std::collections::BTreeSet;
 
 /// The label of a rotation that is under way.
 const AWSPENDING: &str = "AWSPENDING";
@@ -55,17 +56,20 @@ pub fn plan(copy: &Copy, seen: &Seen<'_>, wanted: &Wanted<'_>, stage: &Stage) ->
     if live == Some(&identifier) {
         return leave("live", format!("DB instance {identifier} is live"));
     }
-    if let Some(pinned) = seen.secret.tags.get(tag::PINNED).filter(|pinned| *pinned != copy.run.as_str()) {
-        return leave(
-            "pinned",
-            format!("the replication is pinned to run {pinned}: roll back to `latest` to release it"),
-        );
-    }
-    if let Some(newer) = live
-        .and_then(Copy::from_identifier)
-        .filter(|it| it.replication == copy.replication && it.run > copy.run)
-    {
-        return leave("superseded", format!("run {} is live and newer", newer.run));
+    match seen.secret.tags.get(tag::PINNED) {
+        // A rollback pins before it promotes, and goes back on purpose.
+        Some(pinned) if pinned == copy.run.as_str() => {}
+        Some(pinned) => {
+            let reason =
+                format!("the replication is pinned to run {pinned}: roll back to `latest` to release it");
+            return leave("pinned", reason);
+        }
+        None => {
+            let newer = live.and_then(Copy::from_identifier);
+            if let Some(it) = newer.filter(|it| it.replication == copy.replication && it.run > copy.run) {
+                return leave("superseded", format!("run {} is live and newer", it.run));
+            }
+        }
     }
     if instance.status != "available" {
         return wait(&instance.status, format!("DB instance {identifier} is {}", instance.status));
@@ -82,10 +86,8 @@ pub fn plan(copy: &Copy, seen: &Seen<'_>, wanted: &Wanted<'_>, stage: &Stage) ->
 }
 
 fn is_open(instance: &InstanceSeen, wanted: &Wanted<'_>) -> bool {
-    let groups = &wanted.placement.vpc_security_group_ids;
-    let attached = |group| instance.vpc_security_group_ids.contains(group);
-    let same_groups = groups.is_empty()
-        || (groups.len() == instance.vpc_security_group_ids.len() && groups.iter().all(attached));
+    let groups = BTreeSet::from_iter(&wanted.placement.vpc_security_group_ids);
+    let same_groups = groups.is_empty() || groups == BTreeSet::from_iter(&instance.vpc_security_group_ids);
     same_groups && instance.deletion_protection == wanted.deletion_protection
 }
 
@@ -160,6 +162,8 @@ mod tests {
         let mut pinned = idle.clone();
         pinned.tags.insert(tag::PINNED.to_owned(), "20261101t000000z-0000".to_owned());
         check(&instance, &pinned, "", false, "done=true pinned");
+        pinned.tags.insert(tag::PINNED.to_owned(), copy.run.to_string());
+        check(&instance, &pinned, "orders-20261121t160812z-0000", false, "Promote");
         check(
             &InstanceSeen { status: "failed".to_owned(), ..instance.clone() },
             &idle,

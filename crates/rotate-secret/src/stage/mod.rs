@@ -61,11 +61,14 @@ pub async fn handle(
         (_, None) => return Err(Error::DbInstanceNotFound(copy.identifier())),
         (Plan::CreateSecret, Some(instance)) => {
             create_secret(secrets, &copy, &handoff, &instance).await?;
-            let version = secret::find_current(secrets, &copy.secret_name()).await?;
-            let reason = set_password(rds, &copy, &instance, version).await?;
+            let reason = match secret::find_current(secrets, &copy.secret_name()).await? {
+                Some(version) => set_password(rds, &copy, &instance, version).await?,
+                None => format!("secret {} cannot be read yet", copy.secret_name()),
+            };
             stage.wait("password set", None, deadline, reason)?
         }
         (Plan::SetPassword { .. }, Some(instance)) => {
+            let version = version.ok_or_else(|| Error::SecretNotFound(copy.secret_name()))?;
             let reason = set_password(rds, &copy, &instance, version).await?;
             stage.wait("password set", None, deadline, reason)?
         }
@@ -116,10 +119,9 @@ async fn set_password(
     rds: &aws_sdk_rds::Client,
     copy: &Copy,
     instance: &InstanceSeen,
-    version: Option<SecretVersion>,
+    version: SecretVersion,
 ) -> Result<String, Error> {
     let identifier = copy.identifier();
-    let version = version.ok_or_else(|| Error::SecretNotFound(copy.secret_name()))?;
     let Some((_, password)) = version.value.credentials() else {
         return Err(Error::SecretNotJson {
             secret: copy.secret_name(),

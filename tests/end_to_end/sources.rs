@@ -1,0 +1,147 @@
+//! Sources of every kind: under every kind of key, busy, and with production's settings.
+
+use crate::world;
+use anyhow::{Context, Result};
+use aws_sdk_rds::types::Tag;
+use serde_json::{Value, json};
+use tests::{SOURCE_INSTANCE, World};
+
+#[tokio::test]
+async fn sources_under_every_kind_of_key_arrive() -> Result<()> {
+    let mut world = world().await?;
+    let key = world.source_outputs.get("ShareableKeyArn")?.to_owned();
+    let owned = Tag::builder().key("local-aws:storage-encryption-type").value("sse-rds").build();
+    // The name of 63 characters is the longest that RDS takes.
+    let long = format!("customer-managed-{}", "x".repeat(46));
+    tokio::try_join!(
+        world.create_instance("unencrypted", |create| create.storage_encrypted(false)),
+        world.create_instance("aws-managed", |create| create.storage_encrypted(true)),
+        world.create_instance("aws-owned", |create| create.tags(owned)),
+        world.create_instance(&long, |create| create.storage_encrypted(true).kms_key_id(&key)),
+    )?;
+    let declared = json!([key]);
+    let copied = tokio::try_join!(
+        copied_when_replicated(&world, "none", "unencrypted", None),
+        copied_when_replicated(&world, "managed", "aws-managed", None),
+        copied_when_replicated(&world, "owned", "aws-owned", None),
+        copied_when_replicated(&world, "customer", &long, Some(declared)),
+    )?;
+    // Only the snapshot under the declared key is shared as it is.
+    assert_eq!(copied, (true, true, true, false));
+    world.local_aws.stop().await
+}
+
+/// Replicates one source, and answers whether the source account made a re-encrypted copy to share.
+async fn copied_when_replicated(
+    world: &World,
+    name: &str,
+    instance: &str,
+    shareable: Option<Value>,
+) -> Result<bool> {
+    let secret =
+        world.create_application_secret(&format!("application-{name}"), Some("{}".to_owned())).await?;
+    let mut settings = world.settings_for(instance);
+    settings["applicationSecretArn"] = json!(secret);
+    world.put_settings_of(name, &settings).await?;
+    let mut input = world.input_for(name, instance);
+    input["shareableKeys"] = shareable.unwrap_or_else(|| json!([]));
+    let execution = world.start_run(&input).await?;
+    let (run, source, _) =
+        world.finish_run(&execution).await.with_context(|| format!("replication {name}"))?;
+
+    let live = world.secret(&secret).await?;
+    assert_eq!(live.db_instance_identifier, format!("{name}-{run}"));
+    assert_eq!(live.connect().await?.fingerprint().await?.len(), 3);
+    let restored = world.target.instance_in(&live.db_instance_identifier, "available").await?;
+    assert_eq!(restored.kms_key_id(), Some(world.target_outputs.get("CopyKeyArn")?), "{name}");
+    let arn = source.output.as_ref().and_then(|it| it["dbSnapshotArn"].as_str()).unwrap_or_default();
+    Ok(arn.ends_with("-copy"))
+}
+
+#[tokio::test]
+async fn a_busy_source_a_full_queue_and_a_new_key_only_need_patience() -> Result<()> {
+    let mut world = world().await?;
+    world.create_source().await?;
+    // The source is backing up for somebody else.
+    let snapshot = world.source.rds.create_db_snapshot().db_instance_identifier(SOURCE_INSTANCE);
+    snapshot.db_snapshot_identifier("before-the-release").send().await?;
+    for (account, times, code, message) in [
+        ("111111111111", 1, "SnapshotQuotaExceeded", "Cannot copy more than 20 snapshots across regions"),
+        (
+            "222222222222",
+            2,
+            "KMSKeyNotAccessibleFault",
+            "The target KMS key does not exist, is not enabled or you do not have permissions",
+        ),
+    ] {
+        let how = json!({"refused": {"code": code, "message": message, "status": 400}});
+        let call = json!({"who": format!("{account}/*"), "service": "rds", "operation": "CopyDBSnapshot", "times": times, "how": how});
+        world.local_aws.misbehave(&json!({ "call": call })).await?;
+    }
+    let execution = world.start_run(&world.input()).await?;
+    let (_, source, target) = world.finish_run(&execution).await?;
+    let looks = |execution: &tests::Execution, step: &str| {
+        execution.steps.iter().find(|it| it.step == step).map(|it| it.looks)
+    };
+    assert!(looks(&source, "Snapshot") > Some(2));
+    assert!(looks(&target, "CopyAndReencrypt") > Some(3));
+    world.local_aws.stop().await
+}
+
+#[tokio::test]
+async fn the_copy_has_every_setting_of_production_unless_the_target_says_otherwise() -> Result<()> {
+    let mut world = world().await?;
+    world
+        .create_instance(SOURCE_INSTANCE, |create| {
+            create
+                .storage_encrypted(true)
+                .multi_az(true)
+                .storage_type("gp3")
+                .allocated_storage(400)
+                .iops(12_000)
+                .storage_throughput(500)
+                .max_allocated_storage(1_000)
+                .enable_iam_database_authentication(true)
+                .enable_cloudwatch_logs_exports("postgresql")
+                .backup_retention_period(14)
+                .preferred_backup_window("03:00-03:30")
+                .preferred_maintenance_window("sun:05:00-sun:06:00")
+                .auto_minor_version_upgrade(false)
+                .copy_tags_to_snapshot(true)
+                .deletion_protection(true)
+        })
+        .await?;
+    let mut settings = world.settings();
+    settings["dbInstance"] =
+        json!({"multiAz": false, "dbInstanceClass": "db.r6g.large", "backupRetentionPeriod": 2});
+    settings["placement"]["vpcSecurityGroupIds"] = json!(["sg-0123456789abcdef0"]);
+    settings["placement"]["tags"] = json!({"team": "staging"});
+    world.put_settings(&settings).await?;
+    let execution = world.start_run(&world.input()).await?;
+    world.finish_run(&execution).await?;
+
+    let live = world.application_secret().await?;
+    let copy = world.target.instance_in(&live.db_instance_identifier, "available").await?;
+    // As the target says.
+    assert_eq!((copy.multi_az(), copy.backup_retention_period()), (Some(false), Some(2)));
+    assert_eq!(copy.db_instance_class(), Some("db.r6g.large"));
+    let groups: Vec<_> =
+        copy.vpc_security_groups().iter().filter_map(|it| it.vpc_security_group_id()).collect();
+    assert_eq!(groups, ["sg-0123456789abcdef0"]);
+    assert_eq!(copy.db_subnet_group().and_then(|it| it.db_subnet_group_name()), Some("private"));
+    assert!(copy.tag_list().iter().any(|it| it.key() == Some("team") && it.value() == Some("staging")));
+    assert_eq!(copy.publicly_accessible(), Some(false));
+    // As the source is.
+    assert_eq!(
+        (copy.storage_type(), copy.iops(), copy.storage_throughput()),
+        (Some("gp3"), Some(12_000), Some(500))
+    );
+    assert_eq!((copy.allocated_storage(), copy.max_allocated_storage()), (Some(400), Some(1_000)));
+    assert_eq!(copy.iam_database_authentication_enabled(), Some(true));
+    assert_eq!(copy.enabled_cloudwatch_logs_exports(), ["postgresql"]);
+    assert_eq!(copy.preferred_backup_window(), Some("03:00-03:30"));
+    assert_eq!(copy.preferred_maintenance_window(), Some("sun:05:00-sun:06:00"));
+    assert_eq!((copy.auto_minor_version_upgrade(), copy.copy_tags_to_snapshot()), (Some(false), Some(true)));
+    assert_eq!(copy.deletion_protection(), Some(true));
+    world.local_aws.stop().await
+}
