@@ -1,10 +1,9 @@
 //! Known defects, each with the tests that hold it off: those of the reference system, and what breaks on real AWS.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use crate::tables::{Row, check};
 
 /// Defects of aws-samples/aws-rds-crossaccount-replication @ db28692, and the tests that would fail with them here.
-const REFERENCE: &[(&str, &str, &[&str])] = &[
+const REFERENCE: &[Row] = &[
     (
         "R1",
         "errors are swallowed, and the cause is only in logs",
@@ -132,7 +131,7 @@ const REFERENCE: &[(&str, &str, &[&str])] = &[
 ];
 
 /// What breaks on real AWS and shows on no emulator, as far as these steps touch it.
-const PRODUCTION: &[(&str, &str, &[&str])] = &[
+const PRODUCTION: &[Row] = &[
     (
         "P0-1",
         "a Catch that leads to Fail can never be redriven",
@@ -241,46 +240,6 @@ const PRODUCTION: &[(&str, &str, &[&str])] = &[
 
 #[test]
 fn every_known_defect_has_tests_that_hold_it_off() {
-    let tests = tests_of_the_tree();
-    for (title, table) in
-        [("defects of the reference", REFERENCE), ("findings of the production review", PRODUCTION)]
-    {
-        let mut count = 0;
-        for (id, defect, names) in table {
-            println!("{id:<6} {defect:<75} {}", names.join(", "));
-            for name in *names {
-                assert!(tests.contains(*name), "{id}: there is no test {name}");
-            }
-            count += names.len();
-        }
-        println!("{} {title}, held by {count} tests\n", table.len());
-    }
-}
-
-/// The name of every function that a test attribute stands before.
-fn tests_of_the_tree() -> BTreeSet<String> {
-    let (mut names, mut folders) =
-        (BTreeSet::new(), vec![PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")]);
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            if path.is_dir() && name != "target" && !name.starts_with('.') {
-                folders.push(path);
-            } else if Path::new(&name).extension().is_some_and(|it| it == "rs") {
-                names.extend(tests_of(&std::fs::read_to_string(&path).unwrap()));
-            }
-        }
-    }
-    names
-}
-
-fn tests_of(text: &str) -> Vec<String> {
-    let marked = text.split("test]\n").skip(1).chain(text.split("\")]\n").skip(1));
-    let names = marked.filter_map(|rest| {
-        let signature = rest.lines().next()?.trim();
-        let signature = signature.strip_prefix("async ").unwrap_or(signature);
-        Some(signature.strip_prefix("fn ")?.split('(').next()?.to_owned())
-    });
-    names.collect()
+    check("defects of the reference system", REFERENCE);
+    check("findings of the production review", PRODUCTION);
 }

@@ -3,5 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod defects;
+mod rules;
 mod state_machines;
+mod tables;
 mod templates;

@@ -240,6 +240,7 @@ async fn a_hand_off_that_is_forged_or_broken_is_reported_and_starts_nothing() ->
         let cause = report["cause"].as_str().unwrap_or_default();
         assert_eq!(report["error"], name, "{cause}");
         assert!(cause.contains(says), "{cause:?} does not say {says:?}");
+        println!("{name}: {cause}");
     }
 
     // Another topic's message, by whatever way it came into the queue.
