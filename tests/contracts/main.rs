@@ -4,6 +4,7 @@
 
 mod defects;
 mod rules;
+mod schema;
 mod state_machines;
 mod tables;
 mod templates;

@@ -8,8 +8,8 @@ pub use error::Error;
 use aws_sdk_rds::Client;
 use aws_sdk_rds::types::{DbInstance, Tag};
 use lambda_support::{Service, call_failed, found, parse};
-use plan::{InstanceSeen, LaterSettings, PerformanceInsights, Plan, plan};
-use replication::{Bounded, Copy, Handoff, Look, Stage, TargetSettings};
+use plan::{InstanceSeen, LaterSettings, PerformanceInsights, Plan, expected_seconds, plan};
+use replication::{Bounded, Copy, Handoff, Look, Stage, Tags, TargetSettings, tag};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -42,11 +42,11 @@ pub struct Response {
 /// It comes up in quarantine and without deletion protection: a failed one must stay deletable, and the target's
 /// security groups are attached when it goes live.
 /// What a restore does not take (monitoring, Performance Insights, storage autoscaling, maintenance window) is modified
-/// once the instance is available.
+/// once the instance is available, and how long it all took is kept as a tag for the next run.
 /// Errors: `Snapferry.SnapshotNotFound`, `SubnetGroupNotFound`, `ParameterGroupNotFound`, `OptionGroupNotFound`,
 /// `ClassNotOrderable`, `InstanceQuotaExceeded`, `KeyNotUsable`, `DbInstanceNotOurs`, `RestoreFailed`, `InvalidRequest`, `StageTimedOut`,
 /// `RdsRefused` (fatal), `RdsUnavailable` (retry).
-/// Source: RDS API `RestoreDBInstanceFromDBSnapshot`, `DescribeDBInstances`.
+/// Source: RDS API `RestoreDBInstanceFromDBSnapshot`, `DescribeDBInstances`, `ModifyDBInstance`, `AddTagsToResource`.
 pub async fn handle(rds: &Client, payload: Value) -> Result<Response, Error> {
     let Request { handoff, settings, stage } = parse(payload)?;
     let copy = handoff.copy();
@@ -54,9 +54,15 @@ pub async fn handle(rds: &Client, payload: Value) -> Result<Response, Error> {
     let seen = find(rds, &copy).await?;
     let wanted = LaterSettings::wanted(&settings.db_instance(&handoff), &settings.placement);
     let look = match plan(&copy, seen.as_ref(), &wanted, &stage, settings.stage_deadline_seconds)? {
-        Plan::Answer(look) => look,
+        Plan::Answer(look) => {
+            if let Some(seen) = seen.filter(|it| look.done && !it.tags.contains_key(tag::RESTORE_SECONDS)) {
+                keep_seconds(rds, &seen.arn, look.stage.seconds).await?;
+            }
+            look
+        }
         Plan::Restore => {
             let reason = start(rds, &copy, &handoff, &settings).await?;
+            let stage = Stage { expected_seconds: last_seconds(rds, &copy).await, ..stage };
             stage.wait("creating", None, settings.stage_deadline_seconds, reason)?
         }
         Plan::Modify(missing) => {
@@ -68,21 +74,38 @@ pub async fn handle(rds: &Client, payload: Value) -> Result<Response, Error> {
     Ok(Response { look, db_instance_identifier: copy.identifier() })
 }
 
+/// `None` also when RDS does not say: the restore is under way, and waits without an estimate.
+async fn last_seconds(rds: &Client, copy: &Copy) -> Option<u64> {
+    let seen = rds.describe_db_instances().send().await.ok()?.db_instances?;
+    let seen: Vec<_> = seen
+        .into_iter()
+        .filter_map(|it| Some((it.db_instance_identifier?, tags(it.tag_list.unwrap_or_default()))))
+        .collect();
+    expected_seconds(copy, &seen)
+}
+
+async fn keep_seconds(rds: &Client, arn: &str, seconds: u64) -> Result<(), Error> {
+    let tag = Tag::builder().key(tag::RESTORE_SECONDS).value(seconds.to_string()).build();
+    let answer = rds.add_tags_to_resource().resource_name(arn).tags(tag).send().await;
+    answer.map_err(|error| call_failed(Service::Rds, "AddTagsToResource", &error))?;
+    Ok(())
+}
+
+fn tags(list: Vec<Tag>) -> Tags {
+    list.into_iter().filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect()
+}
+
 async fn find(rds: &Client, copy: &Copy) -> Result<Option<InstanceSeen>, Error> {
     let answer = rds.describe_db_instances().db_instance_identifier(copy.identifier()).send().await;
     let answer = found(Service::Rds, "DescribeDBInstances", answer, |e| e.is_db_instance_not_found_fault())?;
     Ok(answer.and_then(|it| it.db_instances?.into_iter().next()).map(|it| InstanceSeen {
         later: later(&it),
+        arn: it.db_instance_arn.unwrap_or_default(),
         status: it.db_instance_status.unwrap_or_default(),
         has_endpoint: it
             .endpoint
             .is_some_and(|endpoint| endpoint.address.is_some() && endpoint.port.is_some()),
-        tags: it
-            .tag_list
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|t| Some((t.key?, t.value.unwrap_or_default())))
-            .collect(),
+        tags: tags(it.tag_list.unwrap_or_default()),
     }))
 }
 

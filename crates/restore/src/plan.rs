@@ -1,11 +1,26 @@
 //! Decides what a look at the restored DB instance leads to; sees only its arguments.
 
 use crate::Error;
-use replication::{Bounded, Copy, DbInstanceSettings, Deadline, Look, Placement, Stage, Tags, made_here};
+use replication::{
+    Bounded, Copy, DbInstanceSettings, Deadline, Look, Placement, Stage, Tags, made_here, tag,
+};
+
+/// How long the newest other copy of this replication took to restore, in seconds: RDS gives no percentage of a restore,
+/// so this is the estimate that the waits follow. `seen` is every DB instance of the account, by identifier.
+pub fn expected_seconds(copy: &Copy, seen: &[(String, Tags)]) -> Option<u64> {
+    let of_replication = |(identifier, tags): &(String, Tags)| {
+        let it = made_here(identifier, tags)
+            .filter(|it| it.replication == copy.replication && it.run != copy.run)?;
+        Some((it.run, tags.get(tag::RESTORE_SECONDS)?.parse().ok()?))
+    };
+    seen.iter().filter_map(of_replication).max().map(|(_, seconds)| seconds)
+}
 
 /// What was seen of the DB instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InstanceSeen {
+    /// Its ARN.
+    pub arn: String,
     /// RDS's status.
     pub status: String,
     /// Whether RDS names its endpoint, which it does not do early.
@@ -149,6 +164,7 @@ mod tests {
     fn an_instance_counts_once_it_is_available_twice() {
         let copy = Copy::from_identifier("orders-20261120t160812z-3f9a").unwrap();
         let seen = |status: &str| InstanceSeen {
+            arn: String::new(),
             status: status.to_owned(),
             has_endpoint: true,
             tags: copy.tags(),
@@ -205,6 +221,7 @@ mod tests {
         let mut later = LaterSettings { max_allocated_storage: Some(200), ..LaterSettings::default() };
         let plan_for = |later: &LaterSettings| {
             let seen = InstanceSeen {
+                arn: String::new(),
                 status: "available".to_owned(),
                 has_endpoint: true,
                 tags: copy.tags(),
@@ -220,5 +237,24 @@ mod tests {
             ..wanted.clone()
         };
         assert!(matches!(plan_for(&later), Plan::Answer(_)));
+    }
+
+    #[test]
+    fn the_newest_other_copy_says_how_long_a_restore_takes() {
+        let seen = |identifier: &str, seconds: Option<&str>| {
+            let mut tags = Copy::from_identifier(identifier).unwrap().tags();
+            tags.extend(seconds.map(|it| (tag::RESTORE_SECONDS.to_owned(), it.to_owned())));
+            (identifier.to_owned(), tags)
+        };
+        let copy = Copy::from_identifier("orders-20261120t160812z-3f9a").unwrap();
+        let all = [
+            seen("orders-20261118t160812z-0000", Some("100")),
+            seen("orders-20261119t160812z-0000", Some("200")),
+            seen("orders-20261119t170812z-0000", None),
+            seen("orders-20261120t160812z-3f9a", Some("300")),
+            seen("users-20261120t150812z-0000", Some("400")),
+        ];
+        assert_eq!(expected_seconds(&copy, &all), Some(200));
+        assert_eq!(expected_seconds(&copy, &all[2..]), None);
     }
 }

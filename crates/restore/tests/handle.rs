@@ -7,10 +7,12 @@ mod support;
 
 use aws_sdk_rds::Client;
 use aws_sdk_rds::config::retry::RetryConfig;
+use aws_sdk_rds::operation::add_tags_to_resource::AddTagsToResourceOutput;
 use aws_sdk_rds::operation::modify_db_instance::ModifyDbInstanceOutput;
 use aws_sdk_rds::types::{DbInstance, Endpoint};
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use lambda_runtime::Diagnostic;
+use replication::Copy;
 use restore::{Error, Response, handle};
 use serde_json::{Value, json};
 use support::*;
@@ -18,7 +20,7 @@ use support::*;
 #[tokio::test]
 async fn the_shortest_restore_says_explicitly_that_it_is_neither_public_nor_protected() {
     let (answer, sent) = look(&[no_instance(), started()], request()).await;
-    assert_eq!(sent, [look_at_instance(), restore(json!({}))]);
+    assert_eq!(sent, [look_at_instance(), restore(json!({})), json!({"Action": "DescribeDBInstances"})]);
     let answer = assert_waits(answer);
     assert_eq!(answer.db_instance_identifier, IDENTIFIER);
 }
@@ -144,7 +146,7 @@ async fn an_instance_that_exists_already_a_snapshot_that_is_not_ready_and_missin
     for code in ["DBInstanceAlreadyExists", "InvalidDBSnapshotState", "InsufficientDBInstanceCapacity"] {
         let (answer, sent) = look(&[no_instance(), refused(code)], request()).await;
         assert_waits(answer);
-        assert_eq!(sent.len(), 2);
+        assert_eq!(sent.len(), 3);
     }
 }
 
@@ -227,6 +229,24 @@ async fn what_the_settings_name_and_the_account_lacks_is_told_by_name() {
         let (answer, _) = look(&[no_instance(), refused(code)], request).await;
         assert_fails(answer, name, message);
     }
+}
+
+#[tokio::test]
+async fn the_time_that_a_restore_took_is_kept_once_for_the_next_run() {
+    let mut request = request();
+    request["stage"] = json!({"seconds": 740, "looks": 19, "status": "available"});
+    let fresh = tagged(Copy::from_identifier(IDENTIFIER).unwrap().tags());
+    let endpoint = Endpoint::builder().address("db").port(5432).build();
+    let fresh = found(fresh.db_instance_status("available").endpoint(endpoint));
+    let kept = mock!(Client::add_tags_to_resource).then_output(|| AddTagsToResourceOutput::builder().build());
+    let (answer, sent) = look(&[fresh, kept], request.clone()).await;
+    assert!(answer.unwrap().look.done);
+    let tag = json!({"Action": "AddTagsToResource", "ResourceName": "arn:aws:rds:us-east-1:222222222222:db:copy",
+        "Tags.Tag.1.Key": "snapferry:restore-seconds", "Tags.Tag.1.Value": "740"});
+    assert_eq!(sent, [look_at_instance(), tag]);
+    let (answer, sent) = look(&[instance("available")], request).await;
+    assert!(answer.unwrap().look.done);
+    assert_eq!(sent, [look_at_instance()]);
 }
 
 fn request() -> Value {

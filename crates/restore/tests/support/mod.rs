@@ -9,7 +9,7 @@ use aws_sdk_rds::operation::describe_db_instances::DescribeDbInstancesOutput;
 use aws_sdk_rds::operation::restore_db_instance_from_db_snapshot::RestoreDbInstanceFromDbSnapshotOutput;
 use aws_sdk_rds::types::{DbInstance, Endpoint, Tag, builders::DbInstanceBuilder};
 use aws_smithy_mocks::{Rule, mock};
-use replication::Copy;
+use replication::{Copy, Tags};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 
@@ -23,10 +23,18 @@ pub fn instance(status: &str) -> Rule {
     found(ours().db_instance_status(status).endpoint(Endpoint::builder().address("db").port(5432).build()))
 }
 
+/// With the time of its restore, as it is once `Restore` is done with it.
 pub fn ours() -> DbInstanceBuilder {
-    let tags = Copy::from_identifier(IDENTIFIER).unwrap().tags();
+    let mut tags = Copy::from_identifier(IDENTIFIER).unwrap().tags();
+    tags.insert("snapferry:restore-seconds".to_owned(), "300".to_owned());
+    tagged(tags)
+}
+
+pub fn tagged(tags: Tags) -> DbInstanceBuilder {
     let tags = tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
-    DbInstance::builder().set_tag_list(Some(tags))
+    DbInstance::builder()
+        .db_instance_arn("arn:aws:rds:us-east-1:222222222222:db:copy")
+        .set_tag_list(Some(tags))
 }
 
 pub fn found(it: DbInstanceBuilder) -> Rule {
