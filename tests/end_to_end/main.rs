@@ -8,6 +8,7 @@ mod handoffs;
 mod named_failures;
 mod passwords;
 mod replications;
+mod resumption;
 mod sources;
 
 use anyhow::Result;

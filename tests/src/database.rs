@@ -19,16 +19,22 @@ pub struct Table {
 /// Every table of a database, by name.
 pub type Fingerprint = Vec<Table>;
 
-/// Counts and sums up every table of the schema `public`.
+/// Counts and sums up every table that is not PostgreSQL's own. Outside the schema `public` a name says its schema.
 pub async fn fingerprint(connection: &mut PgConnection) -> Result<Fingerprint> {
-    let names =
-        sqlx::query("SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public' ORDER BY 1");
+    let names = sqlx::query(
+        "SELECT CASE schemaname WHEN 'public' THEN '' ELSE quote_ident(schemaname) || '.' END || quote_ident(tablename),
+                quote_ident(schemaname) || '.' || quote_ident(tablename)
+         FROM pg_tables
+         WHERE schemaname NOT IN ('pg_catalog', 'information_schema') AND schemaname NOT LIKE 'pg\\_%'
+         ORDER BY 1",
+    );
     let names = names.fetch_all(&mut *connection).await?;
     let mut tables = Vec::new();
     for name in names {
-        let name: String = name.try_get(0)?;
+        let (name, qualified): (String, String) = (name.try_get(0)?, name.try_get(1)?);
+        // `(t.*)`, not `t`: that may also be a column.
         let sql = format!(
-            "SELECT count(*), coalesce(md5(string_agg(h, '' ORDER BY h)), '') FROM (SELECT md5(t::text) h FROM {name} t) x"
+            "SELECT count(*), coalesce(md5(string_agg(h, '' ORDER BY h)), '') FROM (SELECT md5((t.*)::text) h FROM {qualified} t) x"
         );
         // Safe: the name comes quoted from the catalogue.
         let row = sqlx::query(AssertSqlSafe(sql)).fetch_one(&mut *connection).await?;

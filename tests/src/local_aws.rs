@@ -4,8 +4,10 @@ use crate::Tools;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::Value;
+use std::fs::File;
 use std::path::Path;
 use std::process::Stdio;
+use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
@@ -15,8 +17,13 @@ pub struct LocalAws {
     /// Where clients call.
     pub endpoint: String,
     child: Child,
-    folder: tempfile::TempDir,
+    folder: TempDir,
+    /// Locked: the sign that the folder has an owner.
+    _log: File,
 }
+
+const FOLDER_PREFIX: &str = "local-aws-";
+const LOG: &str = "local-aws.log";
 
 #[derive(Deserialize)]
 struct Ready {
@@ -26,9 +33,8 @@ struct Ready {
 impl LocalAws {
     /// Starts it below `parent`, and waits until it answers.
     pub async fn start(tools: &Tools, parent: &Path, time_scale: f64) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("local-aws-").tempdir_in(parent)?;
-        let log = std::fs::File::create(folder.path().join("local-aws.log"))?;
-        let mut child = Command::new("setpriv")
+        let (folder, log) = own_folder(parent)?;
+        let child = Command::new("setpriv")
             .args(["--pdeathsig", "TERM", "--"])
             .arg(&tools.local_aws)
             .arg("--ministack")
@@ -41,16 +47,21 @@ impl LocalAws {
             .arg(time_scale.to_string())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(log)
+            .stderr(log.try_clone()?)
+            // Not with us in the terminal's foreground: Ctrl-C is for whoever started it, who ends it in order.
+            .process_group(0)
             .spawn()
             .with_context(|| format!("cannot start {}", tools.local_aws.display()))?;
-        let output = child.stdout.take().context("local-aws has no output")?;
+        // From here on it ends when this is dropped, also while we still wait for its first word.
+        let mut this = Self { endpoint: String::new(), child, folder, _log: log };
+        let output = this.child.stdout.take().context("local-aws has no output")?;
         let line = BufReader::new(output).lines().next_line().await?.unwrap_or_default();
         let ready: Ready = serde_json::from_str(&line).with_context(|| {
-            let log = std::fs::read_to_string(folder.path().join("local-aws.log")).unwrap_or_default();
+            let log = std::fs::read_to_string(this.folder().join(LOG)).unwrap_or_default();
             format!("local-aws did not start; it said:\n{log}")
         })?;
-        Ok(Self { endpoint: ready.endpoint, child, folder })
+        this.endpoint = ready.endpoint;
+        Ok(this)
     }
 
     /// Its folder: logs, servers and snapshots.
@@ -96,4 +107,32 @@ impl Drop for LocalAws {
             }
         }
     }
+}
+
+/// Makes a folder of our own with its log, and removes those whose owners are gone.
+///
+/// A folder belongs to whoever holds the lock of its log: we, and `local-aws`, whose standard error it is, so that a
+/// folder is not taken from one that outlives us by a moment. The kernel gives the lock back however they end. A folder
+/// without a locked log has no owner, since it is made and locked while nobody else may look.
+fn own_folder(parent: &Path) -> Result<(TempDir, File)> {
+    std::fs::create_dir_all(parent)?;
+    let turn = File::create(parent.join("local-aws.lock"))?;
+    turn.lock()?;
+    for entry in std::fs::read_dir(parent)? {
+        let entry = entry?;
+        let ours =
+            entry.file_name().to_string_lossy().starts_with(FOLDER_PREFIX) && entry.file_type()?.is_dir();
+        let ownerless = match File::open(entry.path().join(LOG)) {
+            Ok(log) => log.try_lock().is_ok(),
+            Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+        };
+        if ours && ownerless {
+            // What cannot be removed now is left to the next start.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+    let folder = tempfile::Builder::new().prefix(FOLDER_PREFIX).tempdir_in(parent)?;
+    let log = File::create(folder.path().join(LOG))?;
+    log.lock()?;
+    Ok((folder, log))
 }

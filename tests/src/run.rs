@@ -64,6 +64,30 @@ impl Execution {
         .await
     }
 
+    /// What its history holds after the event of this number, in order; `None` while there is no such execution.
+    pub async fn events_since(account: &Account, arn: &str, event: i64) -> Result<Option<Vec<HistoryEvent>>> {
+        // Backwards: a long history is not read again for its last few events.
+        let history = account.states.get_execution_history().execution_arn(arn).reverse_order(true);
+        let mut pages = history.max_results(100).into_paginator().send();
+        let mut events = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = match page {
+                Ok(page) => page.events,
+                Err(error) if error.as_service_error().is_some_and(|it| it.is_execution_does_not_exist()) => {
+                    return Ok(None);
+                }
+                Err(error) => return Err(error.into()),
+            };
+            let read = page.iter().any(|it| it.id() <= event);
+            events.extend(page.into_iter().filter(|it| it.id() > event));
+            if read {
+                break;
+            }
+        }
+        events.reverse();
+        Ok(Some(events))
+    }
+
     /// Itself, when it succeeded; else the error and the cause.
     pub fn succeeded(self) -> Result<Self> {
         if self.status != ExecutionStatus::Succeeded {

@@ -39,7 +39,7 @@ pub struct World {
     pub local_aws: LocalAws,
 }
 
-/// What a secret of a database says.
+/// What a secret of a database says, and what it takes to log in to one that has no secret.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretSays {
@@ -145,19 +145,45 @@ impl World {
         identifier: &str,
         change: impl FnOnce(CreateDBInstanceFluentBuilder) -> CreateDBInstanceFluentBuilder,
     ) -> Result<Orders> {
+        self.request_instance(identifier, change).await?;
+        self.source.instance_in(identifier, "available").await?;
+        let login = self.login(identifier).await?;
+        let mut orders = login.connect().await?;
+        orders.create_tables().await?;
+        orders.add(1, 1000).await?;
+        Ok(orders)
+    }
+
+    /// Asks for a DB instance in the source account, as `change` wants it, and does not wait for it.
+    pub async fn request_instance(
+        &self,
+        identifier: &str,
+        change: impl FnOnce(CreateDBInstanceFluentBuilder) -> CreateDBInstanceFluentBuilder,
+    ) -> Result<()> {
         let create = self.source.rds.create_db_instance().db_instance_identifier(identifier);
         let create = create.db_instance_class("db.t4g.medium").engine("postgres").allocated_storage(20);
         let create =
             create.db_name(DB_NAME).master_username(MASTER_USERNAME).master_user_password(MASTER_PASSWORD);
         change(create).send().await?;
-        let it = self.source.instance_in(identifier, "available").await?;
-        let endpoint = it.endpoint.context("an available instance has an endpoint")?;
+        Ok(())
+    }
+
+    /// The master user's login to a DB instance of the source account.
+    pub async fn login(&self, identifier: &str) -> Result<SecretSays> {
+        let answer =
+            self.source.rds.describe_db_instances().db_instance_identifier(identifier).send().await?;
+        let it = answer.db_instances.unwrap_or_default().into_iter().next();
+        let endpoint = it.and_then(|it| it.endpoint);
+        let endpoint = endpoint.with_context(|| format!("{identifier} has no endpoint"))?;
         let (host, port) = endpoint.address.zip(endpoint.port).context("an endpoint has both")?;
-        let mut orders =
-            Orders::connect(&host, u16::try_from(port)?, MASTER_USERNAME, MASTER_PASSWORD, DB_NAME).await?;
-        orders.create_tables().await?;
-        orders.add(1, 1000).await?;
-        Ok(orders)
+        Ok(SecretSays {
+            host,
+            port: u16::try_from(port)?,
+            db_instance_identifier: identifier.to_owned(),
+            username: MASTER_USERNAME.to_owned(),
+            password: MASTER_PASSWORD.to_owned(),
+            dbname: DB_NAME.to_owned(),
+        })
     }
 
     /// The input of a source execution.

@@ -8,7 +8,8 @@ use replication::{ErrorName, StageTimedOut};
 ///
 /// Source: RDS User Guide, "Sharing encrypted snapshots"; KMS Developer Guide, "How Amazon RDS uses AWS KMS".
 const ADVICE: &str = "it must be an enabled symmetric key of the right Region; its policy and the principal's must allow \
-    kms:DescribeKey, kms:CreateGrant, kms:Decrypt, kms:Encrypt, kms:ReEncrypt* and kms:GenerateDataKey*; then resume the run";
+    kms:DescribeKey, kms:CreateGrant, kms:Decrypt, kms:Encrypt, kms:ReEncrypt* and kms:GenerateDataKey*; then resume the run. A snapshot's key that stays closed to the target account needs a source run \
+    with forceCopy true";
 
 /// Why the snapshot could not be copied.
 #[derive(Debug, thiserror::Error)]

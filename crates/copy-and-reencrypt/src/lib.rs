@@ -229,7 +229,12 @@ async fn start(rds: &aws_sdk_rds::Client, request: &Request, copy: &Copy) -> Res
         }
         Some(it) if it.is_snapshot_quota_exceeded_fault() => Err(Error::SnapshotQuotaExceeded),
         Some(it) if it.is_kms_key_not_accessible_fault() => {
-            plan_after_key_refused(request, &request.kms_key_id, &failed.message)
+            {
+                // RDS's message tells which of the two it means.
+                let key =
+                    if failed.message.contains("source") { "of the snapshot" } else { &request.kms_key_id };
+                plan_after_key_refused(request, key, &failed.message)
+            }
         }
         _ if failed.code == "OptionGroupNotFoundFault" => {
             Err(Error::OptionGroupNotFound(placement.option_group_name.clone().unwrap_or_default()))

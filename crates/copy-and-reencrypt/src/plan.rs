@@ -74,7 +74,7 @@ pub fn plan_without_copy(
 ) -> Result<Plan, Error> {
     let arn = request.source_db_snapshot_arn.to_string();
     let Some(source) = source else { return Err(request.source_missing()) };
-    if source.db_instance_identifier != request.source_db_instance_identifier {
+    if !source.db_instance_identifier.eq_ignore_ascii_case(&request.source_db_instance_identifier) {
         let (found, expected) =
             (source.db_instance_identifier.clone(), request.source_db_instance_identifier.clone());
         return Err(Error::SnapshotOfAnother { arn, found, expected });
@@ -137,19 +137,11 @@ fn encryption(source: &SourceSeen) -> String {
     }
 }
 
-/// What a refused key leads to: it is asked again twice, with pauses that add up to the five minutes in which grants
-/// and key policies usually come through.
-///
-/// Source: KMS API, CreateGrant, "eventual consistency".
+/// What a refused key leads to: patience, then the error that names it.
 pub fn plan_after_key_refused(request: &Request, key: &str, message: &str) -> Result<Look, Error> {
-    const PAUSE_SECONDS: u64 = 150;
-    let status = match request.stage.status.as_deref() {
-        Some("key refused twice") => return Err(request.key_not_usable(key, message)),
-        Some("key refused") => "key refused twice",
-        _ => "key refused",
-    };
     let reason = format!("key {key} cannot be used yet: {message}");
-    Ok(request.stage.wait_at_least(PAUSE_SECONDS, status, None, request.stage_deadline_seconds, reason)?)
+    let look = request.stage.refused(request.stage_deadline_seconds, reason)?;
+    look.ok_or_else(|| request.key_not_usable(key, message))
 }
 
 /// Whether the key found is certainly another one: an alias or a bare key id cannot be compared with an ARN.

@@ -48,6 +48,12 @@ pub struct CallFailed {
 }
 
 impl CallFailed {
+    /// Whether RDS denied the call. On a resource that was just made and tagged that may pass: tags take minutes to count
+    /// in policies. Source: RDS User Guide, "Tagging Amazon RDS resources".
+    pub fn is_denied(&self) -> bool {
+        self.service == Service::Rds && self.code == "AccessDenied"
+    }
+
     /// `Snapferry.<Service>Unavailable` (retryable) or `Snapferry.<Service>Refused` (fatal).
     pub fn name(&self) -> ErrorName {
         match (self.service, self.transient) {

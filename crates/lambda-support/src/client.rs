@@ -1,5 +1,6 @@
 //! The SDK's configuration with one HTTPS stack for all clients of a process.
 
+use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
@@ -14,7 +15,7 @@ use std::time::Duration;
 pub async fn sdk_config() -> SdkConfig {
     let settings = HttpConnectorSettings::builder()
         .connect_timeout(Duration::from_secs(3))
-        .read_timeout(Duration::from_secs(12))
+        .read_timeout(Duration::from_secs(6))
         .build();
     let connector = SharedHttpConnector::new(
         Connector::builder()
@@ -22,7 +23,10 @@ pub async fn sdk_config() -> SdkConfig {
             .connector_settings(settings)
             .build(),
     );
+    // A step makes up to five calls in the 50 s of its function: a slow call must fail by its own name before that.
+    let timeouts = TimeoutConfig::builder().operation_timeout(Duration::from_secs(9)).build();
     aws_config::defaults(BehaviorVersion::latest())
+        .timeout_config(timeouts)
         .http_client(http_client_fn(move |_, _| connector.clone()))
         .load()
         .await

@@ -11,7 +11,8 @@ use lambda_support::{CallFailed, Service, call_failed, found, parse};
 use plan::{Action, Kind, Says, Thing, live, owned, plan, seen_in_source, seen_in_target};
 use replication::retention::{TargetFacts, Verdict, of_source, of_target};
 use replication::{
-    Look, ReplicationName, Run, STAGE_DEADLINE, SourceRetention, Stage, Tags, TargetRetention, tag,
+    InvalidIdentifier, Look, ReplicationName, Run, STAGE_DEADLINE, SourceRetention, Stage, Tags,
+    TargetRetention, tag,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -97,18 +98,21 @@ pub async fn handle(
 ) -> Result<Response, Error> {
     let Request { account, stage } = parse(payload)?;
     let now = Timestamp::now();
+    let mut said = (Says::default(), Ok(None));
     let (runs, owned) = match &account {
         Account::Source(it) => {
             let owned = owned(list_snapshots(rds).await?, &it.replication);
             (of_source(now, it.current_run.as_ref(), &it.retention, &seen_in_source(&owned)), owned)
         }
         Account::Target(it) => {
-            // The live copy first: what goes live after this look is newer than anything that the look may delete.
-            let (says, pinned) = read_secret(secrets, &it.application_secret_arn).await?;
+            said = read_secret(secrets, &it.application_secret_arn).await?;
+            let (says, pinned) = said.clone();
             let mut things = list_snapshots(rds).await?;
             things.extend(list_instances(rds).await?);
             things.extend(list_secrets(secrets, &it.replication).await?);
-            let live = live(&says, &it.replication, &things);
+            let mut live = live(&says, &it.replication, &things);
+            live.uncertain |= pinned.is_err();
+            let pinned = pinned.ok().flatten();
             let owned = owned(things, &it.replication);
             let facts =
                 TargetFacts { now, current: it.current_run.as_ref(), live: &live, pinned: pinned.as_ref() };
@@ -116,6 +120,14 @@ pub async fn handle(
         }
     };
     let actions = plan(&runs, &owned);
+    if let Account::Target(it) = &account
+        && actions.iter().any(|action| matches!(action, Action::DeleteInstance(_)))
+        && read_secret(secrets, &it.application_secret_arn).await? != said
+    {
+        let look =
+            stage.wait("moved", None, STAGE_DEADLINE, "another copy went live meanwhile: looking again")?;
+        return Ok(Response { look, runs, deleted: Vec::new() });
+    }
     let done = act(rds, secrets, &actions).await?;
     let deleted = actions.iter().filter_map(deletes).map(str::to_owned).collect::<Vec<_>>();
     let reason = format!(
@@ -220,11 +232,11 @@ where
     }
 }
 
-/// What the application's secret says of the live copy, and the run that it pins.
+/// What the application's secret says of the live copy, and the run that it pins: an error when that is no run.
 async fn read_secret(
     secrets: &aws_sdk_secretsmanager::Client,
     secret: &str,
-) -> Result<(Says, Option<Run>), Error> {
+) -> Result<(Says, Result<Option<Run>, InvalidIdentifier>), Error> {
     let answer = secrets.describe_secret().secret_id(secret).send().await;
     let answer =
         found(Service::SecretsManager, "DescribeSecret", answer, |e| e.is_resource_not_found_exception())?;
@@ -243,7 +255,7 @@ async fn read_secret(
         db_instance_identifier: text("dbInstanceIdentifier"),
         endpoint: text("host").map(|host| (host, value.get("port").and_then(Value::as_i64))),
     };
-    Ok((says, pinned.and_then(|it| Run::try_from(it).ok())))
+    Ok((says, pinned.map(Run::try_from).transpose()))
 }
 
 async fn list_snapshots(rds: &aws_sdk_rds::Client) -> Result<Vec<Thing>, Error> {
@@ -253,6 +265,7 @@ async fn list_snapshots(rds: &aws_sdk_rds::Client) -> Result<Vec<Thing>, Error> 
         let page = page.map_err(|error| call_failed(Service::Rds, "DescribeDBSnapshots", &error))?;
         things.extend(page.db_snapshots.unwrap_or_default().into_iter().map(|it| Thing {
             identifier: it.db_snapshot_identifier.unwrap_or_default(),
+            made_at: it.snapshot_create_time.and_then(|at| Timestamp::new(at.secs(), 0).ok()),
             kind: Kind::Snapshot,
             status: it.status.unwrap_or_default(),
             tags: tags(it.tag_list),
@@ -268,6 +281,7 @@ async fn list_instances(rds: &aws_sdk_rds::Client) -> Result<Vec<Thing>, Error> 
         let page = page.map_err(|error| call_failed(Service::Rds, "DescribeDBInstances", &error))?;
         things.extend(page.db_instances.unwrap_or_default().into_iter().map(|it| Thing {
             identifier: it.db_instance_identifier.unwrap_or_default(),
+            made_at: it.instance_create_time.and_then(|at| Timestamp::new(at.secs(), 0).ok()),
             kind: Kind::Instance {
                 deletion_protection: it.deletion_protection.unwrap_or_default(),
                 endpoint: it.endpoint.and_then(|it| Some((it.address?, it.port?.into()))),
@@ -293,6 +307,7 @@ async fn list_secrets(
         things.extend(page.secret_list.unwrap_or_default().into_iter().map(|it| {
             Thing {
                 identifier: it.name.unwrap_or_default(),
+                made_at: it.created_date.and_then(|at| Timestamp::new(at.secs(), 0).ok()),
                 kind: Kind::Secret,
                 status: String::new(),
                 tags: it

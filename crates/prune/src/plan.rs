@@ -2,6 +2,7 @@
 //!
 //! Which runs go is decided in `replication::retention`; here, what that means for each thing that they left.
 
+use jiff::Timestamp;
 use replication::retention::{Live, Seen, Verdict};
 use replication::{Copy, ReplicationName, Run, Tags, made_here, tag};
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +32,8 @@ pub struct Thing {
     pub kind: Kind,
     /// RDS's status; empty for a secret.
     pub status: String,
+    /// When it was made, where that is known.
+    pub made_at: Option<Timestamp>,
     /// Its tags.
     pub tags: Tags,
 }
@@ -103,6 +106,7 @@ fn seen(owned: &[Owned], good: impl Fn(&Thing) -> bool) -> BTreeMap<Run, Seen> {
         let it = runs.entry(run.clone()).or_default();
         it.good |= good(thing);
         it.keep |= thing.tags.contains_key(tag::KEEP);
+        it.newest = it.newest.max(thing.made_at);
         it.last_live = it.last_live.max(thing.tags.get(tag::LAST_LIVE).and_then(|at| at.parse().ok()));
     }
     runs
@@ -150,27 +154,23 @@ pub struct Says {
     pub endpoint: Option<(String, Option<i64>)>,
 }
 
-/// Which copy is live: the one that the secret names; else, for a secret that was edited by hand, the one whose
-/// endpoint it gives.
+/// Which copies may be live: the one that the secret names, and the one whose endpoint it gives, which is what
+/// applications use. What is named but not known here leaves all good copies in doubt.
 pub fn live(says: &Says, replication: &ReplicationName, things: &[Thing]) -> Live {
-    if let Some(identifier) = &says.db_instance_identifier {
-        let copy = Copy::from_identifier(identifier).filter(|it| it.replication == *replication);
-        return copy.map_or(Live::None, |it| Live::Run(it.run));
-    }
-    let Some((host, port)) = &says.endpoint else { return Live::None };
-    let leads_to = things.iter().find(|thing| match &thing.kind {
-        Kind::Instance { endpoint: Some((address, number)), .. } => {
+    let is_named = |thing: &&Thing| says.db_instance_identifier.as_ref() == Some(&thing.identifier);
+    let is_endpoint = |thing: &&Thing| match (&thing.kind, &says.endpoint) {
+        (Kind::Instance { endpoint: Some((address, number)), .. }, Some((host, port))) => {
             address.eq_ignore_ascii_case(host) && port.is_none_or(|port| port == *number)
         }
         _ => false,
-    });
-    match leads_to
-        .map(|thing| Copy::from_identifier(&thing.identifier).filter(|it| it.replication == *replication))
-    {
-        Some(Some(copy)) => Live::Run(copy.run),
-        // A DB instance of this account that is no copy.
-        Some(None) => Live::None,
-        None => Live::Unknown,
+    };
+    let instances = || things.iter().filter(|thing| matches!(thing.kind, Kind::Instance { .. }));
+    let (named, reached) = (instances().find(is_named), instances().find(is_endpoint));
+    let copies = named.iter().chain(&reached).filter_map(|thing| Copy::from_identifier(&thing.identifier));
+    Live {
+        runs: copies.filter(|it| it.replication == *replication).map(|it| it.run).collect(),
+        uncertain: (says.db_instance_identifier.is_some() && named.is_none())
+            || (says.endpoint.is_some() && reached.is_none()),
     }
 }
 
@@ -185,7 +185,13 @@ mod tests {
     }
 
     fn thing(identifier: &str, kind: Kind, status: &str) -> Thing {
-        Thing { identifier: identifier.to_owned(), kind, status: status.to_owned(), tags: copy().tags() }
+        Thing {
+            identifier: identifier.to_owned(),
+            kind,
+            status: status.to_owned(),
+            made_at: None,
+            tags: copy().tags(),
+        }
     }
 
     fn instance(status: &str, deletion_protection: bool) -> Thing {
@@ -265,19 +271,24 @@ mod tests {
     fn the_live_copy_is_known_by_name_or_by_endpoint() {
         let orders = copy().replication;
         let foreign = Thing { identifier: "legacy".to_owned(), ..instance("available", false) };
-        let check = |identifier: Option<&str>, host: Option<&str>, things: &[Thing], expected: Live| {
-            let says = Says {
-                db_instance_identifier: identifier.map(str::to_owned),
-                endpoint: host.map(|host| (host.to_owned(), Some(5432))),
+        let check =
+            |identifier: Option<&str>, host: Option<&str>, things: &[Thing], runs: usize, uncertain: bool| {
+                let says = Says {
+                    db_instance_identifier: identifier.map(str::to_owned),
+                    endpoint: host.map(|host| (host.to_owned(), Some(5432))),
+                };
+                let live = live(&says, &orders, things);
+                assert_eq!((live.runs.len(), live.uncertain), (runs, uncertain), "{says:?}");
             };
-            assert_eq!(live(&says, &orders, things), expected, "{says:?}");
-        };
-        let ours = [instance("available", false)];
-        check(Some(&copy().identifier()), Some("elsewhere"), &ours, Live::Run(copy().run));
-        check(Some("legacy"), Some("db.example"), &ours, Live::None);
-        check(None, None, &ours, Live::None);
-        check(None, Some("DB.example"), &ours, Live::Run(copy().run));
-        check(None, Some("db.example"), &[foreign], Live::None);
-        check(None, Some("alias.example"), &ours, Live::Unknown);
+        let (ours, name) = ([instance("available", false)], copy().identifier());
+        check(None, None, &ours, 0, false);
+        check(Some(&name), Some("DB.example"), &ours, 1, false);
+        check(Some(&name), None, &ours, 1, false);
+        check(None, Some("db.example"), &ours, 1, false);
+        // An alias, a name that is gone, and a name that the host contradicts.
+        check(Some(&name), Some("alias.example"), &ours, 1, true);
+        check(Some("orders-20261102t000000z-0000"), None, &ours, 0, true);
+        check(Some("legacy"), Some("db.example"), &ours, 1, true);
+        check(Some("legacy"), Some("db.example"), &[foreign], 0, false);
     }
 }

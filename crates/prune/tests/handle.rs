@@ -64,7 +64,9 @@ async fn what_snapferry_did_not_make_is_left_alone_though_it_carries_its_tags() 
 async fn an_instance_goes_without_a_final_snapshot_and_with_its_automated_backups() {
     let rules = [snapshots(&[snapshot(OLD)]), instances(&[instance(OLD), instance(NEW)])];
     let (answer, sent) = look(&rules, &secrets(NEW, &[secret(OLD), secret(NEW)]), target()).await;
-    assert_eq!(sent[5..], [delete_snapshot(OLD), delete_instance(OLD)], "the secret outlives its instance");
+    let read_again = ["DescribeSecret", "GetSecretValue"];
+    assert_eq!([&sent[5]["Action"], &sent[6]["Action"]], read_again, "the live copy may have changed");
+    assert_eq!(sent[7..], [delete_snapshot(OLD), delete_instance(OLD)], "the secret outlives its instance");
     let answer = answer.unwrap();
     assert!(!answer.look.done && answer.look.wait_seconds > 0, "the instance is not gone yet");
     assert_eq!(answer.deleted, [OLD, OLD]);
@@ -162,7 +164,7 @@ async fn every_page_of_snapshots_and_instances_is_read() {
     assert_eq!(markers("DescribeDBSnapshots"), [json!(null), json!("page 2")]);
     assert_eq!(markers("DescribeDBInstances"), [json!(null), json!("page 2")]);
     assert_eq!(
-        sent[7..],
+        sent[9..],
         [delete_snapshot(OLD), delete_snapshot(MIDDLE), delete_instance(OLD), delete_instance(MIDDLE)]
     );
 }
@@ -183,7 +185,7 @@ async fn a_protected_instance_is_unprotected_and_a_stopped_one_started_before_it
     ] {
         let rules = [snapshots(&[]), instances(&[instance_saying(OLD, &instance_says), instance(NEW)])];
         let (answer, sent) = look(&rules, &secrets(NEW, &[]), target()).await;
-        assert_eq!(sent[5..], [expected]);
+        assert_eq!(sent.last(), Some(&expected));
         assert!(!answer.unwrap().look.done);
     }
 }

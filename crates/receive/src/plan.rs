@@ -67,7 +67,13 @@ pub fn accept(handoff: &Handoff, settings: &TargetSettings) -> Result<(), Error>
     let (source, by) = (&settings.source, "the replication's settings");
     agree("sourceAccountId", handoff.source_account_id.as_str(), source.account_id.as_str(), by)?;
     agree("sourceRegion", &handoff.source_region, &source.region, by)?;
-    agree("dbInstanceIdentifier", &handoff.db_instance_identifier, &source.db_instance_identifier, by)
+    // RDS answers identifiers in lower case, people write them in any.
+    agree(
+        "dbInstanceIdentifier",
+        &handoff.db_instance_identifier,
+        &source.db_instance_identifier.to_lowercase(),
+        by,
+    )
 }
 
 /// What an execution of the run's name means: `Ok` for a duplicate of a hand-off that is at work or done.
@@ -78,16 +84,19 @@ pub fn known(
     known: Option<&Handoff>,
     handoff: &Handoff,
 ) -> Result<(), Error> {
+    // Whatever a run that failed was handed, the way on is the same; it may be re-encrypted by now.
+    if !matches!(status, "RUNNING" | "SUCCEEDED" | "PENDING_REDRIVE") {
+        return Err(Error::RunFailedBefore {
+            arn: arn.to_owned(),
+            name: name.to_owned(),
+            status: status.to_owned(),
+        });
+    }
     match known {
         Some(it) if it.db_snapshot_arn != handoff.db_snapshot_arn => {
             Err(Error::OtherHandoff { arn: arn.to_owned(), found: it.db_snapshot_arn.to_string() })
         }
-        _ if matches!(status, "RUNNING" | "SUCCEEDED" | "PENDING_REDRIVE") => Ok(()),
-        _ => Err(Error::RunFailedBefore {
-            arn: arn.to_owned(),
-            name: name.to_owned(),
-            status: status.to_owned(),
-        }),
+        _ => Ok(()),
     }
 }
 

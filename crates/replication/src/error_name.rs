@@ -123,6 +123,8 @@ error_names! {
     SecretNotJson: fatal,
     /// A secret holds bytes, not text.
     SecretBinary: fatal,
+    /// The application's secret leads to a copy of another replication: two replications share one secret.
+    SecretOfAnotherReplication: fatal,
     /// The application's secret would grow past the size that Secrets Manager takes.
     SecretTooLarge: fatal,
     /// RDS refused the new master password.

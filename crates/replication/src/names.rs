@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use std::fmt;
 
 /// A text that is not the identifier it is used as.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
 #[error("{text:?} is not {what}: {rule}")]
 pub struct InvalidIdentifier {
     /// What was given, cut to 64 characters.

@@ -5,7 +5,7 @@ use crate::settings::TargetRetention;
 use crate::source_input::SourceRetention;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is seen of one run: only what is proven to be made by it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,8 +14,17 @@ pub struct Seen {
     pub good: bool,
     /// When it was last known to be live, when it was.
     pub last_live: Option<Timestamp>,
+    /// When the newest of its things was made: a run that was resumed is as young as that.
+    pub newest: Option<Timestamp>,
     /// Whether an operator tagged any part of it to be kept.
     pub keep: bool,
+}
+
+impl Seen {
+    /// When the run was last known to be at work.
+    fn began_at(&self, run: &Run) -> Timestamp {
+        self.newest.map_or(run.began_at(), |newest| newest.max(run.began_at()))
+    }
 }
 
 /// What becomes of one run, and why.
@@ -52,14 +61,12 @@ impl Verdict {
 }
 
 /// What the application's secret leads to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Live {
-    /// A copy of this replication.
-    Run(Run),
-    /// Certainly none: it is empty, or names a database that Snapferry did not make.
-    None,
-    /// A host that is no known copy's and no DB instance: somebody edited it by hand.
-    Unknown,
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Live {
+    /// Every copy of this replication that it may lead to: by name, and by endpoint.
+    pub runs: BTreeSet<Run>,
+    /// Whether it may lead to yet another one: to a name or a host that nobody here knows.
+    pub uncertain: bool,
 }
 
 /// What bounds a decision in the target account beside the runs themselves.
@@ -87,9 +94,10 @@ pub fn of_target(
     let mut others = 0;
     let mut verdicts = BTreeMap::new();
     for (run, it) in seen.iter().rev() {
-        let verdict = if matches!(facts.live, Live::Run(live) if live == run) {
+        let young = within(it.began_at(run), hours(retention.failed_copy_hours.into()));
+        let verdict = if facts.live.runs.contains(run) {
             Verdict::KeepLive
-        } else if it.good && *facts.live == Live::Unknown {
+        } else if it.good && facts.live.uncertain {
             Verdict::KeepPerhapsLive
         } else if facts.pinned == Some(run) {
             Verdict::KeepPinned
@@ -99,20 +107,17 @@ pub fn of_target(
             Verdict::KeepTagged
         } else if it.last_live.is_some_and(|at| within(at, hours(retention.cutover_grace_hours.into()))) {
             Verdict::KeepWithinGrace
+        } else if it.good && facts.live.runs.last().is_some_and(|live| live < run) && young {
+            // It may be about to go live: another execution of this replication is at work on it.
+            Verdict::KeepYoung
         } else if !it.good {
-            if within(run.began_at(), hours(retention.failed_copy_hours.into())) {
-                Verdict::KeepYoung
-            } else {
-                Verdict::DeleteFailed
-            }
+            if young { Verdict::KeepYoung } else { Verdict::DeleteFailed }
         } else if others < retention.copies.as_u64() {
             Verdict::KeepLatest
         } else {
             Verdict::DeleteSuperseded
         };
-        if it.good && !matches!(verdict, Verdict::KeepLive | Verdict::KeepTagged | Verdict::KeepPinned) {
-            others += 1;
-        }
+        others += u64::from(verdict == Verdict::KeepLatest);
         verdicts.insert(run.clone(), verdict);
     }
     verdicts
@@ -135,7 +140,7 @@ pub fn of_source(
             Verdict::KeepTagged
         } else if it.good && latest < retention.runs.as_u64() {
             Verdict::KeepLatest
-        } else if now.duration_since(run.began_at()) < min_age {
+        } else if now.duration_since(it.began_at(run)) < min_age {
             Verdict::KeepYoung
         } else if it.good {
             Verdict::DeleteSuperseded
@@ -166,6 +171,10 @@ mod tests {
         SourceRetention { runs: runs.try_into().unwrap(), min_age_days: min_age_days.try_into().unwrap() }
     }
 
+    fn live(run: Run) -> Live {
+        Live { runs: BTreeSet::from([run]), uncertain: false }
+    }
+
     fn good() -> Seen {
         Seen { good: true, ..Seen::default() }
     }
@@ -183,7 +192,7 @@ mod tests {
             (run(12), Seen { last_live: Some("2026-11-18T12:00:00Z".parse().unwrap()), ..good() }),
             (run(11), Seen::default()), // failed long ago
         ]);
-        let (live, pinned) = (Live::Run(run(18)), run(13));
+        let (live, pinned) = (live(run(18)), run(13));
         let facts = TargetFacts { now: now(), current: None, live: &live, pinned: Some(&pinned) };
         let verdicts = of_target(&facts, &TargetRetention::default(), &seen);
         let expected = [
@@ -191,7 +200,7 @@ mod tests {
             (18, Verdict::KeepLive),
             (17, Verdict::KeepWithinGrace),
             (16, Verdict::KeepLatest),
-            (15, Verdict::DeleteSuperseded),
+            (15, Verdict::KeepLatest),
             (14, Verdict::KeepTagged),
             (13, Verdict::KeepPinned),
             (12, Verdict::DeleteSuperseded),
@@ -205,18 +214,39 @@ mod tests {
     #[test]
     fn the_live_copy_is_kept_though_it_is_the_oldest_and_nothing_else_is_asked_for() {
         let seen = BTreeMap::from([(run(1), good()), (run(2), good())]);
-        let live = Live::Run(run(1));
+        let live = live(run(1));
         let facts = TargetFacts { now: now(), current: None, live: &live, pinned: None };
         let retention =
-            serde_json::from_str(r#"{"copies": 0, "cutoverGraceHours": 0, "failedCopyHours": 0}"#).unwrap();
+            serde_json::from_str(r#"{"copies": 0, "cutoverGraceHours": 0, "failedCopyHours": 1}"#).unwrap();
         let verdicts = of_target(&facts, &retention, &seen);
         assert_eq!((verdicts[&run(1)], verdicts[&run(2)]), (Verdict::KeepLive, Verdict::DeleteSuperseded));
     }
 
     #[test]
+    fn a_copy_that_is_about_to_go_live_is_kept_and_so_is_a_run_that_was_resumed() {
+        let at_work = |at: &str| Some(at.parse().unwrap());
+        let seen = BTreeMap::from([
+            (run(18), good()),
+            (run(19), Seen { newest: at_work("2026-11-19T23:00:00Z"), ..good() }),
+            (run(1), Seen { newest: at_work("2026-11-19T23:00:00Z"), ..Seen::default() }),
+        ]);
+        let live = live(run(18));
+        let facts = TargetFacts { now: now(), current: None, live: &live, pinned: None };
+        let retention = serde_json::from_str(r#"{"copies": 0}"#).unwrap();
+        let verdicts = of_target(&facts, &retention, &seen);
+        assert_eq!((verdicts[&run(19)], verdicts[&run(1)]), (Verdict::KeepYoung, Verdict::KeepYoung));
+        assert!(!of_source(now(), None, &source_retention(1, 1), &seen)[&run(1)].delete());
+    }
+
+    #[test]
     fn no_good_copy_is_deleted_while_it_is_not_known_which_one_is_live() {
         let seen = BTreeMap::from([(run(1), good()), (run(2), good()), (run(3), Seen::default())]);
-        let facts = TargetFacts { now: now(), current: None, live: &Live::Unknown, pinned: None };
+        let facts = TargetFacts {
+            now: now(),
+            current: None,
+            live: &Live { uncertain: true, ..Live::default() },
+            pinned: None,
+        };
         let retention = serde_json::from_str(r#"{"copies": 0}"#).unwrap();
         let verdicts = of_target(&facts, &retention, &seen);
         assert_eq!(

@@ -45,6 +45,12 @@ impl TargetSettings {
             let problem = "must name the security groups that replace those of the quarantine";
             return Some(("placement.vpcSecurityGroupIds", problem));
         }
+        if placement.tags.keys().any(|key| key.starts_with("snapferry:") || key.starts_with("aws:")) {
+            return Some((
+                "placement.tags",
+                "cannot hold tags of Snapferry's or AWS's own: their keys are reserved",
+            ));
+        }
         if placement.copy_option_group && placement.option_group_name.is_some() {
             return Some(("placement.copyOptionGroup", "cannot be true while optionGroupName names a group"));
         }
@@ -53,7 +59,12 @@ impl TargetSettings {
 
     /// How the copy's DB instance is set: as the target says, else as the source is.
     pub fn db_instance(&self, handoff: &Handoff) -> DbInstanceSettings {
-        self.db_instance.clone().or(handoff.db_instance.clone())
+        let mut source = handoff.db_instance.clone();
+        if self.db_instance.storage_type.is_some() {
+            // What one storage type takes, another refuses.
+            (source.iops, source.storage_throughput) = (None, None);
+        }
+        self.db_instance.clone().or(source)
     }
 }
 
@@ -123,7 +134,7 @@ pub struct TargetRetention {
     /// A copy that was live this many hours ago is kept whatever the count.
     pub cutover_grace_hours: Bounded<0, 8760>,
     /// What a failed run left is kept this many hours.
-    pub failed_copy_hours: Bounded<0, 8760>,
+    pub failed_copy_hours: Bounded<1, 8760>,
 }
 
 impl Default for TargetRetention {
@@ -175,6 +186,7 @@ mod tests {
         check(json!({}), None);
         check(json!({"quarantineSecurityGroupIds": ["sg-1"]}), Some("placement.vpcSecurityGroupIds"));
         check(json!({"quarantineSecurityGroupIds": ["sg-1"], "vpcSecurityGroupIds": ["sg-2"]}), None);
+        check(json!({"tags": {"snapferry:keep": "x"}}), Some("placement.tags"));
         check(json!({"copyOptionGroup": true, "optionGroupName": "og"}), Some("placement.copyOptionGroup"));
     }
 }

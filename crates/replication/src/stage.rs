@@ -102,6 +102,25 @@ impl Stage {
         Ok(Look { done: false, reason, percent, wait_seconds, stage: self.looked(status, wait_seconds) })
     }
 
+    /// A refusal that passes by itself while permissions come through: it is asked again twice, with pauses that add up to
+    /// five minutes. `None` once it has been refused three times.
+    ///
+    /// Source: KMS API, CreateGrant, eventual consistency, usually under five minutes; RDS User Guide, tagging: changes of
+    /// tags can take several minutes to count in policies.
+    pub fn refused(
+        &self,
+        deadline: Deadline,
+        reason: impl Into<String>,
+    ) -> Result<Option<Look>, StageTimedOut> {
+        const PAUSE_SECONDS: u64 = 150;
+        let status = match self.status.as_deref() {
+            Some("refused twice") => return Ok(None),
+            Some("refused") => "refused twice",
+            _ => "refused",
+        };
+        self.wait_at_least(PAUSE_SECONDS, status, None, deadline, reason).map(Some)
+    }
+
     /// Whether the look before this one saw this status.
     pub fn saw(&self, status: &str) -> bool {
         self.status.as_deref() == Some(status)

@@ -81,6 +81,8 @@ pub struct Ended {
     pub name: String,
     /// `FAILED`, `TIMED_OUT` or `ABORTED`.
     pub status: String,
+    /// When it started, in milliseconds since 1970.
+    pub start_date: Option<i64>,
     /// Its input as JSON text; absent when it is too large for an event.
     pub input: Option<String>,
     /// The error's name; absent unless it failed.

@@ -1,7 +1,8 @@
 //! Decides what is said of an execution, and what is left to prune; sees only its arguments.
 
 use crate::{Ended, Succeeded};
-use replication::{MESSAGE_VERSION, ReplicationName, SourceRetention, TargetRetention};
+use jiff::Timestamp;
+use replication::{MESSAGE_VERSION, ReplicationName, Run, SourceRetention, TargetRetention};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -50,6 +51,7 @@ pub fn of_failure(it: &Ended) -> Outcome {
         "version": MESSAGE_VERSION,
         "outcome": it.status,
         "replication": replication(it),
+        "run": run(it),
         "executionName": it.name,
         "executionArn": it.execution_arn,
         "error": error,
@@ -65,7 +67,7 @@ pub fn of_failure(it: &Ended) -> Outcome {
 #[serde(untagged)]
 enum Input {
     Target {
-        handoff: OfReplication,
+        handoff: OfHandoff,
         #[serde(default)]
         settings: OfTarget,
     },
@@ -73,12 +75,18 @@ enum Input {
         replication: ReplicationName,
         #[serde(default)]
         retention: SourceRetention,
+        #[serde(default)]
+        run: Option<Run>,
+        #[serde(default, rename = "scheduledTime")]
+        scheduled_time: Option<String>,
     },
 }
 
 #[derive(Debug, Deserialize)]
-struct OfReplication {
+struct OfHandoff {
     replication: ReplicationName,
+    #[serde(default)]
+    run: Option<Run>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -90,6 +98,20 @@ struct OfTarget {
 
 fn input(it: &Ended) -> Option<Input> {
     serde_json::from_str(it.input.as_deref()?).ok()
+}
+
+/// The run to resume: as the input names it, else as `Snapshot` makes it.
+fn run(it: &Ended) -> Option<Run> {
+    match input(it)? {
+        Input::Target { handoff, .. } => handoff.run,
+        Input::Source { run: Some(run), .. } => Some(run),
+        Input::Source { scheduled_time: Some(tick), replication, .. } => {
+            Some(Run::scheduled(tick.parse().ok()?, &replication))
+        }
+        Input::Source { .. } => {
+            Some(Run::started(Timestamp::from_millisecond(it.start_date?).ok()?, &it.execution_arn))
+        }
+    }
 }
 
 fn replication(it: &Ended) -> Option<ReplicationName> {
@@ -107,7 +129,7 @@ pub fn prune_request(it: &Ended, application_secret_arn: &str) -> Option<Value> 
             "retention": settings.retention,
             "applicationSecretArn": settings.application_secret_arn.as_deref().unwrap_or(application_secret_arn),
         }}),
-        Input::Source { replication, retention } => {
+        Input::Source { replication, retention, .. } => {
             json!({"source": {"replication": replication, "retention": retention}})
         }
     })
@@ -137,6 +159,7 @@ mod tests {
             execution_arn: "arn:aws:states:us-east-1:1:execution:m:e".to_owned(),
             name: "e".to_owned(),
             status: "FAILED".to_owned(),
+            start_date: Some(1_795_190_892_123),
             input: Some(input.to_string()),
             error: Some("Snapferry.SnapshotFailed".to_owned()),
             cause: Some(
@@ -151,6 +174,10 @@ mod tests {
         assert_eq!(outcome.subject, "Snapferry: orders failed with Snapferry.SnapshotFailed");
         assert_eq!(outcome.message["cause"], "it failed");
         assert_eq!(outcome.message["replication"], "orders");
+        let started = outcome.message["run"].as_str().unwrap().to_owned();
+        assert!(started.starts_with("20261120t"), "{started}");
+        let resumed = json!({"replication": "orders", "run": "20261101t000000z-0000"});
+        assert_eq!(of_failure(&ended(resumed)).message["run"], "20261101t000000z-0000");
         let timed_out = Ended {
             status: "TIMED_OUT".to_owned(),
             error: None,

@@ -51,6 +51,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether it may pass while permissions come through.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(self, Self::KeyNotUsable { .. }) || matches!(self, Self::Call(call) if call.is_denied())
+    }
+
     /// The name that the state machine matches on.
     pub fn name(&self) -> ErrorName {
         match self {

@@ -56,14 +56,20 @@ pub async fn handle(rds: &Client, payload: Value) -> Result<Response, Error> {
     let look = match plan(&copy, seen.as_ref(), &wanted, &stage, settings.stage_deadline_seconds)? {
         Plan::Answer(look) => {
             if let Some(seen) = seen.filter(|it| look.done && !it.tags.contains_key(tag::RESTORE_SECONDS)) {
-                keep_seconds(rds, &seen.arn, look.stage.seconds).await?;
+                keep_seconds(rds, &seen.arn, look.stage.seconds).await;
             }
             look
         }
         Plan::Restore => {
-            let reason = start(rds, &copy, &handoff, &settings).await?;
-            let stage = Stage { expected_seconds: last_seconds(rds, &copy).await, ..stage };
-            stage.wait("creating", None, settings.stage_deadline_seconds, reason)?
+            let deadline = settings.stage_deadline_seconds;
+            match start(rds, &copy, &handoff, &settings).await {
+                Ok(reason) => {
+                    let stage = Stage { expected_seconds: last_seconds(rds, &copy).await, ..stage };
+                    stage.wait("creating", None, deadline, reason)?
+                }
+                Err(error) if error.may_pass() => stage.refused(deadline, error.to_string())?.ok_or(error)?,
+                Err(error) => return Err(error),
+            }
         }
         Plan::Modify(missing) => {
             let reason = modify(rds, &copy, missing).await?;
@@ -84,11 +90,13 @@ async fn last_seconds(rds: &Client, copy: &Copy) -> Option<u64> {
     expected_seconds(copy, &seen)
 }
 
-async fn keep_seconds(rds: &Client, arn: &str, seconds: u64) -> Result<(), Error> {
+/// An estimate for the next run is not worth failing this one.
+async fn keep_seconds(rds: &Client, arn: &str, seconds: u64) {
     let tag = Tag::builder().key(tag::RESTORE_SECONDS).value(seconds.to_string()).build();
-    let answer = rds.add_tags_to_resource().resource_name(arn).tags(tag).send().await;
-    answer.map_err(|error| call_failed(Service::Rds, "AddTagsToResource", &error))?;
-    Ok(())
+    if let Err(error) = rds.add_tags_to_resource().resource_name(arn).tags(tag).send().await {
+        let failed = call_failed(Service::Rds, "AddTagsToResource", &error);
+        tracing::warn!(arn, %failed, "the time of the restore is not kept");
+    }
 }
 
 fn tags(list: Vec<Tag>) -> Tags {

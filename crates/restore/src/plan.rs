@@ -2,7 +2,7 @@
 
 use crate::Error;
 use replication::{
-    Bounded, Copy, DbInstanceSettings, Deadline, Look, Placement, Stage, Tags, made_here, tag,
+    Bounded, Copy, DbInstanceSettings, Deadline, InstanceStatus, Look, Placement, Stage, Tags, made_here, tag,
 };
 
 /// How long the newest other copy of this replication took to restore, in seconds: RDS gives no percentage of a restore,
@@ -113,6 +113,9 @@ pub enum Plan {
     Answer(Look),
 }
 
+/// What a look remembers of an instance that works.
+const USABLE: &str = "available";
+
 /// `available` counts on two consecutive looks: a first automated backup often takes a restored instance from
 /// `available` to `backing-up` and back.
 pub fn plan(
@@ -129,30 +132,16 @@ pub fn plan(
     }
     let status = seen.status.as_str();
     let reason = format!("DB instance {identifier} is {status}");
-    match status {
-        "available" if wanted.missing(&seen.later) != LaterSettings::default() => {
+    let wait = |seen_as: &str, reason| Ok(Plan::Answer(stage.wait(seen_as, None, deadline, reason)?));
+    match InstanceStatus::of(status) {
+        InstanceStatus::Hopeless => Err(Error::RestoreFailed { identifier, status: status.to_owned() }),
+        InstanceStatus::Waiting => wait(status, reason),
+        InstanceStatus::Usable if wanted.missing(&seen.later) != LaterSettings::default() => {
             Ok(Plan::Modify(wanted.missing(&seen.later)))
         }
-        "available" if seen.has_endpoint && stage.saw("available") => {
-            Ok(Plan::Answer(stage.done(status, reason)))
-        }
-        "available" => {
-            let reason = format!("{reason}; looking once more");
-            let seen_as = if seen.has_endpoint { "available" } else { "available without endpoint" };
-            Ok(Plan::Answer(stage.wait(seen_as, None, deadline, reason)?))
-        }
-        // Source: RDS User Guide, "Viewing Amazon RDS DB instance status".
-        "failed"
-        | "restore-error"
-        | "deleting"
-        | "insufficient-capacity"
-        | "inaccessible-encryption-credentials" => {
-            Err(Error::RestoreFailed { identifier, status: status.to_owned() })
-        }
-        _ if status.starts_with("incompatible-") => {
-            Err(Error::RestoreFailed { identifier, status: status.to_owned() })
-        }
-        _ => Ok(Plan::Answer(stage.wait(status, None, deadline, reason)?)),
+        InstanceStatus::Usable if !seen.has_endpoint => wait("available without endpoint", reason),
+        InstanceStatus::Usable if stage.saw(USABLE) => Ok(Plan::Answer(stage.done(USABLE, reason))),
+        InstanceStatus::Usable => wait(USABLE, format!("{reason}; looking once more")),
     }
 }
 

@@ -168,16 +168,21 @@ async fn a_status_that_cannot_become_good_ends_the_run() {
 
 #[tokio::test]
 async fn throttling_is_retryable_and_a_refusal_is_not() {
-    for (code, name) in [
-        ("Throttling", "Snapferry.RdsUnavailable"),
-        ("AccessDenied", "Snapferry.RdsRefused"),
-        ("InvalidVPCNetworkStateFault", "Snapferry.RdsRefused"),
-    ] {
+    for (code, name) in
+        [("Throttling", "Snapferry.RdsUnavailable"), ("InvalidVPCNetworkStateFault", "Snapferry.RdsRefused")]
+    {
         let (answer, _) = look(&[no_instance(), refused(code)], request()).await;
         assert_fails(answer, name, &format!("RestoreDBInstanceFromDBSnapshot failed: {code}: said RDS"));
     }
-    let (answer, _) = look(&[no_instance(), refused("KMSKeyNotAccessibleFault")], request()).await;
-    assert_fails(answer, "Snapferry.KeyNotUsable", "said RDS");
+    for (code, name) in
+        [("AccessDenied", "Snapferry.RdsRefused"), ("KMSKeyNotAccessibleFault", "Snapferry.KeyNotUsable")]
+    {
+        let (answer, _) = look(&[no_instance(), refused(code)], request()).await;
+        assert!(assert_waits(answer).look.wait_seconds >= 150, "{code}: permissions may still come through");
+        let third = with(&["stage"], json!({"seconds": 300, "looks": 2, "status": "refused twice"}));
+        let (answer, _) = look(&[no_instance(), refused(code)], third).await;
+        assert_fails(answer, name, "said RDS");
+    }
     let (answer, _) = look(&[no_instance(), refused("InstanceQuotaExceeded")], request()).await;
     assert_fails(answer, "Snapferry.InstanceQuotaExceeded", "quota");
     let (answer, _) = look(&[no_instance(), refused("DBSnapshotNotFound")], request()).await;

@@ -26,6 +26,11 @@ pub enum Error {
     SecretNotInitialised(String),
     #[error("secret {secret} {problem}: it must be a JSON object, then resume the run")]
     SecretNotJson { secret: String, problem: &'static str },
+    #[error(
+        "the application's secret leads to {found}, a copy of another replication: give each replication a secret of its \
+         own in its settings, applicationSecretArn, then resume the run"
+    )]
+    SecretOfAnotherReplication { found: String },
     #[error("secret {0} holds bytes, not text: give it a JSON object, then resume the run")]
     SecretBinary(String),
     #[error(
@@ -33,7 +38,7 @@ pub enum Error {
     )]
     SecretTooLarge { secret: String, bytes: usize },
     #[error(
-        "RDS refused the new master password of DB instance {identifier} ({code}): delete secret {secret} and resume the run, which makes another one"
+        "RDS refused the new master password of DB instance {identifier} ({code}): delete secret {secret} with --force-delete-without-recovery and resume the run, which makes another one"
     )]
     PasswordRefused { identifier: String, code: String, secret: String },
     #[error(transparent)]
@@ -43,6 +48,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether it may pass while permissions come through.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(self, Self::Call(call) if call.is_denied())
+    }
+
     /// The name that the state machine matches on.
     pub fn name(&self) -> ErrorName {
         match self {
@@ -53,6 +63,7 @@ impl Error {
             Self::SecretNotFound(_) | Self::ApplicationSecretNotFound(_) => ErrorName::SecretNotFound,
             Self::SecretNotInitialised(_) => ErrorName::SecretNotInitialised,
             Self::SecretNotJson { .. } => ErrorName::SecretNotJson,
+            Self::SecretOfAnotherReplication { .. } => ErrorName::SecretOfAnotherReplication,
             Self::SecretBinary(_) => ErrorName::SecretBinary,
             Self::SecretTooLarge { .. } => ErrorName::SecretTooLarge,
             Self::PasswordRefused { .. } => ErrorName::PasswordRefused,

@@ -3,7 +3,7 @@
 use crate::Error;
 use aws_sdk_rds::Client;
 use lambda_support::{Service, found};
-use replication::{Copy, Tags, made_here};
+use replication::{Copy, InstanceStatus, Tags, made_here};
 
 /// What was seen of a DB instance.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,12 +37,15 @@ impl InstanceSeen {
         if made_here(&identifier, &self.tags).as_ref() != Some(copy) {
             return Err(Error::DbInstanceNotOurs(identifier));
         }
-        // Source: RDS User Guide, "Viewing Amazon RDS DB instance status".
-        let hopeless =
-            matches!(self.status.as_str(), "failed" | "restore-error" | "deleting" | "stopping" | "stopped")
-                || self.status.starts_with("incompatible-")
-                || self.status == "inaccessible-encryption-credentials";
-        if hopeless { Err(Error::RestoreFailed { identifier, status: self.status.clone() }) } else { Ok(()) }
+        match InstanceStatus::of(&self.status) {
+            InstanceStatus::Hopeless => Err(Error::RestoreFailed { identifier, status: self.status.clone() }),
+            InstanceStatus::Usable | InstanceStatus::Waiting => Ok(()),
+        }
+    }
+
+    /// Whether it works now.
+    pub(crate) fn is_usable(&self) -> bool {
+        InstanceStatus::of(&self.status) == InstanceStatus::Usable
     }
 }
 

@@ -76,14 +76,14 @@ pub(crate) async fn put(
     secrets: &Client,
     secret: &str,
     value: &SecretValue,
-    derived_from: &str,
+    derived_from: [&str; 2],
     label: &str,
 ) -> Result<String, Error> {
     let text = value.text();
     if text.len() > VALUE_LIMIT_BYTES {
         return Err(Error::SecretTooLarge { secret: secret.to_owned(), bytes: text.len() });
     }
-    let token = version_token(secret, derived_from, &text);
+    let token = version_token(secret, derived_from);
     let answer = secrets
         .put_secret_value()
         .secret_id(secret)
@@ -96,11 +96,12 @@ pub(crate) async fn put(
     Ok(token)
 }
 
-/// A version identifier that follows from what is written, so that a repeated write is no second version: 64 hex digits.
+/// A version identifier that follows from the two versions that a value is made of, so that a repeated write is no second
+/// version: 64 hex digits. It is for everybody to see, so nothing of the value is in it.
 ///
 /// Source: Secrets Manager API, PutSecretValue: a token has 32 to 64 characters and becomes the version's identifier.
-fn version_token(secret: &str, derived_from: &str, text: &str) -> String {
-    let digest = Sha256::digest(format!("{secret}\n{derived_from}\n{text}").as_bytes());
+fn version_token(secret: &str, [first, second]: [&str; 2]) -> String {
+    let digest = Sha256::digest(format!("{secret}\n{first}\n{second}").as_bytes());
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -109,11 +110,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_follows_from_what_is_written() {
-        let token = version_token("s", "v1", "{}");
+    fn a_token_follows_from_the_versions_that_a_value_is_made_of() {
+        let token = version_token("s", ["v1", "c1"]);
         assert_eq!(token.len(), 64);
-        assert_eq!(token, version_token("s", "v1", "{}"));
-        assert_ne!(token, version_token("s", "v2", "{}"));
-        assert_ne!(token, version_token("s", "v1", r#"{"a":1}"#));
+        assert_eq!(token, version_token("s", ["v1", "c1"]));
+        assert_ne!(token, version_token("s", ["v2", "c1"]));
+        assert_ne!(token, version_token("s", ["v1", "c2"]));
     }
 }

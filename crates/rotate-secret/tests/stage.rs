@@ -144,9 +144,9 @@ async fn no_password_is_told_in_an_answer_or_in_an_error_whichever_call_fails() 
     let create_refused = mock!(aws_sdk_secretsmanager::Client::create_secret)
         .then_http_response(move || secrets_answer(&create_refused));
     let not_set =
-        mock!(aws_sdk_rds::Client::modify_db_instance).then_http_response(|| rds_fault("AccessDenied"));
+        mock!(aws_sdk_rds::Client::modify_db_instance).then_http_response(|| rds_fault("ValidationError"));
     let not_tagged =
-        mock!(aws_sdk_rds::Client::add_tags_to_resource).then_http_response(|| rds_fault("AccessDenied"));
+        mock!(aws_sdk_rds::Client::add_tags_to_resource).then_http_response(|| rds_fault("ValidationError"));
     let not_json = secret(SECRET, "version-1", PASSWORD);
     let no_user = secret(SECRET, "version-1", &json!({ "password": PASSWORD }).to_string());
     let failures = [

@@ -73,10 +73,22 @@ pub async fn handle(
     let shared_with = find_shared_accounts(rds, identifier).await?;
     let plan = plan(&copy, identifier, &tags(&snapshot), &request.target_account_id, allowed, &shared_with)?;
     check_key(kms, &request, snapshot.kms_key_id()).await?;
-    if plan == Plan::Share && !share(rds, identifier, &request.target_account_id).await? {
-        let reason = format!("DB snapshot {identifier} cannot be shared yet");
-        let look = request.stage.wait("unshared", None, request.stage_deadline_seconds, reason)?;
-        return Ok(Response { look, handoff: None });
+    if plan == Plan::Share {
+        let (stage, deadline) = (&request.stage, request.stage_deadline_seconds);
+        let look = match share(rds, identifier, &request.target_account_id).await {
+            Ok(true) => None,
+            Ok(false) => Some(stage.wait(
+                "unshared",
+                None,
+                deadline,
+                format!("DB snapshot {identifier} cannot be shared yet"),
+            )?),
+            Err(error) if error.may_pass() => Some(stage.refused(deadline, error.to_string())?.ok_or(error)?),
+            Err(error) => return Err(error),
+        };
+        if let Some(look) = look {
+            return Ok(Response { look, handoff: None });
+        }
     }
 
     let instance = find_instance(rds, snapshot.db_instance_identifier().unwrap_or_default()).await?;
@@ -96,7 +108,14 @@ async fn check_key(kms: &aws_sdk_kms::Client, request: &Request, key: Option<&st
         return Ok(());
     };
     let answer = kms.get_key_policy().key_id(key).send().await;
-    let answer = answer.map_err(|error| call_failed(Service::Kms, "GetKeyPolicy", &error))?;
+    let answer = match answer.map_err(|error| call_failed(Service::Kms, "GetKeyPolicy", &error)) {
+        Ok(answer) => answer,
+        Err(failed) if failed.transient => return Err(failed.into()),
+        Err(failed) => {
+            tracing::warn!(key, %failed, "the key's policy cannot be read, so it is not checked for the target account");
+            return Ok(());
+        }
+    };
     let policy = serde_json::from_str(answer.policy().unwrap_or_default()).unwrap_or_default();
     let missing = missing_actions(&policy, request.target_account_id.as_str());
     if missing.is_empty() {

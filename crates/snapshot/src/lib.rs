@@ -63,7 +63,8 @@ pub struct Response {
 pub async fn handle(rds: &Client, payload: Value) -> Result<Response, Error> {
     let Request { input, execution, stage } = parse(payload)?;
     let identifier = match &input.source {
-        SourceDb::DbInstanceIdentifier(identifier) => identifier.clone(),
+        // RDS takes any case and answers in lower case; what is compared later must be as it answers.
+        SourceDb::DbInstanceIdentifier(identifier) => identifier.to_lowercase(),
         SourceDb::DbClusterIdentifier(identifier) => return Err(Error::ClusterNotServed(identifier.clone())),
     };
     let run = run_of(&input, &execution)?;
@@ -93,7 +94,11 @@ pub async fn handle(rds: &Client, payload: Value) -> Result<Response, Error> {
         db_snapshot_identifier: copy.identifier(),
         db_snapshot_arn: snapshot.map(|it| it.arn),
         reencrypted_db_snapshot_identifier: copy.reencrypted_identifier(),
-        settings: SourceInput { run: Some(run.clone()), ..input },
+        settings: SourceInput {
+            run: Some(run.clone()),
+            source: SourceDb::DbInstanceIdentifier(identifier),
+            ..input
+        },
         run,
     })
 }

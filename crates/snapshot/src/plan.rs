@@ -1,7 +1,7 @@
 //! Decides what a look at the source leads to; sees only its arguments.
 
 use crate::Error;
-use replication::{Copy, Deadline, Look, Stage, Tags, made_here};
+use replication::{Copy, Deadline, InstanceStatus, Look, Stage, Tags, made_here};
 
 /// What was seen of the run's snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,15 +45,15 @@ pub fn plan_without_snapshot(
     if let Some(cluster) = &instance.db_cluster_identifier {
         return Err(Error::ClusterNotServed(cluster.clone()));
     }
-    match instance.status.as_str() {
-        // Source: RDS API, CreateDBSnapshot: the DB instance must be in one of these.
-        "available" | "storage-optimization" => Ok(Plan::Create),
-        status if is_hopeless(status) => {
-            Err(Error::SourceNotAvailable { identifier: identifier.to_owned(), status: status.to_owned() })
+    let status = instance.status.clone();
+    match InstanceStatus::of(&status) {
+        InstanceStatus::Usable => Ok(Plan::Create),
+        InstanceStatus::Hopeless => {
+            Err(Error::SourceNotAvailable { identifier: identifier.to_owned(), status })
         }
-        status => {
+        InstanceStatus::Waiting => {
             let reason = format!("DB instance {identifier} is {status}");
-            Ok(Plan::Answer(stage.wait(status, None, deadline, reason)?))
+            Ok(Plan::Answer(stage.wait(&status, None, deadline, reason)?))
         }
     }
 }
@@ -77,21 +77,6 @@ pub fn plan_with_snapshot(
         }
         status => Ok(Plan::Answer(stage.wait(status, snapshot.percent, deadline, reason)?)),
     }
-}
-
-/// Statuses of a DB instance that only an operator can end. The set is open: an unknown status is waited for.
-///
-/// Source: RDS User Guide, "Viewing Amazon RDS DB instance status".
-fn is_hopeless(status: &str) -> bool {
-    matches!(
-        status,
-        "deleting"
-            | "failed"
-            | "inaccessible-encryption-credentials"
-            | "restore-error"
-            | "stopped"
-            | "stopping"
-    ) || status.starts_with("incompatible-")
 }
 
 #[cfg(test)]

@@ -1,155 +1,129 @@
-//! `scripts/rehearse`: the main job, end to end, on this machine.
+//! `scripts/rehearse`: the main job, end to end, on this machine, for people.
 
-use anyhow::{Result, ensure};
-use clap::Parser;
-use serde::Serialize;
-use std::path::PathBuf;
-use tests::{Execution, Fingerprint, Orders, REPLICATION, SecretSays, Step, Table, Tools, World};
+mod arguments;
+mod follow;
+mod look_around;
+mod report;
+mod run;
+mod screen;
+mod source;
 
-/// Carries a database from a source account to a target account, twice, and compares every table.
-#[derive(Debug, Parser)]
-#[command(name = "scripts/rehearse")]
-struct Arguments {
-    /// Write the report as JSON to this file.
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-    /// How long an RDS second lasts here, in seconds.
-    #[arg(long, default_value_t = 0.02, value_name = "SECONDS")]
-    time_scale: f64,
-    /// The folder for everything that is made; removed at the end.
-    #[arg(long, default_value = ".local", hide = true)]
-    folder: PathBuf,
-}
-
-/// The report of a rehearsal.
-#[derive(Debug, Default, Serialize)]
-struct Report {
-    ok: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-    runs: Vec<RunReport>,
-}
-
-#[derive(Debug, Serialize)]
-struct RunReport {
-    run: String,
-    source: ExecutionReport,
-    target: ExecutionReport,
-    tables: Vec<TableReport>,
-    secret: SecretSays,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ExecutionReport {
-    execution_arn: String,
-    status: String,
-    steps: Vec<Step>,
-}
-
-#[derive(Debug, Serialize)]
-struct TableReport {
-    #[serde(flatten)]
-    table: Table,
-    matches: bool,
-}
+use crate::arguments::Arguments;
+use crate::report::Report;
+use crate::run::replicate;
+use crate::screen::Screen;
+use ::tests::{REPLICATION, SOURCE_INSTANCE, Tools, World};
+use anyhow::Result;
+use std::pin::pin;
+use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main]
-async fn main() -> std::process::ExitCode {
-    let arguments = Arguments::parse();
-    let mut report = Report::default();
-    match rehearse(&arguments, &mut report).await {
-        Ok(()) => report.ok = true,
-        Err(error) => report.error = Some(format!("{error:#}")),
-    }
-    if let Some(file) = &arguments.json {
-        let text = serde_json::to_string_pretty(&report).unwrap_or_default();
-        if let Err(error) = std::fs::write(file, text + "\n") {
-            eprintln!("cannot write {}: {error}", file.display());
-            return std::process::ExitCode::FAILURE;
-        }
-    }
-    match &report.error {
-        None => {
-            println!(
-                "The copy of the last run is live, and every table equals the source as of its snapshot."
-            );
-            std::process::ExitCode::SUCCESS
-        }
-        Some(error) => {
-            eprintln!("The rehearsal failed: {error}");
-            std::process::ExitCode::FAILURE
+async fn main() -> ExitCode {
+    let arguments = match Arguments::of_command_line() {
+        Ok(arguments) => arguments,
+        Err(code) => return code,
+    };
+    match rehearse(&arguments).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
         }
     }
 }
 
-async fn rehearse(arguments: &Arguments, report: &mut Report) -> Result<()> {
+/// Fails only before anything was started; afterwards the report says what happened.
+async fn rehearse(arguments: &Arguments) -> Result<ExitCode> {
+    arguments.check_files()?;
     let tools = Tools::from_environment()?;
-    println!("Starting two accounts on this machine and deploying both stacks …");
-    let mut world = World::start(&tools, &arguments.folder, arguments.time_scale, &[]).await?;
-    let result = replicate(&world, report).await;
-    world.local_aws.stop().await?;
-    result
+    let mut end = pin!(told_to_end()?);
+    let screen = Screen::of_standard_output();
+    let mut report = Report::default();
+    let mut world = None;
+
+    let ended = tokio::select! {
+        result = run_all(arguments, &tools, &screen, &mut world, &mut report) => {
+            report.conclude(result);
+            false
+        }
+        () = async { end.as_mut().await; screen.say("Ending …") } => {
+            report.conclude(Err(anyhow::anyhow!("it was ended before it was done")));
+            true
+        }
+    };
+    if let Some(file) = &arguments.json {
+        report.write(file)?;
+    }
+    if let Some(world) = world.as_ref().filter(|_| arguments.keep && !ended) {
+        say_verdict(&screen, &report);
+        look_around::print(&screen, &tools, world).await;
+        end.await;
+        screen.say("Ending …");
+    }
+    if let Some(world) = &mut world {
+        world.local_aws.stop().await?;
+    }
+    // With it goes its folder.
+    drop(world);
+    say_verdict(&screen, &report);
+    Ok(match (&report.error, ended) {
+        (None, _) => ExitCode::SUCCESS,
+        (Some(_), false) => ExitCode::FAILURE,
+        (Some(_), true) => ExitCode::from(130),
+    })
 }
 
-async fn replicate(world: &World, report: &mut Report) -> Result<()> {
-    let mut orders = world.create_source().await?;
-    let mut snapshots = Vec::new();
-    for pass in 1..=2_i64 {
-        println!("Run {pass}:");
-        let expected = orders.fingerprint().await?;
-        let source_arn = world.start_run(&world.input()).await?;
-        snapshots.push(world.snapshot_available(&snapshots).await?);
-        // These must be absent from the copy.
-        orders.add(1 + pass * 1000, 100).await?;
-        let (run, source, target) = world.finish_run(&source_arn).await?;
-        let secret = world.application_secret().await?;
-        ensure!(
-            secret.db_instance_identifier == format!("{REPLICATION}-{run}"),
-            "the application's secret names {}",
-            secret.db_instance_identifier
-        );
-        let tables = compare(&expected, &secret.connect().await?.fingerprint().await?);
-        let run = RunReport { run, source: (&source).into(), target: (&target).into(), tables, secret };
-        print(&run);
-        report.runs.push(run);
-        ensure!(report.runs.iter().flat_map(|run| &run.tables).all(|table| table.matches), "a table differs");
-    }
+/// Puts the world outside, where it outlives this function however it ends.
+async fn run_all(
+    arguments: &Arguments,
+    tools: &Tools,
+    screen: &Screen,
+    world: &mut Option<World>,
+    report: &mut Report,
+) -> Result<()> {
+    let start = World::start(tools, &arguments.folder, arguments.time_scale, &[]);
+    let start = screen.during("Starting two AWS accounts on this machine and deploying both stacks", start);
+    let world = &*world.insert(start.await?);
+    let source = source::create(tools, world, arguments.sql.as_deref());
+    let what = match &arguments.sql {
+        None => format!("Creating {SOURCE_INSTANCE} in the source account and filling it"),
+        Some(file) => {
+            format!("Creating {SOURCE_INSTANCE} in the source account and loading {}", file.display())
+        }
+    };
+    let mut source = screen.during(&what, source).await?;
+    let scale = arguments.time_scale;
+    screen.say(&format!("A second of RDS lasts {scale} s here; all times below are this machine's."));
+    replicate(world, &mut source, arguments.runs, screen, report).await?;
     for run in &report.runs {
         let own = world.secret(&format!("snapferry/{REPLICATION}/{}", run.run)).await?;
-        let _: Orders = own.connect().await?;
-        println!("{} accepts its own password.", own.db_instance_identifier);
+        own.connect().await?;
     }
+    screen.say("");
+    screen.say("Every copy was opened with a password of its own.");
     Ok(())
 }
 
-/// Every table of either side, by name; one that only the copy has does not match.
-fn compare(expected: &Fingerprint, found: &Fingerprint) -> Vec<TableReport> {
-    let extra = found.iter().filter(|table| !expected.iter().any(|it| it.name == table.name));
-    let known =
-        expected.iter().map(|table| TableReport { table: table.clone(), matches: found.contains(table) });
-    known.chain(extra.map(|table| TableReport { table: table.clone(), matches: false })).collect()
-}
-
-impl From<&Execution> for ExecutionReport {
-    fn from(it: &Execution) -> Self {
-        Self { execution_arn: it.arn.clone(), status: it.status.to_string(), steps: it.steps.clone() }
+fn say_verdict(screen: &Screen, report: &Report) {
+    screen.say("");
+    match &report.error {
+        None => screen.say(&report.verdict()),
+        Some(_) => eprintln!("{}", report.verdict()),
     }
 }
 
-fn print(run: &RunReport) {
-    for (account, execution) in [("source", &run.source), ("target", &run.target)] {
-        for Step { step, seconds, looks } in &execution.steps {
-            println!("  {account}  {step:<18} {seconds:>6.1} s  {looks:>3} looks");
+/// Completes when the person, or whoever started us, wants an end. Asked for again, it changes nothing: the end is
+/// under way.
+fn told_to_end() -> Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hang_up.recv() => {}
         }
-    }
-    for TableReport { table, matches } in &run.tables {
-        println!(
-            "  {:<12} {:>6} rows  {}",
-            table.name,
-            table.rows,
-            if *matches { "equal" } else { "DIFFERENT" }
-        );
-    }
-    println!("  live: {} at {}:{}", run.secret.db_instance_identifier, run.secret.host, run.secret.port);
+    })
 }

@@ -81,12 +81,14 @@ pub async fn handle(
         }
         Plan::Promote => {
             save_outgoing(rds, secrets, &copy, &current).await?;
-            if promote(secrets, &application_secret_arn, &copy, &current).await? {
-                (stage.done("live", format!("the application's secret leads to {}", copy.identifier())), true)
+            let promoted = promote(secrets, &application_secret_arn, &copy, &current).await?;
+            // Live is what the next look sees, not what this one wished.
+            let reason = if promoted {
+                "moved AWSCURRENT: looking again"
             } else {
-                let reason = "somebody else moved AWSCURRENT: looking again";
-                (stage.wait("moved", None, wanted.deadline, reason)?, false)
-            }
+                "somebody else moved AWSCURRENT: looking again"
+            };
+            (stage.wait("moved", None, wanted.deadline, reason)?, false)
         }
     };
     tracing::info!(replication = %copy.replication, run = %copy.run, done = look.done, live, reason = look.reason, "looked");
@@ -133,7 +135,14 @@ async fn save_outgoing(
         && saved.value.credentials() != current.value.credentials()
     {
         let value = saved.value.with_credentials_of(&current.value);
-        secret::put(secrets, &outgoing.secret_name(), &value, &saved.version_id, AWSCURRENT).await?;
+        secret::put(
+            secrets,
+            &outgoing.secret_name(),
+            &value,
+            [&saved.version_id, &current.version_id],
+            AWSCURRENT,
+        )
+        .await?;
     }
     let Some(instance) = instance::find(rds, &outgoing.identifier()).await? else { return Ok(()) };
     let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
@@ -161,7 +170,9 @@ async fn promote(
         problem: "lacks a connection key",
     })?;
     let value = current.value.with(&connection);
-    let version_id = secret::put(secrets, application_secret_arn, &value, &current.version_id, LABEL).await?;
+    let version_id =
+        secret::put(secrets, application_secret_arn, &value, [&current.version_id, &own.version_id], LABEL)
+            .await?;
     let answer = secrets
         .update_secret_version_stage()
         .secret_id(application_secret_arn)

@@ -53,8 +53,21 @@ pub fn plan(copy: &Copy, seen: &Seen<'_>, wanted: &Wanted<'_>, stage: &Stage) ->
     let leave = |status: &str, reason: String| Ok(Plan::Leave(stage.done(status, reason)));
 
     let live = seen.current.value.db_instance_identifier();
+    let pending =
+        seen.secret.version_with(AWSPENDING).is_some_and(|version| version != seen.current.version_id);
+    let wait_for_rotation =
+        || wait("rotation pending", "a rotation of the application's secret is pending".to_owned());
     if live == Some(&identifier) {
-        return leave("live", format!("DB instance {identifier} is live"));
+        // A rotation that began before the cut-over may still move AWSCURRENT back.
+        return if pending {
+            wait_for_rotation()
+        } else {
+            leave("live", format!("DB instance {identifier} is live"))
+        };
+    }
+    let live_copy = live.and_then(Copy::from_identifier);
+    if let Some(other) = live_copy.as_ref().filter(|it| it.replication != copy.replication) {
+        return Err(Error::SecretOfAnotherReplication { found: other.identifier() });
     }
     match seen.secret.tags.get(tag::PINNED) {
         // A rollback pins before it promotes, and goes back on purpose.
@@ -65,24 +78,18 @@ pub fn plan(copy: &Copy, seen: &Seen<'_>, wanted: &Wanted<'_>, stage: &Stage) ->
             return leave("pinned", reason);
         }
         None => {
-            let newer = live.and_then(Copy::from_identifier);
-            if let Some(it) = newer.filter(|it| it.replication == copy.replication && it.run > copy.run) {
+            if let Some(it) = live_copy.filter(|it| it.run > copy.run) {
                 return leave("superseded", format!("run {} is live and newer", it.run));
             }
         }
     }
-    if instance.status != "available" {
+    if !instance.is_usable() {
         return wait(&instance.status, format!("DB instance {identifier} is {}", instance.status));
     }
     if !is_open(instance, wanted) {
         return Ok(Plan::Open);
     }
-    match seen.secret.version_with(AWSPENDING) {
-        Some(version) if version != seen.current.version_id => {
-            wait("rotation pending", "a rotation of the application's secret is pending".to_owned())
-        }
-        _ => Ok(Plan::Promote),
-    }
+    if pending { wait_for_rotation() } else { Ok(Plan::Promote) }
 }
 
 fn is_open(instance: &InstanceSeen, wanted: &Wanted<'_>) -> bool {
@@ -139,7 +146,13 @@ mod tests {
         check(&instance, &idle, "orders-20261119t160812z-ffff", false, "Promote");
         check(&instance, &idle, "orders-20261120t160812z-3f9a", false, "done=true live");
         check(&instance, &idle, "orders-20261121t160812z-0000", false, "done=true superseded");
-        check(&instance, &idle, "payroll-20261121t160812z-0000", false, "Promote");
+        check(
+            &instance,
+            &idle,
+            "payroll-20261121t160812z-0000",
+            false,
+            "Snapferry.SecretOfAnotherReplication",
+        );
         check(&instance, &idle, "", true, "Open");
         let opened = InstanceSeen { vpc_security_group_ids: vec!["sg-1".to_owned()], ..instance.clone() };
         check(&opened, &idle, "", true, "Promote");

@@ -7,7 +7,7 @@ use aws_sdk_rds::types::Tag as RdsTag;
 use aws_sdk_secretsmanager::types::Tag as SecretTag;
 use lambda_support::{Service, call_failed, parse};
 use plan::{Plan, plan};
-use replication::{Copy, Handoff, Look, Stage, TargetSettings, tag};
+use replication::{Copy, Deadline, Handoff, Look, Stage, TargetSettings, tag};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -61,20 +61,29 @@ pub async fn handle(
         (_, None) => return Err(Error::DbInstanceNotFound(copy.identifier())),
         (Plan::CreateSecret, Some(instance)) => {
             create_secret(secrets, &copy, &handoff, &instance).await?;
-            let reason = match secret::find_current(secrets, &copy.secret_name()).await? {
-                Some(version) => set_password(rds, &copy, &instance, version).await?,
-                None => format!("secret {} cannot be read yet", copy.secret_name()),
-            };
-            stage.wait("password set", None, deadline, reason)?
+            match secret::find_current(secrets, &copy.secret_name()).await? {
+                Some(version) => after(&stage, deadline, set_password(rds, &copy, &instance, version).await)?,
+                None => {
+                    let reason = format!("secret {} cannot be read yet", copy.secret_name());
+                    stage.wait("secret made", None, deadline, reason)?
+                }
+            }
         }
         (Plan::SetPassword { .. }, Some(instance)) => {
             let version = version.ok_or_else(|| Error::SecretNotFound(copy.secret_name()))?;
-            let reason = set_password(rds, &copy, &instance, version).await?;
-            stage.wait("password set", None, deadline, reason)?
+            after(&stage, deadline, set_password(rds, &copy, &instance, version).await)?
         }
     };
     tracing::info!(replication = %copy.replication, run = %copy.run, done = look.done, reason = look.reason, "looked");
     Ok(Response { look, secret_name: copy.secret_name() })
+}
+
+fn after(stage: &Stage, deadline: Deadline, set: Result<String, Error>) -> Result<Look, Error> {
+    match set {
+        Ok(reason) => Ok(stage.wait("password set", None, deadline, reason)?),
+        Err(error) if error.may_pass() => stage.refused(deadline, error.to_string())?.ok_or(error),
+        Err(error) => Err(error),
+    }
 }
 
 async fn create_secret(
@@ -140,7 +149,10 @@ async fn set_password(
             return Ok(format!("DB instance {identifier} became busy"));
         }
         let failed = call_failed(Service::Rds, "ModifyDBInstance", &error);
-        if failed.code == "InvalidParameterValue" || failed.code == "InvalidParameterCombination" {
+        if matches!(
+            failed.code.as_str(),
+            "InvalidParameterValue" | "InvalidParameterCombination" | "ValidationError"
+        ) {
             // Only the code: RDS's message could quote what it refused.
             return Err(Error::PasswordRefused { identifier, code: failed.code, secret: copy.secret_name() });
         }

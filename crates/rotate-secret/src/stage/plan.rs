@@ -34,7 +34,7 @@ pub fn plan(
     let Some(instance) = instance else { return Err(Error::DbInstanceNotFound(identifier)) };
     instance.check(copy)?;
     let wait = |status: &str, reason: String| Ok(Plan::Answer(stage.wait(status, None, deadline, reason)?));
-    if instance.status != "available" || instance.endpoint.is_none() {
+    if !instance.is_usable() || instance.endpoint.is_none() {
         return wait(&instance.status, format!("DB instance {identifier} is {}", instance.status));
     }
     let Some(version_id) = secret_version else { return Ok(Plan::CreateSecret) };

@@ -1,0 +1,81 @@
+//! The options, checked before anything is started.
+
+use anyhow::{Result, bail};
+use clap::Parser;
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Carries a database from a source account to a target account, and compares every table.
+///
+/// Two AWS accounts are played on this machine; the templates, state machines and Lambda functions in them are the real
+/// ones, and so are PostgreSQL and its rows. Nothing leaves this machine, and nothing stays on it.
+#[derive(Debug, Parser)]
+#[command(
+    name = "scripts/rehearse",
+    bin_name = "scripts/rehearse",
+    after_help = "Exit status: 0 when every run succeeded and every table was equal, 1 when not, 2 for a wrong option, 130 when ended by Ctrl-C."
+)]
+pub struct Arguments {
+    /// How many runs, one after the other, with rows written in between; 1 to 20.
+    #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=20))]
+    pub runs: u8,
+    /// Load this SQL dump (plain text, as pg_dump writes it) as the source, in place of the built-in shop.
+    #[arg(long, value_name = "FILE")]
+    pub sql: Option<PathBuf>,
+    /// How long a second of RDS lasts here, in seconds; 0 to 1.
+    #[arg(long, default_value_t = 0.02, value_name = "SECONDS", value_parser = time_scale)]
+    pub time_scale: f64,
+    /// Afterwards keep everything running until Ctrl-C, and tell how to look around with psql and the AWS CLI.
+    #[arg(long)]
+    pub keep: bool,
+    /// Write the report as JSON to this file.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// The folder for everything that is made; removed at the end.
+    #[arg(long, default_value = ".local", hide = true)]
+    pub folder: PathBuf,
+}
+
+fn time_scale(text: &str) -> Result<f64, &'static str> {
+    text.parse().ok().filter(|scale| (0.0..=1.0).contains(scale)).ok_or("it must be a number from 0 to 1")
+}
+
+impl Arguments {
+    /// The options, or the exit status where there is nothing to do but to say why not, in one line.
+    pub fn of_command_line() -> Result<Self, ExitCode> {
+        Self::try_parse().map_err(|error| {
+            if error.use_stderr() {
+                let text = error.to_string();
+                eprintln!("{} (--help tells the options)", text.lines().next().unwrap_or_default());
+                return ExitCode::from(2);
+            }
+            let _ = error.print();
+            ExitCode::SUCCESS
+        })
+    }
+
+    /// Better now than after a minute of work.
+    pub fn check_files(&self) -> Result<()> {
+        if let Some(file) = &self.sql {
+            let is_folder = File::open(file).and_then(|file| Ok(file.metadata()?.is_dir()));
+            match is_folder {
+                Ok(false) => {}
+                Ok(true) => bail!("cannot read the SQL file {}: it is a folder", file.display()),
+                Err(error) => bail!("cannot read the SQL file {}: {}", file.display(), words(&error)),
+            }
+        }
+        if let Some(file) = &self.json
+            && let Err(error) = File::options().create(true).append(true).open(file)
+        {
+            bail!("cannot write the report {}: {}", file.display(), words(&error));
+        }
+        Ok(())
+    }
+}
+
+/// Without the number that Rust adds to what the system says.
+fn words(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split_once(" (os error").map_or(text.clone(), |(words, _)| words.to_owned())
+}

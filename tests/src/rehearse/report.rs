@@ -1,0 +1,90 @@
+//! What `--json` writes, and the verdict.
+
+use ::tests::{Execution, Fingerprint, SecretSays, Step, Table};
+use anyhow::{Context, Result};
+use serde::Serialize;
+use std::path::Path;
+
+/// The report of a rehearsal.
+#[derive(Debug, Default, Serialize)]
+pub struct Report {
+    ok: bool,
+    /// Why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The runs that succeeded, in order.
+    pub runs: Vec<RunReport>,
+}
+
+/// One run.
+#[derive(Debug, Serialize)]
+pub struct RunReport {
+    pub run: String,
+    pub source: ExecutionReport,
+    pub target: ExecutionReport,
+    pub tables: Vec<TableReport>,
+    pub secret: SecretSays,
+}
+
+/// One account's execution.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ExecutionReport {
+    execution_arn: String,
+    status: String,
+    /// Its steps, in the order they ran.
+    pub steps: Vec<Step>,
+}
+
+/// One table of the copy, or one that it lacks.
+#[derive(Debug, Serialize)]
+pub struct TableReport {
+    /// The source's rows; the copy's, when only the copy has this table.
+    #[serde(flatten)]
+    pub table: Table,
+    /// Whether the copy holds the very same rows.
+    pub matches: bool,
+}
+
+impl Report {
+    /// Says how it ended.
+    pub fn conclude(&mut self, result: Result<()>) {
+        self.ok = result.is_ok();
+        self.error = result.err().map(|error| format!("{error:#}"));
+    }
+
+    /// One line: passed or failed, and why.
+    pub fn verdict(&self) -> String {
+        let Some(error) = &self.error else {
+            let runs = match self.runs.len() {
+                1 => "in one run".to_owned(),
+                runs => format!("in each of {runs} runs"),
+            };
+            let live = self.runs.last().map_or("nothing", |run| &run.secret.db_instance_identifier);
+            return format!(
+                "Passed: {runs} every table of the copy equals the source as of its snapshot, and {live} is live."
+            );
+        };
+        format!("Failed: {error}")
+    }
+
+    /// Writes it to `--json`'s file.
+    pub fn write(&self, file: &Path) -> Result<()> {
+        let text = serde_json::to_string_pretty(self)? + "\n";
+        std::fs::write(file, text).with_context(|| format!("cannot write the report {}", file.display()))
+    }
+}
+
+impl From<&Execution> for ExecutionReport {
+    fn from(it: &Execution) -> Self {
+        Self { execution_arn: it.arn.clone(), status: it.status.to_string(), steps: it.steps.clone() }
+    }
+}
+
+/// Every table of either side, by name; one that only the copy has does not match.
+pub fn compare(expected: &Fingerprint, found: &Fingerprint) -> Vec<TableReport> {
+    let extra = found.iter().filter(|table| !expected.iter().any(|it| it.name == table.name));
+    let known =
+        expected.iter().map(|table| TableReport { table: table.clone(), matches: found.contains(table) });
+    known.chain(extra.map(|table| TableReport { table: table.clone(), matches: false })).collect()
+}

@@ -1,0 +1,248 @@
+//! The runs: each is started, followed in both accounts, and compared.
+
+use crate::Report;
+use crate::follow::{Ended, Followed, FollowedStep};
+use crate::report::{RunReport, TableReport, compare};
+use crate::screen::{Left, REDRAW, Right, Screen, seconds, spinner, table};
+use crate::source::Source;
+use ::tests::{Account, Execution, REPLICATION, Step, World};
+use anyhow::{Result, bail, ensure};
+use console::style;
+use std::time::{Duration, Instant, SystemTime};
+
+/// How long a hand-off may be under way before the target account starts its execution.
+const HANDOFF_PATIENCE: Duration = Duration::from_secs(120);
+/// Histories are read at every third drawing.
+const DRAWINGS_A_LOOK: u32 = 3;
+const BAR_WIDTH: usize = 10;
+
+/// Carries the source over, as often as wanted, and compares every table of each copy.
+pub async fn replicate(
+    world: &World,
+    source: &mut Source,
+    runs: u8,
+    screen: &Screen,
+    report: &mut Report,
+) -> Result<()> {
+    let mut snapshots = Vec::new();
+    for number in 1..=runs {
+        screen.say("");
+        screen.say(&style(format!("Run {number} of {runs}")).bold().to_string());
+        let began = Instant::now();
+        let expected = source.fingerprint().await?;
+        let mut run = Run::start(world).await?;
+        let followed = run.follow(world, source, i64::from(number), &mut snapshots, screen).await;
+        if let Err(error) = followed {
+            say_steps(screen, &run.steps());
+            bail!("run {number}: {error:#}");
+        }
+        let (name, from, to) = world.finish_run(&run.source_arn).await?;
+        let secret = world.application_secret().await?;
+        let live = &secret.db_instance_identifier;
+        ensure!(
+            *live == format!("{REPLICATION}-{name}"),
+            "run {number}: the application's secret names {live}"
+        );
+        let tables = compare(&expected, &secret.connect().await?.fingerprint().await?);
+        let it = RunReport { run: name, source: (&from).into(), target: (&to).into(), tables, secret };
+        say_run(screen, &it, source, began.elapsed());
+        let different: Vec<_> =
+            it.tables.iter().filter(|it| !it.matches).map(|it| it.table.name.clone()).collect();
+        report.runs.push(it);
+        ensure!(
+            different.is_empty(),
+            "run {number}: {} of the copy differs from the source",
+            different.join(", ")
+        );
+    }
+    Ok(())
+}
+
+/// A run under way.
+#[derive(Debug)]
+struct Run {
+    began: Instant,
+    source_arn: String,
+    source: Followed,
+    target: Followed,
+    handed_off: Option<Instant>,
+}
+
+impl Run {
+    async fn start(world: &World) -> Result<Self> {
+        let source_arn = world.start_run(&world.input()).await?;
+        let (source, target) = Default::default();
+        Ok(Self { began: Instant::now(), source_arn, source, target, handed_off: None })
+    }
+
+    /// Looks until both executions have succeeded. Rows are written to the source as soon as its snapshot is taken.
+    async fn follow(
+        &mut self,
+        world: &World,
+        source: &mut Source,
+        number: i64,
+        snapshots: &mut Vec<String>,
+        screen: &Screen,
+    ) -> Result<()> {
+        let picture = screen.picture();
+        let known = snapshots.len();
+        let mut said = 0;
+        for drawing in 0_u32.. {
+            if drawing.is_multiple_of(DRAWINGS_A_LOOK) {
+                self.look(world).await?;
+                if !screen.draws() {
+                    said = self.say_new(screen, said);
+                }
+                if snapshots.len() == known && self.source.step("Snapshot").is_some_and(FollowedStep::is_done)
+                {
+                    snapshots.push(world.snapshot_available(snapshots).await?);
+                    source.write(number).await?;
+                }
+                if self.is_over()? {
+                    break;
+                }
+            }
+            picture.draw(&self.drawing());
+            tokio::time::sleep(REDRAW).await;
+        }
+        Ok(())
+    }
+
+    async fn look(&mut self, world: &World) -> Result<()> {
+        read(&world.source, &self.source_arn, &mut self.source).await?;
+        if let Some(run) = &self.source.run {
+            let machine = world.target_outputs.get("TargetAccountStateMachineArn")?;
+            let machine = machine.replacen(":stateMachine:", ":execution:", 1);
+            read(&world.target, &format!("{machine}:{REPLICATION}-{run}"), &mut self.target).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether both executions have succeeded.
+    fn is_over(&mut self) -> Result<bool> {
+        for (account, followed) in [("source", &self.source), ("target", &self.target)] {
+            if let Some(Ended::Failed(how)) = &followed.ended {
+                bail!("the {account} account's execution failed: {how}");
+            }
+        }
+        if self.source.ended.is_some() {
+            let waited = self.handed_off.get_or_insert_with(Instant::now).elapsed();
+            let started = self.target.last_event > 0;
+            ensure!(started || waited < HANDOFF_PATIENCE, "the target account has not taken the hand-off");
+        }
+        Ok(self.source.ended.is_some() && self.target.ended.is_some())
+    }
+
+    fn all(&self) -> impl Iterator<Item = (&'static str, &FollowedStep)> {
+        let source = self.source.steps.iter().map(|step| ("source", step));
+        source.chain(self.target.steps.iter().map(|step| ("target", step)))
+    }
+
+    /// A line for each step that ended and was not said yet.
+    fn say_new(&self, screen: &Screen, said: usize) -> usize {
+        let now = SystemTime::now();
+        let mut done: Vec<_> = self.all().filter(|(_, step)| step.is_done()).collect();
+        done.sort_by_key(|(_, step)| step.ended_at());
+        for (account, step) in &done[said.min(done.len())..] {
+            let (elapsed, looks) = (seconds(step.elapsed(now)), looks(step.looks));
+            let line = format!("  {account}  {:<16}  {elapsed:>8}  {looks:>8}  {}", step.name, step.reason);
+            screen.say(line.trim_end());
+        }
+        done.len()
+    }
+
+    /// Each step on a line: a sign, how far it is, how long it takes, how often it looked, and why it waits.
+    fn drawing(&self) -> Vec<String> {
+        let now = SystemTime::now();
+        let mut lines: Vec<_> = self.all().map(|(account, step)| self.line(account, step, now)).collect();
+        if self.target.steps.is_empty() {
+            lines.push(style("  · target  waiting for the hand-off").dim().to_string());
+        }
+        lines.push(String::new());
+        lines.push(style(format!("  {} so far", seconds(self.began.elapsed()))).dim().to_string());
+        lines
+    }
+
+    fn line(&self, account: &str, step: &FollowedStep, now: SystemTime) -> String {
+        let sign =
+            if step.is_done() { style("✓").green().to_string() } else { spinner(self.began.elapsed()) };
+        let (elapsed, looks) = (seconds(step.elapsed(now)), looks(step.looks));
+        let bar = step.percent.map(bar).unwrap_or_default();
+        let reason = style(&step.reason).dim();
+        format!("  {sign} {account}  {:<16}  {elapsed:>8}  {looks:>8}  {bar}{reason}", step.name)
+    }
+
+    /// The steps as far as they came, for a run that did not end well.
+    fn steps(&self) -> Vec<[String; 4]> {
+        let now = SystemTime::now();
+        let row = |(account, step): (&str, &FollowedStep)| {
+            let name = if step.is_done() { step.name.clone() } else { format!("{} (not done)", step.name) };
+            [
+                account.to_owned(),
+                name,
+                format!("{:.1}", step.elapsed(now).as_secs_f64()),
+                step.looks.to_string(),
+            ]
+        };
+        self.all().map(row).collect()
+    }
+}
+
+/// How far RDS says it is.
+fn bar(percent: u8) -> String {
+    let full = (usize::from(percent) * BAR_WIDTH / 100).min(BAR_WIDTH);
+    let (full, rest) = ("━".repeat(full), "╌".repeat(BAR_WIDTH - full));
+    format!("{}{} {percent:>2} %  ", style(full).cyan(), style(rest).dim())
+}
+
+async fn read(account: &Account, arn: &str, followed: &mut Followed) -> Result<()> {
+    if followed.ended.is_none()
+        && let Some(events) = Execution::events_since(account, arn, followed.last_event).await?
+    {
+        followed.take(&events);
+    }
+    Ok(())
+}
+
+fn looks(number: u32) -> String {
+    match number {
+        1 => "1 look".to_owned(),
+        _ => format!("{number} looks"),
+    }
+}
+
+fn say_steps(screen: &Screen, rows: &[[String; 4]]) {
+    let heading = [("ACCOUNT", Left), ("STEP", Left), ("SECONDS", Right), ("LOOKS", Right)];
+    say_table(screen, &table(heading, rows));
+}
+
+fn say_run(screen: &Screen, run: &RunReport, source: &Source, took: Duration) {
+    let steps = [("source", &run.source), ("target", &run.target)];
+    let steps = steps.into_iter().flat_map(|(account, it)| it.steps.iter().map(move |step| (account, step)));
+    let row = |(account, Step { step, seconds, looks }): (&str, &Step)| {
+        [account.to_owned(), step.clone(), format!("{seconds:.1}"), looks.to_string()]
+    };
+    say_steps(screen, &steps.map(row).collect::<Vec<_>>());
+
+    let row = |TableReport { table, matches }: &TableReport| {
+        let word = if *matches { style("equal").green() } else { style("DIFFERENT").red().bold() };
+        [table.name.clone(), table.rows.to_string(), word.to_string()]
+    };
+    let rows: Vec<_> = run.tables.iter().map(row).collect();
+    say_table(screen, &table([("TABLE", Left), ("ROWS", Right), ("COPY", Left)], &rows));
+
+    screen.say("");
+    if run.tables.iter().all(|it| it.matches) {
+        let late = source.late_rows();
+        screen.say(&format!("  {late} were written after the snapshot: the copy rightly lacks them."));
+    }
+    let secret = &run.secret;
+    let live = &secret.db_instance_identifier;
+    screen.say(&format!("  The application's secret leads to {live} at {}:{}.", secret.host, secret.port));
+    screen.say(&format!("  It took {}.", seconds(took)));
+}
+
+fn say_table(screen: &Screen, lines: &[String]) {
+    screen.say("");
+    lines.iter().for_each(|line| screen.say(line));
+}

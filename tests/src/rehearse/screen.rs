@@ -1,0 +1,157 @@
+//! Standard output: lines that stay, and, on a terminal, lines that are drawn again in place.
+
+use console::{Alignment, Term, measure_text_width, pad_str, style, truncate_str};
+use std::convert::Infallible;
+use std::io::Write;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// How often what is drawn in place is drawn again.
+pub const REDRAW: Duration = Duration::from_millis(100);
+const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+
+/// Where everything is said. Nobody listening any more, as with `| head`, is no failure of a rehearsal.
+#[derive(Debug)]
+pub struct Screen {
+    terminal: Option<Term>,
+    /// How many lines are drawn in place at the moment.
+    drawn: Mutex<usize>,
+}
+
+/// Lines drawn in place; they disappear with it.
+#[derive(Debug)]
+pub struct Picture<'a>(&'a Screen);
+
+impl Screen {
+    /// A terminal that can move its cursor, or a plain stream of lines.
+    pub fn of_standard_output() -> Self {
+        let terminal = Term::buffered_stdout();
+        let can_move = terminal.is_term() && std::env::var_os("TERM").is_some_and(|it| it != "dumb");
+        Self { terminal: can_move.then_some(terminal), drawn: Mutex::new(0) }
+    }
+
+    /// Whether lines can be drawn in place.
+    pub fn draws(&self) -> bool {
+        self.terminal.is_some()
+    }
+
+    /// Says a line that stays, in the place of what is drawn.
+    pub fn say(&self, line: &str) {
+        self.draw(&[]);
+        let _ = writeln!(std::io::stdout(), "{line}");
+    }
+
+    /// Lines that can be drawn again and again.
+    pub fn picture(&self) -> Picture<'_> {
+        Picture(self)
+    }
+
+    /// Says what is going on until it is done.
+    pub async fn during<T, E>(&self, what: &str, work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+        if !self.draws() {
+            self.say(&format!("{what} …"));
+            return work.await;
+        }
+        let began = Instant::now();
+        let picture = self.picture();
+        let result = tokio::select! {
+            result = work => result?,
+            never = draw_again(&picture, what, began) => match never {},
+        };
+        drop(picture);
+        self.say(&format!("{} {what}: {}", style("✓").green(), seconds(began.elapsed())));
+        Ok(result)
+    }
+
+    fn draw(&self, lines: &[String]) {
+        let (Some(terminal), Ok(mut drawn)) = (&self.terminal, self.drawn.lock()) else { return };
+        let (height, width) = terminal.size();
+        let (height, width) = (usize::from(height), usize::from(width));
+        // A line that the terminal would wrap, or scroll away, could not be drawn over.
+        let lines = &lines[lines.len().saturating_sub(height.saturating_sub(1))..];
+        let result = (|| {
+            terminal.move_cursor_up((*drawn).min(height))?;
+            if *drawn > 0 {
+                terminal.clear_to_end_of_screen()?;
+            }
+            for line in lines {
+                terminal.write_line(&truncate_str(line, width.saturating_sub(1), "…"))?;
+            }
+            terminal.flush()
+        })();
+        *drawn = if result.is_ok() { lines.len() } else { 0 };
+    }
+}
+
+impl Picture<'_> {
+    /// Draws these lines in the place of the last ones. Nothing happens where nothing can be drawn in place.
+    pub fn draw(&self, lines: &[String]) {
+        self.0.draw(lines);
+    }
+}
+
+impl Drop for Picture<'_> {
+    fn drop(&mut self) {
+        self.0.draw(&[]);
+    }
+}
+
+async fn draw_again(picture: &Picture<'_>, what: &str, began: Instant) -> Infallible {
+    loop {
+        picture.draw(&[format!("{} {what} … {}", spinner(began.elapsed()), seconds(began.elapsed()))]);
+        tokio::time::sleep(REDRAW).await;
+    }
+}
+
+/// A sign that turns.
+pub fn spinner(elapsed: Duration) -> String {
+    let turn = usize::try_from(elapsed.as_millis() / REDRAW.as_millis()).unwrap_or_default();
+    style(SPINNER[turn % SPINNER.len()]).cyan().to_string()
+}
+
+/// As people read it: `3.1 s`, `2 min 05 s`.
+pub fn seconds(duration: Duration) -> String {
+    match duration.as_secs() {
+        0..120 => format!("{:.1} s", duration.as_secs_f64()),
+        whole => format!("{} min {:02} s", whole / 60, whole % 60),
+    }
+}
+
+/// How a column is set.
+pub use Alignment::{Left, Right};
+
+/// Rows in columns that are as wide as their widest cell, under a heading.
+pub fn table<const N: usize>(heading: [(&str, Alignment); N], rows: &[[String; N]]) -> Vec<String> {
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| measure_text_width(&row[column]));
+        cells.chain([measure_text_width(heading[column].0)]).max().unwrap_or_default()
+    };
+    let widths: [usize; N] = std::array::from_fn(width);
+    let line = |cells: [&str; N]| {
+        let cells = cells.iter().zip(widths).zip(heading);
+        let cells = cells.map(|((cell, width), (_, alignment))| pad_str(cell, width, alignment, None));
+        let line = cells.collect::<Vec<_>>().join("  ");
+        format!("  {}", line.trim_end())
+    };
+    let top = style(line(heading.map(|(name, _)| name))).dim().to_string();
+    let rows = rows.iter().map(|row| line(std::array::from_fn(|column| row[column].as_str())));
+    std::iter::once(top).chain(rows).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let rows = [["a".to_owned(), "10".to_owned()], ["bcd".to_owned(), "7".to_owned()]];
+        let lines = table([("of", Left), ("rows", Right)], &rows);
+        assert_eq!(lines[1..], ["  a      10", "  bcd     7"]);
+    }
+
+    #[test]
+    fn long_times_are_told_in_minutes() {
+        assert_eq!(seconds(Duration::from_millis(3140)), "3.1 s");
+        assert_eq!(seconds(Duration::from_secs(125)), "2 min 05 s");
+    }
+}
