@@ -135,7 +135,10 @@ const PRODUCTION: &[Row] = &[
     (
         "P0-1",
         "a Catch that leads to Fail can never be redriven",
-        &["every_task_has_comment_timeout_and_retriers"],
+        &[
+            "a_failure_at_each_state_is_reported_and_cleaned_up_and_the_run_resumes",
+            "every_task_has_comment_timeout_and_retriers",
+        ],
     ),
     (
         "P0-2",

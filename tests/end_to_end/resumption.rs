@@ -38,13 +38,13 @@ async fn a_failure_at_each_state_is_reported_and_cleaned_up_and_the_run_resumes(
     let mut input = world.input();
     input["run"] = json!(run);
     let machine = world.source_outputs.get("SourceAccountStateMachineArn")?;
+    // Whichever attempt hands off first starts the one execution, which meets the first failure of the target account.
+    refuse(&world, &world.target, &TARGET[0]).await?;
     for (at, refused) in SOURCE.iter().enumerate() {
         refuse(&world, &world.source, refused).await?;
         let arn = start(&world.source, machine, &format!("attempt-{at}"), &input).await?;
         failed(&world.source, &world.source_outputs, &arn, refused, at).await?;
     }
-    // What is handed off twice starts one execution, which meets the first failure of the target account.
-    refuse(&world, &world.target, &TARGET[0]).await?;
     let arn = start(&world.source, machine, "attempt-last", &input).await?;
     Execution::ended(&world.source, &arn).await?.succeeded()?;
 
@@ -76,7 +76,7 @@ async fn refuse(world: &World, account: &Account, (state, service, operation): &
         _ => "InvalidRequestException",
     };
     let how = json!({"refused": {"code": code, "message": "refused once", "status": 400}});
-    let who = format!("{}/*{state}Role*", account.id);
+    let who = format!("{}/*{state}*", account.id);
     let call = json!({"who": who, "service": service, "operation": operation, "how": how});
     world.local_aws.misbehave(&json!({ "call": call })).await
 }
