@@ -159,8 +159,14 @@ impl Run {
             lines.push(style("  · target  waiting for the hand-off").dim().to_string());
         }
         lines.push(String::new());
-        lines.push(style(format!("  {} so far", seconds(self.began.elapsed()))).dim().to_string());
+        let name = self.name().map(|name| format!("{name}, ")).unwrap_or_default();
+        lines.push(style(format!("  {name}{} so far", seconds(self.began.elapsed()))).dim().to_string());
         lines
+    }
+
+    /// What everything that the run makes is called, once it is known.
+    fn name(&self) -> Option<String> {
+        self.source.run.as_ref().map(|run| format!("{REPLICATION}-{run}"))
     }
 
     fn line(&self, account: &str, step: &FollowedStep, now: SystemTime) -> String {
@@ -168,7 +174,9 @@ impl Run {
             if step.is_done() { style("✓").green().to_string() } else { spinner(self.began.elapsed()) };
         let (elapsed, looks) = (seconds(step.elapsed(now)), looks(step.looks));
         let bar = step.percent.map(bar).unwrap_or_default();
-        let reason = style(&step.reason).dim();
+        // The name is long and always the same: the drawing tells it once, below.
+        let reason = self.name().map_or(step.reason.clone(), |name| step.reason.replace(&name, "…"));
+        let reason = style(reason).dim();
         format!("  {sign} {account}  {:<16}  {elapsed:>8}  {looks:>8}  {bar}{reason}", step.name)
     }
 

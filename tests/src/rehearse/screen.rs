@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 pub const REDRAW: Duration = Duration::from_millis(100);
 const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 
+const CLEAR_TO_END_OF_LINE: &str = "\x1b[K";
+
 /// Where everything is said. Nobody listening any more, as with `| head`, is no failure of a rehearsal.
 #[derive(Debug)]
 pub struct Screen {
@@ -70,12 +72,16 @@ impl Screen {
         // A line that the terminal would wrap, or scroll away, could not be drawn over.
         let lines = &lines[lines.len().saturating_sub(height.saturating_sub(1))..];
         let result = (|| {
-            terminal.move_cursor_up((*drawn).min(height))?;
             if *drawn > 0 {
-                terminal.clear_to_end_of_screen()?;
+                terminal.move_cursor_up((*drawn).min(height))?;
             }
+            // Over the old ones, then the rest away: nothing is blank in between.
             for line in lines {
-                terminal.write_line(&truncate_str(line, width.saturating_sub(1), "…"))?;
+                let line = truncate_str(line, width.saturating_sub(1), "…");
+                terminal.write_line(&format!("{line}{CLEAR_TO_END_OF_LINE}"))?;
+            }
+            if *drawn > lines.len() {
+                terminal.clear_to_end_of_screen()?;
             }
             terminal.flush()
         })();
