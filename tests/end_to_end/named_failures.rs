@@ -154,7 +154,6 @@ async fn failures_of_the_target_account_have_names() -> Result<()> {
     for (setting, name) in [
         ("dbSubnetGroupName", "Snapferry.SubnetGroupNotFound"),
         ("dbParameterGroupName", "Snapferry.ParameterGroupNotFound"),
-        ("optionGroupName", "Snapferry.OptionGroupNotFound"),
     ] {
         let input = with(&input, &format!("/settings/placement/{setting}"), json!("missing"));
         failure.ends(&input, name, setting).await?;
