@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-const MACHINES: [&str; 3] = ["source-account", "target-account", "clean-up"];
+const MACHINES: [&str; 4] = ["source-account", "target-account", "rollback", "clean-up"];
 
 fn checkout() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -92,6 +92,7 @@ fn every_placeholder_is_substituted_by_each_template_that_deploys_the_machine() 
     for (machine, templates) in [
         ("source-account", &["source-account"][..]),
         ("target-account", &["target-account"]),
+        ("rollback", &["target-account"]),
         ("clean-up", &["source-account", "target-account"]),
     ] {
         for template in templates {

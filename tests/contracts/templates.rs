@@ -24,8 +24,17 @@ fn files(folder: &str) -> Vec<(PathBuf, String)> {
 
 #[test]
 fn no_partition_region_or_account_is_written_into_what_is_deployed() {
-    let product =
-        ["snapshot", "copy-and-reencrypt", "share", "receive", "restore", "rotate-secret", "prune", "report"];
+    let product = [
+        "snapshot",
+        "copy-and-reencrypt",
+        "share",
+        "receive",
+        "restore",
+        "rotate-secret",
+        "choose-copy",
+        "prune",
+        "report",
+    ];
     let sources = product
         .iter()
         .chain(&["replication", "lambda-support"])

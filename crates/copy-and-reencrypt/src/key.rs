@@ -48,7 +48,11 @@ pub(crate) async fn look(kms: &Client, key: &str) -> Result<KeySeen, Error> {
         (Some(KeyState::Enabled), Some(KeySpec::SymmetricDefault)) => {
             Ok(KeySeen::Usable { customer_managed: key.key_manager == Some(KeyManagerType::Customer) })
         }
-        (Some(KeyState::Enabled), spec) => unusable(format!("its key spec is {spec:?}")),
-        (state, _) => unusable(format!("its state is {state:?}")),
+        (Some(KeyState::Enabled), spec) => {
+            unusable(format!("its key spec is {}", spec.as_ref().map_or("unknown", KeySpec::as_str)))
+        }
+        (state, _) => {
+            unusable(format!("its state is {}", state.as_ref().map_or("unknown", KeyState::as_str)))
+        }
     }
 }

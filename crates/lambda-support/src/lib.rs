@@ -10,4 +10,4 @@ mod request;
 pub use call::{CallFailed, Service, call_failed, found};
 pub use client::sdk_config;
 pub use failure::diagnostic;
-pub use request::{InvalidRequest, list_from_environment, parse};
+pub use request::{InvalidRequest, list_from_environment, parse, parse_settings};

@@ -10,16 +10,6 @@ use replication::{ErrorName, StageTimedOut};
 pub enum Error {
     #[error(transparent)]
     InvalidRequest(#[from] InvalidRequest),
-    #[error(
-        "secret {0} does not exist, so the live copy is not known and nothing is deleted: correct the replication's applicationSecretArn"
-    )]
-    SecretNotFound(String),
-    #[error(
-        "secret {0} has no AWSCURRENT version, so the live copy is not known and nothing is deleted: give it a value, such as {{}}"
-    )]
-    SecretNotInitialised(String),
-    #[error("secret {0} is not a JSON object, so the live copy is not known and nothing is deleted")]
-    SecretNotJson(String),
     #[error(transparent)]
     TimedOut(#[from] StageTimedOut),
     #[error(transparent)]
@@ -31,9 +21,6 @@ impl Error {
     pub fn name(&self) -> ErrorName {
         match self {
             Self::InvalidRequest(_) => ErrorName::InvalidRequest,
-            Self::SecretNotFound(_) => ErrorName::SecretNotFound,
-            Self::SecretNotInitialised(_) => ErrorName::SecretNotInitialised,
-            Self::SecretNotJson(_) => ErrorName::SecretNotJson,
             Self::TimedOut(_) => ErrorName::StageTimedOut,
             Self::Call(call) => call.name(),
         }

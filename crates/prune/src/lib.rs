@@ -8,26 +8,33 @@ pub use error::Error;
 use aws_sdk_rds::types::Tag;
 use jiff::Timestamp;
 use lambda_support::{CallFailed, Service, call_failed, found, parse};
-use plan::{Action, Kind, Says, Thing, live, owned, plan, seen_in_source, seen_in_target};
+use plan::{
+    Action, Application, Kind, Says, Thing, live, owned, plan, seen_in_source, seen_in_target, spare,
+};
 use replication::retention::{TargetFacts, Verdict, of_source, of_target};
 use replication::{
-    InvalidIdentifier, Look, ReplicationName, Run, STAGE_DEADLINE, SourceRetention, Stage, Tags,
-    TargetRetention, tag,
+    Look, ReplicationName, Run, STAGE_DEADLINE, SourceRetention, Stage, Tags, TargetRetention, tag,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How long to wait for what RDS does not delete yet, in seconds: the next run prunes again, and a report should not
 /// wait for it.
 const PATIENCE_SECONDS: u64 = 3_600;
 
-/// `{"account": {"source": {…}} or {"target": {…}}, "stage": {}}`
+/// `{"account": {"source": {…}} or {"target": {…}}, "deleted": [], "stage": {}}`
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Request {
     /// Which account this is.
     pub account: Account,
+    /// What the looks before this one deleted; empty at first.
+    #[serde(default)]
+    pub deleted: BTreeSet<String>,
+    /// Only tell what would be deleted.
+    #[serde(default)]
+    pub dry_run: bool,
     /// What the last look answered; `{}` at first.
     pub stage: Stage,
 }
@@ -72,7 +79,7 @@ pub struct TargetAccount {
     pub current_run: Option<Run>,
 }
 
-/// What becomes of each run, and what this look deleted.
+/// What becomes of each run, and what was deleted. Things are told as `db:…`, `snapshot:…` and `secret:…`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Response {
@@ -81,60 +88,68 @@ pub struct Response {
     pub look: Look,
     /// The verdict on each run.
     pub runs: BTreeMap<Run, Verdict>,
-    /// What is deleted, or on its way.
-    pub deleted: Vec<String>,
+    /// What goes now, as this look saw it: with `dryRun` it is left at that.
+    pub planned: BTreeSet<String>,
+    /// What this look and those before it deleted.
+    pub deleted: BTreeSet<String>,
 }
 
 /// Deletes what retention no longer keeps, of what this replication provably made. Safe to repeat.
 ///
-/// It never deletes the live copy: when the application's secret cannot say which one that is, it deletes nothing.
-/// Errors: `Snapferry.SecretNotFound`, `SecretNotInitialised`, `SecretNotJson`, `InvalidRequest`, `StageTimedOut`,
-/// `RdsRefused`, `SecretsManagerRefused` (fatal), `RdsUnavailable`, `SecretsManagerUnavailable` (retry).
+/// It never deletes the live copy: while the application's secret cannot say which one that is, every copy that was ever
+/// fit to go live stays.
+/// Errors: `Snapferry.InvalidRequest`, `RdsRefused`, `SecretsManagerRefused` (fatal), `RdsUnavailable`,
+/// `SecretsManagerUnavailable` (retry).
 /// Source: RDS API `DeleteDBInstance`, `DeleteDBSnapshot`; Secrets Manager API `DeleteSecret`.
 pub async fn handle(
     rds: &aws_sdk_rds::Client,
     secrets: &aws_sdk_secretsmanager::Client,
     payload: Value,
 ) -> Result<Response, Error> {
-    let Request { account, stage } = parse(payload)?;
+    let Request { account, deleted, dry_run, stage } = parse(payload)?;
     let now = Timestamp::now();
-    let mut said = (Says::default(), Ok(None));
-    let (runs, owned) = match &account {
+    let mut application = None;
+    let (runs, owned, spare) = match &account {
         Account::Source(it) => {
             let owned = owned(list_snapshots(rds).await?, &it.replication);
-            (of_source(now, it.current_run.as_ref(), &it.retention, &seen_in_source(&owned)), owned)
+            let spare = spare(&owned, it.current_run.as_ref());
+            (of_source(now, it.current_run.as_ref(), &it.retention, &seen_in_source(&owned)), owned, spare)
         }
         Account::Target(it) => {
-            said = read_secret(secrets, &it.application_secret_arn).await?;
-            let (says, pinned) = said.clone();
+            let said = application.insert(read_application(secrets, &it.application_secret_arn).await?);
             let mut things = list_snapshots(rds).await?;
             things.extend(list_instances(rds).await?);
             things.extend(list_secrets(secrets, &it.replication).await?);
-            let mut live = live(&says, &it.replication, &things);
-            live.uncertain |= pinned.is_err();
-            let pinned = pinned.ok().flatten();
+            let live = live(said, &it.replication, &things);
+            let pinned = said.pinned.as_ref().ok().and_then(Option::as_ref);
             let owned = owned(things, &it.replication);
-            let facts =
-                TargetFacts { now, current: it.current_run.as_ref(), live: &live, pinned: pinned.as_ref() };
-            (of_target(&facts, &it.retention, &seen_in_target(&owned)), owned)
+            let facts = TargetFacts { now, current: it.current_run.as_ref(), live: &live, pinned };
+            (of_target(&facts, &it.retention, &seen_in_target(&owned)), owned, BTreeSet::new())
         }
     };
-    let actions = plan(&runs, &owned);
-    if let Account::Target(it) = &account
+    let actions = plan(&runs, &owned, &spare);
+    let planned = actions.iter().map(Action::to_string).collect();
+    let kept = runs.values().filter(|it| !it.delete()).count();
+    if dry_run {
+        let look = stage.done("dry run", format!("{kept} runs would be kept"));
+        return Ok(Response { look, runs, planned, deleted });
+    }
+    if let (Account::Target(it), Some(said)) = (&account, &application)
         && actions.iter().any(|action| matches!(action, Action::DeleteInstance(_)))
-        && read_secret(secrets, &it.application_secret_arn).await? != said
+        && read_application(secrets, &it.application_secret_arn).await? != *said
     {
         let look =
             stage.wait("moved", None, STAGE_DEADLINE, "another copy went live meanwhile: looking again")?;
-        return Ok(Response { look, runs, deleted: Vec::new() });
+        return Ok(Response { look, runs, planned, deleted });
     }
-    let done = act(rds, secrets, &actions).await?;
-    let deleted = actions.iter().filter_map(deletes).map(str::to_owned).collect::<Vec<_>>();
-    let reason = format!(
-        "{} runs kept, {} things deleted",
-        runs.values().filter(|it| !it.delete()).count(),
-        deleted.len()
-    );
+    let (done, now_deleted) = act(rds, secrets, &actions).await?;
+    let deleted: BTreeSet<String> = deleted.into_iter().chain(now_deleted).collect();
+    let unsure = if application.is_some_and(|it| it.says.is_none()) {
+        "; the application's secret does not tell the live copy, so every copy that may be live stays"
+    } else {
+        ""
+    };
+    let reason = format!("{kept} runs kept, {} things deleted{unsure}", deleted.len());
     tracing::info!(done, reason, ?deleted, "looked");
     let look = if done {
         stage.done("pruned", reason)
@@ -144,42 +159,35 @@ pub async fn handle(
     } else {
         stage.wait("pruning", None, STAGE_DEADLINE, reason)?
     };
-    Ok(Response { look, runs, deleted })
+    Ok(Response { look, runs, planned, deleted })
 }
 
-fn deletes(action: &Action) -> Option<&str> {
-    match action {
-        Action::DeleteInstance(it)
-        | Action::DeleteSnapshot(it)
-        | Action::DeleteSecret(it)
-        | Action::Deleting(it) => Some(it),
-        Action::StartInstance(_) | Action::UnprotectInstance(_) | Action::Wait(_) => None,
-    }
-}
-
-/// Does all that it can, then answers whether nothing is left, or the first failure.
+/// Does all that it can, then answers whether nothing is left and what was deleted, or the first failure.
 async fn act(
     rds: &aws_sdk_rds::Client,
     secrets: &aws_sdk_secretsmanager::Client,
     actions: &[Action],
-) -> Result<bool, Error> {
-    let (mut done, mut failure) = (true, None);
+) -> Result<(bool, Vec<String>), Error> {
+    let (mut done, mut deleted, mut failure) = (true, Vec::new(), None);
     for action in actions {
+        // Whether the deletion was taken, and whether there is nothing left to wait for.
         let result = match action {
-            Action::StartInstance(it) => start_instance(rds, it).await.map(|()| false),
-            Action::UnprotectInstance(it) => unprotect_instance(rds, it).await.map(|()| false),
-            Action::DeleteInstance(it) => delete_instance(rds, it).await.map(|_| false),
-            Action::DeleteSnapshot(it) => delete_snapshot(rds, it).await,
-            Action::DeleteSecret(it) => delete_secret(secrets, it).await.map(|()| true),
-            Action::Wait(_) => Ok(false),
-            Action::Deleting(_) => Ok(true),
+            Action::StartInstance(it) => start_instance(rds, it).await.map(|()| (false, false)),
+            Action::UnprotectInstance(it) => unprotect_instance(rds, it).await.map(|()| (false, false)),
+            Action::DeleteInstance(it) => delete_instance(rds, it).await.map(|taken| (taken, false)),
+            Action::DeleteSnapshot(it) => delete_snapshot(rds, it).await.map(|taken| (taken, taken)),
+            Action::DeleteSecret(it) => delete_secret(secrets, it).await.map(|()| (true, true)),
+            Action::WaitForInstance(_) | Action::WaitForSnapshot(_) => Ok((false, false)),
         };
         match result {
-            Ok(finished) => done &= finished,
+            Ok((taken, finished)) => {
+                deleted.extend(taken.then(|| action.to_string()));
+                done &= finished;
+            }
             Err(error) => failure = failure.or(Some(error)),
         }
     }
-    failure.map_or(Ok(done), |error| Err(error.into()))
+    failure.map_or(Ok((done, deleted)), |error| Err(error.into()))
 }
 
 async fn start_instance(rds: &aws_sdk_rds::Client, identifier: &str) -> Result<(), CallFailed> {
@@ -232,30 +240,32 @@ where
     }
 }
 
-/// What the application's secret says of the live copy, and the run that it pins: an error when that is no run.
-async fn read_secret(
+/// What the application's secret says; one that is gone, empty or not to be understood says nothing.
+async fn read_application(
     secrets: &aws_sdk_secretsmanager::Client,
     secret: &str,
-) -> Result<(Says, Result<Option<Run>, InvalidIdentifier>), Error> {
+) -> Result<Application, Error> {
+    let answer = secrets.get_secret_value().secret_id(secret).version_stage("AWSCURRENT").send().await;
+    // A secret that is scheduled for deletion is an invalid request.
+    let answer = found(Service::SecretsManager, "GetSecretValue", answer, |e| {
+        e.is_resource_not_found_exception() || e.is_invalid_request_exception()
+    })?;
+    let value: Option<Map<String, Value>> =
+        answer.and_then(|it| it.secret_string).and_then(|text| serde_json::from_str(&text).ok());
+    let says = value.map(|value| {
+        let text = |key: &str| value.get(key)?.as_str().filter(|it| !it.is_empty()).map(str::to_owned);
+        Says {
+            db_instance_identifier: text("dbInstanceIdentifier"),
+            endpoint: text("host").map(|host| (host, value.get("port").and_then(Value::as_i64))),
+        }
+    });
+
     let answer = secrets.describe_secret().secret_id(secret).send().await;
     let answer =
         found(Service::SecretsManager, "DescribeSecret", answer, |e| e.is_resource_not_found_exception())?;
-    let tags = answer.ok_or_else(|| Error::SecretNotFound(secret.to_owned()))?.tags.unwrap_or_default();
+    let tags = answer.and_then(|it| it.tags).unwrap_or_default();
     let pinned = tags.into_iter().find(|it| it.key() == Some(tag::PINNED)).and_then(|it| it.value);
-
-    let answer = secrets.get_secret_value().secret_id(secret).version_stage("AWSCURRENT").send().await;
-    let answer =
-        found(Service::SecretsManager, "GetSecretValue", answer, |e| e.is_resource_not_found_exception())?;
-    let text = answer.ok_or_else(|| Error::SecretNotInitialised(secret.to_owned()))?.secret_string;
-    let value: Option<Map<String, Value>> = text.and_then(|text| serde_json::from_str(&text).ok());
-    let value = value.ok_or_else(|| Error::SecretNotJson(secret.to_owned()))?;
-    let text =
-        |key: &str| value.get(key).and_then(Value::as_str).filter(|it| !it.is_empty()).map(str::to_owned);
-    let says = Says {
-        db_instance_identifier: text("dbInstanceIdentifier"),
-        endpoint: text("host").map(|host| (host, value.get("port").and_then(Value::as_i64))),
-    };
-    Ok((says, pinned.map(Run::try_from).transpose()))
+    Ok(Application { says, pinned: pinned.map(Run::try_from).transpose() })
 }
 
 async fn list_snapshots(rds: &aws_sdk_rds::Client) -> Result<Vec<Thing>, Error> {
@@ -327,16 +337,4 @@ fn tags(list: Option<Vec<Tag>>) -> Tags {
         .into_iter()
         .filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Tells a compiler-checked list apart from one that forgets a variant.
-    #[test]
-    fn only_deletions_are_reported_as_deleted() {
-        assert_eq!(deletes(&Action::DeleteSecret("s".to_owned())), Some("s"));
-        assert_eq!(deletes(&Action::UnprotectInstance("i".to_owned())), None);
-    }
 }

@@ -4,8 +4,9 @@
 
 use jiff::Timestamp;
 use replication::retention::{Live, Seen, Verdict};
-use replication::{Copy, ReplicationName, Run, Tags, made_here, tag};
+use replication::{Copy, InvalidIdentifier, ReplicationName, Run, Tags, made_here, tag};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 /// What kind of thing was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,10 +61,24 @@ pub enum Action {
     DeleteSnapshot(String),
     /// Delete a copy's secret.
     DeleteSecret(String),
-    /// Not in a state to be deleted: look again.
-    Wait(String),
-    /// Already on its way.
-    Deleting(String),
+    /// Wait for a DB instance that is not in a state to be deleted.
+    WaitForInstance(String),
+    /// Wait for a DB snapshot that is not in a state to be deleted.
+    WaitForSnapshot(String),
+}
+
+/// The thing that goes, by the resource types of ARNs.
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::StartInstance(it)
+            | Self::UnprotectInstance(it)
+            | Self::DeleteInstance(it)
+            | Self::WaitForInstance(it) => write!(f, "db:{it}"),
+            Self::DeleteSnapshot(it) | Self::WaitForSnapshot(it) => write!(f, "snapshot:{it}"),
+            Self::DeleteSecret(it) => write!(f, "secret:{it}"),
+        }
+    }
 }
 
 /// Keeps what this replication made; everything else is invisible from here on.
@@ -88,11 +103,9 @@ fn secret_maker(name: &str, tags: &Tags) -> Option<Copy> {
     (name == copy.secret_name()).then_some(copy)
 }
 
-/// What is seen of each run in the target account: good, once its DB instance was given a password of its own.
+/// What is seen of each run in the target account: good, once its DB instance was proven fit to go live.
 pub fn seen_in_target(owned: &[Owned]) -> BTreeMap<Run, Seen> {
-    seen(owned, |thing| {
-        matches!(thing.kind, Kind::Instance { .. }) && thing.tags.contains_key(tag::SECRET_VERSION)
-    })
+    seen(owned, |thing| matches!(thing.kind, Kind::Instance { .. }) && thing.tags.contains_key(tag::PROVEN))
 }
 
 /// What is seen of each run in the source account: good, once a snapshot of it is available.
@@ -112,34 +125,49 @@ fn seen(owned: &[Owned], good: impl Fn(&Thing) -> bool) -> BTreeMap<Run, Seen> {
     runs
 }
 
-/// What to do with all things of the runs that go. A secret outlives its DB instance, never the other way round.
-pub fn plan(verdicts: &BTreeMap<Run, Verdict>, owned: &[Owned]) -> Vec<Action> {
-    let goes = |run: &Run| verdicts.get(run).is_some_and(|verdict| verdict.delete());
+/// Snapshots in the source account that only cost storage and quota: a run's own one, once its re-encrypted copy is
+/// available and a newer run has got as far. Until then it is what a resumed run begins with.
+pub fn spare(owned: &[Owned], current: Option<&Run>) -> BTreeSet<String> {
+    let available = |it: &&Owned| it.thing.kind == Kind::Snapshot && it.thing.status == "available";
+    let is_copy = |it: &&Owned| it.thing.identifier.ends_with("-copy");
+    let kept = |run: &Run| owned.iter().any(|it| it.run == *run && it.thing.tags.contains_key(tag::KEEP));
+    let copied: BTreeSet<&Run> = owned.iter().filter(available).filter(is_copy).map(|it| &it.run).collect();
+    owned
+        .iter()
+        .filter(|it| !is_copy(it) && copied.contains(&it.run) && copied.last() > Some(&&it.run))
+        .filter(|it| current != Some(&it.run) && !kept(&it.run))
+        .map(|it| it.thing.identifier.clone())
+        .collect()
+}
+
+/// What to do with all things of the runs that go, and with what is spare. A secret outlives its DB instance, never the
+/// other way round.
+pub fn plan(verdicts: &BTreeMap<Run, Verdict>, owned: &[Owned], spare: &BTreeSet<String>) -> Vec<Action> {
+    let goes = |it: &&Owned| {
+        verdicts.get(&it.run).is_some_and(|verdict| verdict.delete()) || spare.contains(&it.thing.identifier)
+    };
     let alive: BTreeSet<&Run> = owned
         .iter()
         .filter(|it| matches!(it.thing.kind, Kind::Instance { .. }) && it.thing.status != "deleting")
         .map(|it| &it.run)
         .collect();
-    owned
-        .iter()
-        .filter(|it| goes(&it.run))
-        .filter_map(|it| action(&it.thing, alive.contains(&it.run)))
-        .collect()
+    owned.iter().filter(goes).filter_map(|it| action(&it.thing, alive.contains(&it.run))).collect()
 }
 
 fn action(thing: &Thing, instance_alive: bool) -> Option<Action> {
     let identifier = thing.identifier.clone();
     Some(match (&thing.kind, thing.status.as_str()) {
-        (_, "deleting") => Action::Deleting(identifier),
+        // On its way: nothing is left to do.
+        (_, "deleting") => return None,
         (Kind::Secret, _) if instance_alive => return None,
         (Kind::Secret, _) => Action::DeleteSecret(identifier),
         (Kind::Snapshot, "available" | "failed") => Action::DeleteSnapshot(identifier),
-        (Kind::Snapshot, _) => Action::Wait(identifier),
+        (Kind::Snapshot, _) => Action::WaitForSnapshot(identifier),
         // RDS itself knows best in which status it deletes: what it refuses is looked at again.
         (Kind::Instance { deletion_protection: false, .. }, _) => Action::DeleteInstance(identifier),
         (Kind::Instance { .. }, "stopped") => Action::StartInstance(identifier),
         (Kind::Instance { .. }, "starting" | "stopping" | "creating" | "modifying") => {
-            Action::Wait(identifier)
+            Action::WaitForInstance(identifier)
         }
         (Kind::Instance { .. }, _) => Action::UnprotectInstance(identifier),
     })
@@ -154,9 +182,21 @@ pub struct Says {
     pub endpoint: Option<(String, Option<i64>)>,
 }
 
+/// What the application's secret says, in its value and its tags.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Application {
+    /// What its value says; `None` when there is none, or none that can be understood.
+    pub says: Option<Says>,
+    /// The run that it is pinned to: an error when that is no run.
+    pub pinned: Result<Option<Run>, InvalidIdentifier>,
+}
+
 /// Which copies may be live: the one that the secret names, and the one whose endpoint it gives, which is what
-/// applications use. What is named but not known here leaves all good copies in doubt.
-pub fn live(says: &Says, replication: &ReplicationName, things: &[Thing]) -> Live {
+/// applications use. What is named but not known here leaves all good copies in doubt, and so does a secret that says
+/// nothing.
+pub fn live(application: &Application, replication: &ReplicationName, things: &[Thing]) -> Live {
+    let nothing = Says::default();
+    let says = application.says.as_ref().unwrap_or(&nothing);
     let is_named = |thing: &&Thing| says.db_instance_identifier.as_ref() == Some(&thing.identifier);
     let is_endpoint = |thing: &&Thing| match (&thing.kind, &says.endpoint) {
         (Kind::Instance { endpoint: Some((address, number)), .. }, Some((host, port))) => {
@@ -169,7 +209,9 @@ pub fn live(says: &Says, replication: &ReplicationName, things: &[Thing]) -> Liv
     let copies = named.iter().chain(&reached).filter_map(|thing| Copy::from_identifier(&thing.identifier));
     Live {
         runs: copies.filter(|it| it.replication == *replication).map(|it| it.run).collect(),
-        uncertain: (says.db_instance_identifier.is_some() && named.is_none())
+        uncertain: application.says.is_none()
+            || application.pinned.is_err()
+            || (says.db_instance_identifier.is_some() && named.is_none())
             || (says.endpoint.is_some() && reached.is_none()),
     }
 }
@@ -234,22 +276,50 @@ mod tests {
         let verdicts = BTreeMap::from([(copy().run, Verdict::DeleteSuperseded)]);
         let check = |thing: Thing, expected: fn(String) -> Action| {
             let identifier = thing.identifier.clone();
-            let actions = plan(&verdicts, &[Owned { run: copy().run, thing }]);
+            let actions = plan(&verdicts, &[Owned { run: copy().run, thing }], &BTreeSet::new());
             assert_eq!(actions, [expected(identifier)]);
         };
         check(instance("stopped", true), Action::StartInstance);
-        check(instance("starting", true), Action::Wait);
+        check(instance("starting", true), Action::WaitForInstance);
         check(instance("available", true), Action::UnprotectInstance);
-        check(instance("modifying", true), Action::Wait);
+        check(instance("modifying", true), Action::WaitForInstance);
         check(instance("incompatible-parameters", true), Action::UnprotectInstance);
         check(instance("insufficient-capacity", false), Action::DeleteInstance);
         check(instance("available", false), Action::DeleteInstance);
         check(instance("stopped", false), Action::DeleteInstance);
         check(instance("incompatible-restore", false), Action::DeleteInstance);
-        check(instance("deleting", false), Action::Deleting);
-        check(thing("s", Kind::Snapshot, "copying"), Action::Wait);
+        check(thing("s", Kind::Snapshot, "copying"), Action::WaitForSnapshot);
         check(thing("s", Kind::Snapshot, "failed"), Action::DeleteSnapshot);
         check(thing("s", Kind::Secret, ""), Action::DeleteSecret);
+        let deleting = Owned { run: copy().run, thing: instance("deleting", false) };
+        assert_eq!(plan(&verdicts, &[deleting], &BTreeSet::new()), []);
+    }
+
+    #[test]
+    fn a_snapshot_is_spare_once_its_copy_and_a_newer_one_are_there() {
+        let things = |days: &[(u32, &str)]| {
+            let thing = |(day, suffix): &(u32, &str)| {
+                let copy = Copy::from_identifier(&format!("orders-202611{day:02}t000000z-0000")).unwrap();
+                let status = if suffix.ends_with('!') { "creating" } else { "available" };
+                let identifier = format!("{}{}", copy.identifier(), suffix.trim_end_matches('!'));
+                Thing { tags: copy.tags(), ..thing(&identifier, Kind::Snapshot, status) }
+            };
+            owned(days.iter().map(thing).collect(), &copy().replication)
+        };
+        let check = |days: &[(u32, &str)], current: Option<u32>, expected: &[u32]| {
+            let run = |day: u32| Run::try_from(format!("202611{day:02}t000000z-0000")).unwrap();
+            let expected = expected.iter().map(|day| format!("orders-{}", run(*day))).collect();
+            assert_eq!(spare(&things(days), current.map(run).as_ref()), expected, "{days:?}");
+        };
+        check(&[(1, ""), (1, "-copy"), (2, ""), (2, "-copy")], None, &[1]);
+        check(&[(1, ""), (1, "-copy"), (2, ""), (2, "-copy")], Some(1), &[]);
+        check(&[(1, ""), (1, "-copy"), (2, ""), (2, "-copy!")], None, &[]);
+        check(&[(1, ""), (1, "-copy!"), (2, ""), (2, "-copy")], None, &[]);
+        // Under a shareable key there is no second one: the snapshot itself is what the target copies.
+        check(&[(1, ""), (2, "")], None, &[]);
+        let mut kept = things(&[(1, ""), (1, "-copy"), (2, "-copy")]);
+        kept[1].thing.tags.insert(tag::KEEP.to_owned(), String::new());
+        assert_eq!(spare(&kept, None), BTreeSet::new());
     }
 
     #[test]
@@ -260,11 +330,11 @@ mod tests {
         ];
         let verdict = |verdict| BTreeMap::from([(copy().run, verdict)]);
         assert_eq!(
-            plan(&verdict(Verdict::DeleteFailed), &both),
+            plan(&verdict(Verdict::DeleteFailed), &both, &BTreeSet::new()),
             [Action::DeleteInstance(copy().identifier())]
         );
-        assert_eq!(plan(&verdict(Verdict::KeepLive), &both), []);
-        assert_eq!(plan(&BTreeMap::new(), &both), []);
+        assert_eq!(plan(&verdict(Verdict::KeepLive), &both, &BTreeSet::new()), []);
+        assert_eq!(plan(&BTreeMap::new(), &both, &BTreeSet::new()), []);
     }
 
     #[test]
@@ -277,8 +347,9 @@ mod tests {
                     db_instance_identifier: identifier.map(str::to_owned),
                     endpoint: host.map(|host| (host.to_owned(), Some(5432))),
                 };
-                let live = live(&says, &orders, things);
-                assert_eq!((live.runs.len(), live.uncertain), (runs, uncertain), "{says:?}");
+                let application = Application { says: Some(says), pinned: Ok(None) };
+                let live = live(&application, &orders, things);
+                assert_eq!((live.runs.len(), live.uncertain), (runs, uncertain), "{application:?}");
             };
         let (ours, name) = ([instance("available", false)], copy().identifier());
         check(None, None, &ours, 0, false);
@@ -290,5 +361,9 @@ mod tests {
         check(Some("orders-20261102t000000z-0000"), None, &ours, 0, true);
         check(Some("legacy"), Some("db.example"), &ours, 1, true);
         check(Some("legacy"), Some("db.example"), &[foreign], 0, false);
+        let silent = Application { says: None, pinned: Ok(None) };
+        assert!(live(&silent, &orders, &ours).uncertain);
+        let pinned = Run::try_from("no run".to_owned()).map(Some);
+        assert!(live(&Application { says: Some(Says::default()), pinned }, &orders, &ours).uncertain);
     }
 }

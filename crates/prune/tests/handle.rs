@@ -34,7 +34,8 @@ async fn the_source_loses_the_snapshots_and_copies_of_runs_past_count_and_age() 
     );
     let answer = answer.unwrap();
     assert!(answer.look.done);
-    assert_eq!(answer.deleted, [OLD, &old_copy, MIDDLE]);
+    let all = [OLD, &old_copy, MIDDLE].map(|it| format!("snapshot:{it}"));
+    assert_eq!((answer.deleted, answer.planned), (all.clone().into(), all.into()));
 }
 
 #[tokio::test]
@@ -64,12 +65,50 @@ async fn what_snapferry_did_not_make_is_left_alone_though_it_carries_its_tags() 
 async fn an_instance_goes_without_a_final_snapshot_and_with_its_automated_backups() {
     let rules = [snapshots(&[snapshot(OLD)]), instances(&[instance(OLD), instance(NEW)])];
     let (answer, sent) = look(&rules, &secrets(NEW, &[secret(OLD), secret(NEW)]), target()).await;
-    let read_again = ["DescribeSecret", "GetSecretValue"];
+    let read_again = ["GetSecretValue", "DescribeSecret"];
     assert_eq!([&sent[5]["Action"], &sent[6]["Action"]], read_again, "the live copy may have changed");
     assert_eq!(sent[7..], [delete_snapshot(OLD), delete_instance(OLD)], "the secret outlives its instance");
     let answer = answer.unwrap();
     assert!(!answer.look.done && answer.look.wait_seconds > 0, "the instance is not gone yet");
-    assert_eq!(answer.deleted, [OLD, OLD]);
+    assert_eq!(answer.deleted, [format!("db:{OLD}"), format!("snapshot:{OLD}")].into());
+}
+
+#[tokio::test]
+async fn what_earlier_looks_deleted_stays_on_the_list_and_what_is_refused_is_not() {
+    let mut request = source();
+    request["deleted"] = json!(["snapshot:earlier"]);
+    let refused = mock!(Rds::delete_db_snapshot)
+        .match_requests(|it| it.db_snapshot_identifier() == Some(OLD))
+        .then_http_response(|| {
+            xml(400, "<ErrorResponse><Error><Code>InvalidDBSnapshotState</Code></Error></ErrorResponse>")
+        });
+    let rules = [refused, snapshots(&[snapshot(OLD), snapshot(MIDDLE), snapshot(NEW)])];
+    let answer = look(&rules, &[], request).await.0.unwrap();
+    assert_eq!(answer.deleted, ["snapshot:earlier".to_owned(), format!("snapshot:{MIDDLE}")].into());
+    assert_eq!(answer.planned.len(), 2);
+}
+
+#[tokio::test]
+async fn a_dry_run_tells_the_same_list_and_deletes_nothing() {
+    let rules = || [snapshots(&[snapshot(OLD), snapshot(NEW)]), instances(&[instance(OLD), instance(NEW)])];
+    let application = || secrets(NEW, &[secret(OLD), secret(NEW)]);
+    let mut dry = target();
+    dry["dryRun"] = json!(true);
+    let (told, sent) = look(&rules(), &application(), dry).await;
+    assert_eq!(sent.len(), 5, "{sent:?}");
+    let (done, _) = look(&rules(), &application(), target()).await;
+    let told = told.unwrap();
+    assert!(told.look.done && told.deleted.is_empty());
+    assert_eq!(told.planned, done.unwrap().planned);
+    assert_eq!(told.planned, [format!("db:{OLD}"), format!("snapshot:{OLD}")].into());
+}
+
+#[tokio::test]
+async fn the_sources_own_snapshot_goes_once_its_copy_and_a_newer_one_are_there() {
+    let younger = "orders-29990102t000000z-0000";
+    let list = [FUTURE, &format!("{FUTURE}-copy"), younger, &format!("{younger}-copy")];
+    let (_, sent) = look(&[snapshots(&list.map(snapshot))], &[], source()).await;
+    assert_eq!(sent[1..], [delete_snapshot(FUTURE)]);
 }
 
 #[tokio::test]
@@ -98,7 +137,7 @@ async fn repeating_a_finished_step_changes_nothing() {
         assert!(answer.look.done && answer.deleted.is_empty());
     }
     let looks =
-        ["DescribeSecret", "GetSecretValue", "DescribeDBSnapshots", "DescribeDBInstances", "ListSecrets"];
+        ["GetSecretValue", "DescribeSecret", "DescribeDBSnapshots", "DescribeDBInstances", "ListSecrets"];
     let sent = calls.sent();
     assert_eq!(sent.iter().map(|call| &call["Action"]).collect::<Vec<_>>(), [looks, looks].concat());
 }
@@ -129,23 +168,54 @@ async fn live_pinned_kept_current_and_lately_live_copies_stay() {
 }
 
 #[tokio::test]
-async fn nothing_is_deleted_when_the_applications_secret_cannot_be_read() {
-    let value = |answer: Value| vec![described(json!({})), current(answer)];
+async fn while_the_applications_secret_says_nothing_only_what_was_never_fit_to_go_live_is_deleted() {
     let error = |code: &str| json!({ "__type": code });
-    for (secrets, name) in [
-        (vec![described(error("ResourceNotFoundException"))], "Snapferry.SecretNotFound"),
-        (value(error("ResourceNotFoundException")), "Snapferry.SecretNotInitialised"),
-        (value(json!({"SecretBinary": "e30="})), "Snapferry.SecretNotJson"),
-        (value(json!({"SecretString": "host=db"})), "Snapferry.SecretNotJson"),
-        (value(error("AccessDeniedException")), "Snapferry.SecretsManagerRefused"),
-        (value(error("InvalidRequestException")), "Snapferry.SecretsManagerRefused"),
-        (value(error("ThrottlingException")), "Snapferry.SecretsManagerUnavailable"),
+    let unfit = rds_thing("Instance", OLD, &tags(OLD), "");
+    for answer in [
+        error("ResourceNotFoundException"),
+        error("InvalidRequestException"),
+        json!({"SecretBinary": "e30="}),
+        json!({"SecretString": "host=db"}),
+    ] {
+        let rules = [snapshots(&[]), instances(&[unfit.clone(), instance(MIDDLE)])];
+        let mut application = secrets(NEW, &[]);
+        application[0] = described(error("ResourceNotFoundException"));
+        application[1] = current(answer);
+        let (answer, sent) = look(&rules, &application, target()).await;
+        assert_eq!(sent[7..], [delete_instance(OLD)], "{sent:?}");
+        assert!(answer.unwrap().look.reason.contains("every copy that may be live stays"));
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_deleted_when_the_applications_secret_may_not_be_read() {
+    for (code, name) in [
+        ("AccessDeniedException", "Snapferry.SecretsManagerRefused"),
+        ("ThrottlingException", "Snapferry.SecretsManagerUnavailable"),
     ] {
         // RDS is not even looked at: the mock panics on every call.
         let calls = Calls::default();
-        let (rds, secrets) = clients(&calls, &[], &secrets);
+        let (rds, secrets) = clients(&calls, &[], &[current(json!({ "__type": code }))]);
         assert_fails(handle(&rds, &secrets, target()).await, name, "");
     }
+}
+
+#[tokio::test]
+async fn another_copy_that_went_live_meanwhile_stops_the_deletion() {
+    let application = |live: &str| json!({"SecretString": json!({"dbInstanceIdentifier": live}).to_string()});
+    let (before, after) = (application(NEW), application(OLD));
+    let moved = mock!(Secrets::get_secret_value)
+        .sequence()
+        .http_response(move || http(&before))
+        .http_response(move || http(&after))
+        .build();
+    let mut application = secrets(NEW, &[]);
+    application[1] = moved;
+    let rules = [snapshots(&[snapshot(OLD)]), instances(&[instance(OLD), instance(NEW)])];
+    let (answer, sent) = look(&rules, &application, target()).await;
+    assert_eq!(sent.len(), 7, "{sent:?}");
+    let answer = answer.unwrap();
+    assert!(!answer.look.done && answer.deleted.is_empty() && answer.look.reason.contains("went live"));
 }
 
 #[tokio::test]
@@ -229,7 +299,7 @@ async fn bad_input_is_invalid_request() {
 }
 
 fn source() -> Value {
-    let retention = json!({"runs": 1, "minAgeDays": 1});
+    let retention = json!({"runs": 1, "minAgeHours": 24});
     json!({"account": {"source": {"replication": "orders", "retention": retention}}, "stage": {}})
 }
 

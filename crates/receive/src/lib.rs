@@ -6,7 +6,7 @@ pub mod plan;
 pub use error::Error;
 
 use lambda_runtime::Diagnostic;
-use lambda_support::{InvalidRequest, Service, call_failed, found, parse};
+use lambda_support::{Service, call_failed, found, parse, parse_settings};
 use plan::{accept, known, open};
 use replication::{Handoff, MESSAGE_VERSION, ReplicationName, TargetSettings};
 use serde::{Deserialize, Serialize};
@@ -124,22 +124,13 @@ async fn find_settings(
     ssm: &aws_sdk_ssm::Client,
     replication: &ReplicationName,
 ) -> Result<TargetSettings, Error> {
-    let parameter = format!("/snapferry/replications/{replication}");
+    let parameter = replication.settings_parameter();
     let answer = ssm.get_parameter().name(&parameter).send().await;
     let answer = found(Service::Ssm, "GetParameter", answer, |e| e.is_parameter_not_found())?;
     let Some(text) = answer.and_then(|it| it.parameter?.value) else {
         return Err(Error::NoSettings { replication: replication.to_string(), parameter });
     };
-    let parsed = serde_json::from_str(&text)
-        .map_err(|error| InvalidRequest { path: "(not JSON)".to_owned(), message: error.to_string() })
-        .and_then(parse)
-        .and_then(|settings: TargetSettings| match settings.contradiction() {
-            None => Ok(settings),
-            Some((path, problem)) => {
-                Err(InvalidRequest { path: path.to_owned(), message: problem.to_owned() })
-            }
-        });
-    parsed.map_err(|source| Error::InvalidSettings { parameter, source })
+    parse_settings(&text).map_err(|source| Error::InvalidSettings { parameter, source })
 }
 
 async fn start(

@@ -117,6 +117,8 @@ error_names! {
     DbInstanceNotOurs: fatal,
     /// The restored DB instance is gone.
     DbInstanceNotFound: fatal,
+    /// A rollback finds no copy to go to: none was proven, or not the one that was asked for.
+    NoCopyToGoTo: fatal,
     /// The application's secret has no AWSCURRENT version.
     SecretNotInitialised: fatal,
     /// A secret is not a JSON object of the expected shape.

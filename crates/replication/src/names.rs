@@ -34,6 +34,11 @@ impl ReplicationName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The SSM parameter with the target's settings: `/snapferry/replications/<replication>`.
+    pub fn settings_parameter(&self) -> String {
+        format!("/snapferry/replications/{self}")
+    }
 }
 
 impl TryFrom<String> for ReplicationName {

@@ -19,7 +19,11 @@ pub mod tag {
     pub const MADE_BY: &str = "snapferry:made-by";
     /// On a DB instance: the version of the copy's secret whose password it was given.
     pub const SECRET_VERSION: &str = "snapferry:secret-version";
-    /// On a DB instance: when it was last known to be live, RFC 3339; written just before another one goes live.
+    /// On a DB instance: when its copy was first fit to go live, verified and with a readable application's secret, RFC
+    /// 3339. Only such a copy is a way back and counts as one of the latest.
+    pub const PROVEN: &str = "snapferry:proven";
+    /// On a DB instance: when it was last known to be live, RFC 3339; written just before it goes live, and
+    /// just before another one does.
     pub const LAST_LIVE: &str = "snapferry:last-live";
     /// On a DB instance: the seconds that its restore took; the next run expects as many.
     pub const RESTORE_SECONDS: &str = "snapferry:restore-seconds";

@@ -130,7 +130,7 @@ pub fn of_source(
     retention: &SourceRetention,
     seen: &BTreeMap<Run, Seen>,
 ) -> BTreeMap<Run, Verdict> {
-    let min_age = SignedDuration::from_hours(24 * i64::from(retention.min_age_days));
+    let min_age = SignedDuration::from_hours(retention.min_age_hours.into());
     let mut latest = 0;
     let mut verdicts = BTreeMap::new();
     for (run, it) in seen.iter().rev() {
@@ -168,7 +168,10 @@ mod tests {
     }
 
     fn source_retention(runs: i64, min_age_days: i64) -> SourceRetention {
-        SourceRetention { runs: runs.try_into().unwrap(), min_age_days: min_age_days.try_into().unwrap() }
+        SourceRetention {
+            runs: runs.try_into().unwrap(),
+            min_age_hours: (24 * min_age_days).try_into().unwrap(),
+        }
     }
 
     fn live(run: Run) -> Live {

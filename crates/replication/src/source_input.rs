@@ -58,13 +58,13 @@ pub enum SourceDb {
 pub struct SourceRetention {
     /// How many runs' snapshots to keep.
     pub runs: Bounded<1, 50>,
-    /// The age below which a run's snapshots are kept whatever the count, in days.
-    pub min_age_days: Bounded<1, 365>,
+    /// The age below which a run's snapshots are kept whatever the count, in hours.
+    pub min_age_hours: Bounded<1, 8760>,
 }
 
 impl Default for SourceRetention {
     fn default() -> Self {
-        Self { runs: Bounded::constant::<2>(), min_age_days: Bounded::constant::<3>() }
+        Self { runs: Bounded::constant::<2>(), min_age_hours: Bounded::constant::<72>() }
     }
 }
 
@@ -80,7 +80,7 @@ mod tests {
         }))
         .unwrap();
         assert_eq!(input.source, SourceDb::DbInstanceIdentifier("orders-prod".to_owned()));
-        assert_eq!(serde_json::to_value(&input.retention).unwrap(), json!({"runs": 2, "minAgeDays": 3}));
+        assert_eq!(serde_json::to_value(&input.retention).unwrap(), json!({"runs": 2, "minAgeHours": 72}));
         assert_eq!(input.stage_deadline_seconds.as_u64(), 86_400);
         assert_eq!(input.force_copy, None);
     }

@@ -8,13 +8,13 @@ pub use error::Error;
 
 use aws_sdk_sns::Client;
 use lambda_support::{Service, call_failed, parse};
-use plan::{of_failure, of_success, prune_request};
-use replication::Handoff;
+use plan::{of_failure, of_rollback, of_success, prune_request};
+use replication::{Handoff, ReplicationName, Run};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// `{"topicArn": …, "outcome": {"succeeded": {…}} or {"ended": {…}}}`
+/// `{"topicArn": …, "outcome": {"succeeded": {…}}, {"rolledBack": {…}} or {"ended": {…}}}`
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Request {
@@ -33,6 +33,8 @@ pub struct Request {
 pub enum OutcomeRequest {
     /// A target execution went through.
     Succeeded(Box<Succeeded>),
+    /// A rollback went through.
+    RolledBack(Box<RolledBack>),
     /// An execution of either account failed, timed out or was aborted.
     Ended(Ended),
 }
@@ -51,6 +53,24 @@ pub struct Succeeded {
     pub promoted: Promoted,
     /// The last answer of `Prune`.
     pub pruned: Pruned,
+}
+
+/// A rollback that went through.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RolledBack {
+    /// The execution.
+    pub execution_arn: String,
+    /// The replication.
+    pub replication: ReplicationName,
+    /// The run whose copy it went to.
+    pub run: Run,
+    /// Where it was told to go: `previous`, `latest` or a run.
+    pub to: String,
+    /// Seconds that each step waited.
+    pub waited_seconds: BTreeMap<String, u64>,
+    /// The last answer of `PromoteSecret`.
+    pub promoted: Promoted,
 }
 
 /// What is told of `PromoteSecret`'s answer.
@@ -107,6 +127,7 @@ pub async fn handle(sns: &Client, payload: Value) -> Result<Response, Error> {
     let request: Request = parse(payload)?;
     let (outcome, prune) = match &request.outcome {
         OutcomeRequest::Succeeded(it) => (of_success(it), None),
+        OutcomeRequest::RolledBack(it) => (of_rollback(it), None),
         OutcomeRequest::Ended(it) => (of_failure(it), prune_request(it, &request.application_secret_arn)),
     };
     let publish = sns.publish().topic_arn(&request.topic_arn).subject(&outcome.subject);

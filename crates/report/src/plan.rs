@@ -1,8 +1,8 @@
 //! Decides what is said of an execution, and what is left to prune; sees only its arguments.
 
-use crate::{Ended, Succeeded};
+use crate::{Ended, RolledBack, Succeeded};
 use jiff::Timestamp;
-use replication::{MESSAGE_VERSION, ReplicationName, Run, SourceRetention, TargetRetention};
+use replication::{Copy, MESSAGE_VERSION, ReplicationName, Run, SourceRetention, TargetRetention};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -43,6 +43,31 @@ pub fn of_success(it: &Succeeded) -> Outcome {
     Outcome { subject: cut(&format!("Snapferry: {} {verb}", copy.identifier()), SUBJECT_LIMIT), message }
 }
 
+/// The report of a rollback that went through.
+pub fn of_rollback(it: &RolledBack) -> Outcome {
+    let copy = Copy::new(&it.replication, &it.run);
+    let verb = if it.promoted.live { "rolled back to" } else { "not rolled back to" };
+    let advice = if it.to == "latest" {
+        "the replication is not pinned: the next run goes live"
+    } else {
+        "the replication is pinned: later runs do not go live until it is rolled back to `latest`"
+    };
+    let message = json!({
+        "version": MESSAGE_VERSION,
+        "outcome": "ROLLED_BACK",
+        "replication": copy.replication,
+        "run": copy.run,
+        "to": it.to,
+        "executionArn": it.execution_arn,
+        "live": it.promoted.live,
+        "reason": it.promoted.reason,
+        "dbInstanceIdentifier": copy.identifier(),
+        "waitedSeconds": it.waited_seconds,
+        "advice": advice,
+    });
+    Outcome { subject: cut(&format!("Snapferry: {verb} {}", copy.identifier()), SUBJECT_LIMIT), message }
+}
+
 /// The report of an execution that ended otherwise, whatever ended it.
 pub fn of_failure(it: &Ended) -> Outcome {
     let (error, cause) =
@@ -56,7 +81,10 @@ pub fn of_failure(it: &Ended) -> Outcome {
         "executionArn": it.execution_arn,
         "error": error,
         "cause": cut(&cause, CAUSE_LIMIT),
-        "advice": "mend the cause, then redrive the execution, or resume: start a new execution with the same input and the same run",
+        "advice": match input(it) {
+            Some(Input::Rollback { .. }) => "mend the cause, then start the rollback again; nothing was deleted",
+            _ => "mend the cause, then redrive the execution, or resume: start a new execution with the same input and the same run",
+        },
     });
     let what = replication(it).map_or_else(|| it.name.clone(), |name| name.to_string());
     Outcome { subject: cut(&format!("Snapferry: {what} failed with {error}"), SUBJECT_LIMIT), message }
@@ -71,8 +99,15 @@ enum Input {
         #[serde(default)]
         settings: OfTarget,
     },
+    Rollback {
+        replication: ReplicationName,
+        #[serde(rename = "to")]
+        _to: Value,
+    },
     Source {
         replication: ReplicationName,
+        #[serde(rename = "source")]
+        _source: Value,
         #[serde(default)]
         retention: SourceRetention,
         #[serde(default)]
@@ -104,6 +139,7 @@ fn input(it: &Ended) -> Option<Input> {
 fn run(it: &Ended) -> Option<Run> {
     match input(it)? {
         Input::Target { handoff, .. } => handoff.run,
+        Input::Rollback { .. } => None,
         Input::Source { run: Some(run), .. } => Some(run),
         Input::Source { scheduled_time: Some(tick), replication, .. } => {
             Some(Run::scheduled(tick.parse().ok()?, &replication))
@@ -117,11 +153,12 @@ fn run(it: &Ended) -> Option<Run> {
 fn replication(it: &Ended) -> Option<ReplicationName> {
     match input(it)? {
         Input::Target { handoff, .. } => Some(handoff.replication),
-        Input::Source { replication, .. } => Some(replication),
+        Input::Rollback { replication, .. } | Input::Source { replication, .. } => Some(replication),
     }
 }
 
-/// The request that `Prune` gets after a failure; `None` when the execution's input does not say what to prune.
+/// The request that `Prune` gets after a failure; `None` when the execution's input does not say what to prune, and after
+/// a rollback, which deletes nothing.
 pub fn prune_request(it: &Ended, application_secret_arn: &str) -> Option<Value> {
     Some(match input(it)? {
         Input::Target { handoff, settings } => json!({"target": {
@@ -129,6 +166,7 @@ pub fn prune_request(it: &Ended, application_secret_arn: &str) -> Option<Value> 
             "retention": settings.retention,
             "applicationSecretArn": settings.application_secret_arn.as_deref().unwrap_or(application_secret_arn),
         }}),
+        Input::Rollback { .. } => return None,
         Input::Source { replication, retention, .. } => {
             json!({"source": {"replication": replication, "retention": retention}})
         }
@@ -176,7 +214,7 @@ mod tests {
         assert_eq!(outcome.message["replication"], "orders");
         let started = outcome.message["run"].as_str().unwrap().to_owned();
         assert!(started.starts_with("20261120t"), "{started}");
-        let resumed = json!({"replication": "orders", "run": "20261101t000000z-0000"});
+        let resumed = json!({"replication": "orders", "source": {}, "run": "20261101t000000z-0000"});
         assert_eq!(of_failure(&ended(resumed)).message["run"], "20261101t000000z-0000");
         let timed_out = Ended {
             status: "TIMED_OUT".to_owned(),
@@ -196,8 +234,8 @@ mod tests {
             assert_eq!(prune_request(&ended(input), "stack"), expected)
         };
         check(
-            json!({"replication": "orders", "retention": {"runs": 5}}),
-            Some(json!({"source": {"replication": "orders", "retention": {"runs": 5, "minAgeDays": 3}}})),
+            json!({"replication": "orders", "source": {}, "retention": {"runs": 5}}),
+            Some(json!({"source": {"replication": "orders", "retention": {"runs": 5, "minAgeHours": 72}}})),
         );
         check(
             json!({"handoff": {"replication": "orders"}, "settings": {"retention": {"copies": 1}}}),
@@ -208,5 +246,7 @@ mod tests {
             }})),
         );
         check(json!({"anything": "else"}), None);
+        check(json!({"replication": "orders", "to": "previous"}), None);
+        check(json!({"replication": "orders"}), None);
     }
 }

@@ -90,7 +90,7 @@ async fn after_a_failure_the_input_says_what_to_prune() {
     for (input, expected) in [
         (
             json!({"replication": "orders", "source": {"dbInstanceIdentifier": "orders-prod"}}),
-            json!({"source": {"replication": "orders", "retention": {"runs": 2, "minAgeDays": 3}}}),
+            json!({"source": {"replication": "orders", "retention": {"runs": 2, "minAgeHours": 72}}}),
         ),
         (
             target(json!({"retention": {"copies": 1}})),

@@ -86,6 +86,13 @@ impl SecretValue {
         Some((self.0.get("username")?.as_str()?, self.0.get("password")?.as_str()?))
     }
 
+    /// The same value with another password.
+    pub fn with_password(&self, password: String) -> Self {
+        let mut merged = self.0.clone();
+        merged.insert("password".to_owned(), Value::String(password));
+        Self(merged)
+    }
+
     /// The same value with another value's user name and password.
     pub fn with_credentials_of(&self, other: &Self) -> Self {
         let mut merged = self.0.clone();

@@ -2,8 +2,9 @@
 
 use crate::{Error, SecretValue};
 use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::types::Tag;
 use lambda_support::{Service, call_failed, found};
-use replication::Tags;
+use replication::{Run, Tags, tag};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
@@ -79,28 +80,62 @@ pub(crate) async fn put(
     derived_from: [&str; 2],
     label: &str,
 ) -> Result<String, Error> {
+    let token = version_token(secret, derived_from);
+    put_version(secrets, secret, value, &token, label).await?;
+    Ok(token)
+}
+
+/// Puts a new version of this very identifier under a label.
+pub(crate) async fn put_version(
+    secrets: &Client,
+    secret: &str,
+    value: &SecretValue,
+    version_id: &str,
+    label: &str,
+) -> Result<(), Error> {
     let text = value.text();
     if text.len() > VALUE_LIMIT_BYTES {
         return Err(Error::SecretTooLarge { secret: secret.to_owned(), bytes: text.len() });
     }
-    let token = version_token(secret, derived_from);
     let answer = secrets
         .put_secret_value()
         .secret_id(secret)
-        .client_request_token(&token)
+        .client_request_token(version_id)
         .secret_string(text)
         .version_stages(label)
         .send()
         .await;
     answer.map_err(|error| call_failed(Service::SecretsManager, "PutSecretValue", &error))?;
-    Ok(token)
+    Ok(())
+}
+
+/// Takes back the deletion of a secret within its recovery window.
+pub(crate) async fn restore(secrets: &Client, secret: &str) -> Result<(), Error> {
+    let answer = secrets.restore_secret().secret_id(secret).send().await;
+    answer.map_err(|error| call_failed(Service::SecretsManager, "RestoreSecret", &error))?;
+    Ok(())
+}
+
+/// Pins the replication of an application's secret to a run.
+pub(crate) async fn pin(secrets: &Client, secret: &str, run: &Run) -> Result<(), Error> {
+    let pinned = Tag::builder().key(tag::PINNED).value(run.as_str()).build();
+    let answer = secrets.tag_resource().secret_id(secret).tags(pinned).send().await;
+    answer.map_err(|error| call_failed(Service::SecretsManager, "TagResource", &error))?;
+    Ok(())
+}
+
+/// Releases that pin.
+pub(crate) async fn release(secrets: &Client, secret: &str) -> Result<(), Error> {
+    let answer = secrets.untag_resource().secret_id(secret).tag_keys(tag::PINNED).send().await;
+    answer.map_err(|error| call_failed(Service::SecretsManager, "UntagResource", &error))?;
+    Ok(())
 }
 
 /// A version identifier that follows from the two versions that a value is made of, so that a repeated write is no second
 /// version: 64 hex digits. It is for everybody to see, so nothing of the value is in it.
 ///
 /// Source: Secrets Manager API, PutSecretValue: a token has 32 to 64 characters and becomes the version's identifier.
-fn version_token(secret: &str, [first, second]: [&str; 2]) -> String {
+pub(crate) fn version_token(secret: &str, [first, second]: [&str; 2]) -> String {
     let digest = Sha256::digest(format!("{secret}\n{first}\n{second}").as_bytes());
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

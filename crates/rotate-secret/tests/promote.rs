@@ -6,7 +6,7 @@
 mod support;
 
 use aws_sdk_rds::operation::modify_db_instance::ModifyDbInstanceOutput;
-use aws_sdk_rds::types::VpcSecurityGroupMembership;
+use aws_sdk_rds::types::{Tag, VpcSecurityGroupMembership, builders::DbInstanceBuilder};
 use aws_sdk_secretsmanager::Client as Secrets;
 use aws_smithy_mocks::{Rule, mock};
 use rotate_secret::Error;
@@ -17,7 +17,10 @@ use support::*;
 const APPLICATION: &str = "arn:aws:secretsmanager:us-east-1:222222222222:secret:orders-AbCdEf";
 const OUTGOING: &str = "orders-20261119t160812z-1111";
 const OUTGOING_SECRET: &str = "snapferry/orders/20261119t160812z-1111";
-const LOOKS: [&str; 3] = ["DescribeDBInstances", "DescribeSecret", "GetSecretValue"];
+/// AWSCURRENT before the pin: see `promote::handle`.
+const LOOKS: [&str; 3] = ["DescribeDBInstances", "GetSecretValue", "DescribeSecret"];
+const MOVES: [&str; 4] =
+    ["AddTagsToResource", "GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage"];
 
 #[tokio::test]
 async fn the_connection_keys_go_over_the_present_value_and_all_other_keys_stay() {
@@ -39,8 +42,7 @@ async fn the_connection_keys_go_over_the_present_value_and_all_other_keys_stay()
 #[tokio::test]
 async fn awscurrent_moves_in_one_compare_and_swap_that_names_the_version_it_leaves() {
     let (_, sent) = look(&[copy()], &world(&json!({}))).await;
-    let acts = ["GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage"];
-    assert_eq!(actions(&sent), [LOOKS, acts].concat());
+    assert_eq!(actions(&sent), [&LOOKS[..], &MOVES].concat());
     let expected = json!({
         "Action": "UpdateSecretVersionStage", "SecretId": APPLICATION, "VersionStage": "AWSCURRENT",
         "RemoveFromVersionId": "v-present", "MoveToVersionId": the("PutSecretValue", &sent)["ClientRequestToken"],
@@ -97,11 +99,10 @@ async fn a_password_rotated_meanwhile_is_saved_in_the_outgoing_copys_secret_firs
     let saved = json!({"dbInstanceIdentifier": OUTGOING, "username": "u1", "password": "old", "host": "y"});
     let mut rules = world(&rotated);
     rules.push(secret(OUTGOING_SECRET, "v-saved", &saved.to_string()));
-    let (answer, sent) = look(&[copy(), instance(made_by_run(OUTGOING)), tagged()], &rules).await;
+    let (answer, sent) = look(&[copy(), instance(made_by_run(OUTGOING))], &rules).await;
     assert_moved(answer);
     let save = ["GetSecretValue", "PutSecretValue", "DescribeDBInstances", "AddTagsToResource"];
-    let acts = ["GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage"];
-    assert_eq!(actions(&sent), [&LOOKS[..], &save, &acts].concat());
+    assert_eq!(actions(&sent), [&LOOKS[..], &save, &MOVES].concat());
     let put = &sent[4];
     assert_eq!(put["SecretId"], OUTGOING_SECRET);
     assert_eq!(put["VersionStages"], json!(["AWSCURRENT"]));
@@ -112,32 +113,32 @@ async fn a_password_rotated_meanwhile_is_saved_in_the_outgoing_copys_secret_firs
 }
 
 #[tokio::test]
-async fn the_outgoing_instance_is_tagged_with_the_time_before_awscurrent_moves() {
+async fn both_instances_are_tagged_with_the_time_before_awscurrent_moves() {
     let same = json!({"dbInstanceIdentifier": OUTGOING, "username": "u1", "password": "old"});
     let mut rules = world(&same);
     rules.push(secret(OUTGOING_SECRET, "v-saved", &same.to_string()));
-    let (_, sent) = look(&[copy(), instance(made_by_run(OUTGOING)), tagged()], &rules).await;
+    let (_, sent) = look(&[copy(), instance(made_by_run(OUTGOING))], &rules).await;
     // The same credentials are not saved again: there is one PutSecretValue, that of the application's secret.
     let save = ["GetSecretValue", "DescribeDBInstances", "AddTagsToResource"];
-    let acts = ["GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage"];
-    assert_eq!(actions(&sent), [LOOKS, save, acts].concat());
-    let tag = the("AddTagsToResource", &sent);
-    assert_eq!(tag["ResourceName"], format!("arn:aws:rds:us-east-1:222222222222:db:{OUTGOING}"));
-    assert_eq!(tag["Tags.Tag.1.Key"], "snapferry:last-live");
-    assert!(tag["Tags.Tag.1.Value"].as_str().unwrap().parse::<jiff::Timestamp>().is_ok(), "{tag}");
-    assert_eq!(tag.get("Tags.Tag.2.Key"), None);
+    assert_eq!(actions(&sent), [&LOOKS[..], &save, &MOVES].concat());
+    for (tag, instance) in [(&sent[5], OUTGOING), (&sent[6], IDENTIFIER)] {
+        assert_tagged_with_time(tag, instance, "snapferry:last-live");
+    }
 }
 
 #[tokio::test]
-async fn when_the_outgoing_instance_cannot_be_tagged_awscurrent_stays() {
+async fn when_an_instance_cannot_be_tagged_awscurrent_stays() {
     let same = json!({"dbInstanceIdentifier": OUTGOING, "username": "u1", "password": "old"});
     let mut rules = world(&same);
     rules.push(secret(OUTGOING_SECRET, "v-saved", &same.to_string()));
-    let refused =
-        mock!(aws_sdk_rds::Client::add_tags_to_resource).then_http_response(|| rds_fault("Throttling"));
-    let (answer, sent) = look(&[copy(), instance(made_by_run(OUTGOING)), refused], &rules).await;
-    assert_fails(answer.unwrap_err(), "Snapferry.RdsUnavailable", "AddTagsToResource");
-    assert!(!actions(&sent).contains(&"UpdateSecretVersionStage"), "{sent:?}");
+    for untagged in [OUTGOING, IDENTIFIER] {
+        let refused = mock!(aws_sdk_rds::Client::add_tags_to_resource)
+            .match_requests(move |it| it.resource_name().is_some_and(|name| name.ends_with(untagged)))
+            .then_http_response(|| rds_fault("Throttling"));
+        let (answer, sent) = look(&[copy(), instance(made_by_run(OUTGOING)), refused], &rules).await;
+        assert_fails(answer.unwrap_err(), "Snapferry.RdsUnavailable", "AddTagsToResource");
+        assert!(!actions(&sent).contains(&"UpdateSecretVersionStage"), "{sent:?}");
+    }
 }
 
 #[tokio::test]
@@ -158,7 +159,7 @@ async fn an_outgoing_copy_that_is_gone_and_a_database_of_others_are_let_be() {
 async fn the_copy_is_opened_to_applications_before_it_goes_live() {
     let mut request = request_to_promote();
     request["settings"]["placement"] = json!({"vpcSecurityGroupIds": ["sg-a", "sg-b"]});
-    request["handoff"]["dbInstance"] = json!({"deletionProtection": true});
+    request["deletionProtection"] = json!(true);
     let opened = mock!(aws_sdk_rds::Client::modify_db_instance)
         .then_output(|| ModifyDbInstanceOutput::builder().build());
     let (answer, sent) = look_with(&[copy(), opened], &world(&json!({})), request.clone()).await;
@@ -172,7 +173,7 @@ async fn the_copy_is_opened_to_applications_before_it_goes_live() {
     assert_eq!(sent[3], expected);
 
     let group = |id: &str| VpcSecurityGroupMembership::builder().vpc_security_group_id(id).build();
-    let open = made_by_run(IDENTIFIER).deletion_protection(true);
+    let open = proven(made_by_run(IDENTIFIER)).deletion_protection(true);
     let open = open.vpc_security_groups(group("sg-b")).vpc_security_groups(group("sg-a"));
     assert_moved(look_with(&[instance(open)], &world(&json!({})), request.clone()).await.0);
 
@@ -215,15 +216,16 @@ async fn a_pin_and_a_newer_live_copy_are_respected() {
 async fn an_application_secret_without_a_readable_value_is_refused_and_nothing_is_written() {
     let without_current = no_secret(APPLICATION);
     let binary = secret_answer(APPLICATION, json!({"VersionId": "v", "SecretBinary": "e30="}));
-    for (rule, name, message) in [
-        (without_current, "Snapferry.SecretNotInitialised", "has no AWSCURRENT version"),
-        (binary, "Snapferry.SecretBinary", "holds bytes, not text"),
-        (secret(APPLICATION, "v", "host=db"), "Snapferry.SecretNotJson", "is not a JSON object"),
-        (secret(APPLICATION, "v", "[]"), "Snapferry.SecretNotJson", "is not a JSON object"),
+    for (rule, name, message, looks) in [
+        (without_current, "Snapferry.SecretNotInitialised", "has no AWSCURRENT version", 3),
+        (binary, "Snapferry.SecretBinary", "holds bytes, not text", 2),
+        (secret(APPLICATION, "v", "host=db"), "Snapferry.SecretNotJson", "is not a JSON object", 2),
+        (secret(APPLICATION, "v", "[]"), "Snapferry.SecretNotJson", "is not a JSON object", 2),
     ] {
-        let (answer, sent) = look(&[copy()], &[described(json!({})), rule]).await;
+        let unproven = instance(made_by_run(IDENTIFIER));
+        let (answer, sent) = look(&[unproven], &[described(json!({})), rule]).await;
         assert_fails(answer.unwrap_err(), name, message);
-        assert_eq!(actions(&sent), LOOKS);
+        assert_eq!(actions(&sent), LOOKS[..looks], "it is not tagged as proven either");
     }
     let missing = json!({"__type": "ResourceNotFoundException"});
     let missing = mock!(Secrets::describe_secret).then_http_response(move || secrets_answer(&missing));
@@ -241,8 +243,61 @@ async fn a_copy_whose_own_secret_is_missing_or_incomplete_does_not_go_live() {
         let rules = [described(json!({})), secret(APPLICATION, "v-present", "{}"), own];
         let (answer, sent) = look(&[copy()], &rules).await;
         assert_fails(answer.unwrap_err(), name, SECRET);
-        assert_eq!(actions(&sent), [&LOOKS[..], &["GetSecretValue"]].concat());
+        assert_eq!(actions(&sent), [&LOOKS[..], &["AddTagsToResource", "GetSecretValue"]].concat());
     }
+}
+
+#[tokio::test]
+async fn a_copy_that_is_fit_to_go_live_is_tagged_as_proven_even_if_it_may_not() {
+    let pin = json!({"Tags": [{"Key": "snapferry:pinned", "Value": "20261101t000000z-0000"}]});
+    for answer in [pin, json!({})] {
+        let newer = json!({"dbInstanceIdentifier": "orders-20261121t160812z-0000"}).to_string();
+        let rules = [described(answer), secret(APPLICATION, "v-present", &newer)];
+        let (answer, sent) = look(&[instance(made_by_run(IDENTIFIER))], &rules).await;
+        assert!(answer.unwrap().look.done);
+        assert_eq!(actions(&sent), [&LOOKS[..], &["AddTagsToResource"]].concat());
+        assert_tagged_with_time(&sent[3], IDENTIFIER, "snapferry:proven");
+    }
+}
+
+#[tokio::test]
+async fn a_rollback_pins_before_awscurrent_moves_and_goes_back_on_purpose() {
+    let mut request = request_to_promote();
+    request["pin"] = json!("set");
+    let newer = json!({"dbInstanceIdentifier": "orders-20261121t160812z-0000"});
+    let taken = mock!(Secrets::tag_resource).then_http_response(|| secrets_answer(&json!({})));
+    let rules = [described(json!({})), secret(APPLICATION, "v-present", &newer.to_string()), taken];
+    let (answer, sent) = look_with(&[copy()], &rules, request.clone()).await;
+    assert!(!assert_waits(answer).live);
+    assert_eq!(actions(&sent), [&LOOKS[..], &["TagResource"]].concat());
+    let expected = json!({
+        "Action": "TagResource", "SecretId": APPLICATION,
+        "Tags": [{"Key": "snapferry:pinned", "Value": "20261120t160812z-3f9a"}],
+    });
+    assert_eq!(sent[3], expected);
+
+    let mut pinned = world(&newer);
+    pinned[0] = described(json!({ "Tags": expected["Tags"] }));
+    pinned.push(no_secret("snapferry/orders/20261121t160812z-0000"));
+    let gone = mock!(aws_sdk_rds::Client::describe_db_instances)
+        .match_requests(|it| it.db_instance_identifier() == Some("orders-20261121t160812z-0000"))
+        .then_http_response(|| rds_fault("DBInstanceNotFound"));
+    assert_moved(look_with(&[copy(), gone], &pinned, request).await.0);
+}
+
+#[tokio::test]
+async fn a_rollback_to_the_latest_releases_the_pin_and_then_promotes() {
+    let mut request = request_to_promote();
+    request["pin"] = json!("release");
+    let pin = json!({"Tags": [{"Key": "snapferry:pinned", "Value": "20261101t000000z-0000"}]});
+    let taken = mock!(Secrets::untag_resource).then_http_response(|| secrets_answer(&json!({})));
+    let rules = [described(pin), secret(APPLICATION, "v-present", "{}"), taken];
+    let (answer, sent) = look_with(&[copy()], &rules, request.clone()).await;
+    assert_waits(answer);
+    let expected =
+        json!({"Action": "UntagResource", "SecretId": APPLICATION, "TagKeys": ["snapferry:pinned"]});
+    assert_eq!(sent[3..], [expected]);
+    assert_moved(look_with(&[copy()], &world(&json!({})), request).await.0);
 }
 
 #[tokio::test]
@@ -277,7 +332,7 @@ async fn bad_input_is_invalid_request() {
         assert_fails(answer.unwrap_err(), "Snapferry.InvalidRequest", expected);
         assert!(sent.is_empty());
     };
-    check("handoff", json!({"version": 1}), "`handoff`: missing field").await;
+    check("pin", json!("maybe"), "`pin`: unknown variant").await;
     check("applicationSecretArn", Value::Null, "`applicationSecretArn`: invalid type").await;
     check("stage", json!({"seconds": -1}), "`stage.seconds`: invalid value").await;
     check("password", json!("x"), "`password`: unknown field").await;
@@ -295,7 +350,7 @@ async fn look(rds: &[Rule], secrets: &[Rule]) -> (Result<Response, Error>, Vec<V
 }
 
 async fn look_with(rds: &[Rule], secrets: &[Rule], request: Value) -> (Result<Response, Error>, Vec<Value>) {
-    let (rds, secrets, calls) = clients(rds, secrets);
+    let (rds, secrets, calls) = clients(&[rds, &[tagged()]].concat(), secrets);
     let answer = handle(&rds, &secrets, request).await;
     (answer, calls.sent())
 }
@@ -312,8 +367,20 @@ fn assert_waits(answer: Result<Response, Error>) -> Response {
     answer
 }
 
+/// A copy that an earlier look found fit to go live.
 fn copy() -> Rule {
-    instance(made_by_run(IDENTIFIER))
+    instance(proven(made_by_run(IDENTIFIER)))
+}
+
+fn proven(it: DbInstanceBuilder) -> DbInstanceBuilder {
+    it.tag_list(Tag::builder().key("snapferry:proven").value("2026-11-20T18:00:00Z").build())
+}
+
+fn assert_tagged_with_time(tag: &Value, instance: &str, key: &str) {
+    assert_eq!(tag["ResourceName"], format!("arn:aws:rds:us-east-1:222222222222:db:{instance}"));
+    assert_eq!(tag["Tags.Tag.1.Key"], key);
+    assert!(tag["Tags.Tag.1.Value"].as_str().unwrap().parse::<jiff::Timestamp>().is_ok(), "{tag}");
+    assert_eq!(tag.get("Tags.Tag.2.Key"), None);
 }
 
 /// Secrets in which nothing forbids the promotion; the application's says `present`.

@@ -94,7 +94,7 @@ async fn a_secret_that_another_call_made_meanwhile_is_read_again() {
 #[tokio::test]
 async fn repeating_a_finished_step_changes_nothing() {
     // There is no rule for a call that changes anything: the mock panics on one.
-    let mut request = request();
+    let mut request = request_to_stage();
     request["stage"] = json!({"seconds": 60, "looks": 4, "status": "available, applied"});
     for _ in 0..2 {
         let (answer, sent) = look_with(&[applied()], &[existing()], request.clone()).await;
@@ -106,7 +106,7 @@ async fn repeating_a_finished_step_changes_nothing() {
 #[tokio::test]
 async fn a_password_counts_once_nothing_is_pending_on_two_looks() {
     let (answer, _) = look(&[applied()], &[existing()]).await;
-    let mut again = request();
+    let mut again = request_to_stage();
     again["stage"] = serde_json::to_value(assert_waits(answer).look.stage).unwrap();
     assert!(look_with(&[applied()], &[existing()], again.clone()).await.0.unwrap().look.done);
 
@@ -178,13 +178,13 @@ async fn a_password_that_rds_refuses_is_told_by_name_without_rdss_own_words() {
 #[tokio::test]
 async fn bad_input_is_invalid_request() {
     let check = async |field: &str, value: Value, expected: &str| {
-        let mut request = request();
+        let mut request = request_to_stage();
         request[field] = value;
         let (answer, sent) = look_with(&[], &[], request).await;
         assert_fails(answer.unwrap_err(), "Snapferry.InvalidRequest", expected);
         assert!(sent.is_empty());
     };
-    check("handoff", json!({"version": 1}), "`handoff`: missing field").await;
+    check("run", json!("yesterday"), "`run`: \"yesterday\" is not a run").await;
     check("settings", json!({"source": 1}), "`settings.source`: invalid type").await;
     check("stage", json!({"looks": "two"}), "`stage.looks`: invalid type").await;
     check("password", json!("x"), "`password`: unknown field").await;
@@ -220,9 +220,59 @@ async fn throttling_is_retryable_and_a_refusal_is_not() {
     }
 }
 
+#[tokio::test]
+async fn a_refused_password_is_renewed_once_for_an_execution() {
+    let mut request = request_to_stage();
+    request["renewedFor"] = json!("arn:aws:states:us-east-1:222222222222:execution:rollback:e");
+    let put = || {
+        mock!(aws_sdk_secretsmanager::Client::put_secret_value)
+            .then_http_response(|| secrets_answer(&json!({})))
+    };
+    let mut value = json!({"username": "orders_master", "password": "refused", "host": "db.example"});
+    let refused = || secret(SECRET, "version-1", &value.to_string());
+    let (answer, sent) = look_with(&[applied()], &[refused(), random(), put()], request.clone()).await;
+    assert_waits(answer);
+    assert_eq!(
+        actions(&sent),
+        ["DescribeDBInstances", "GetSecretValue", "GetRandomPassword", "PutSecretValue"]
+    );
+    let put_call = the("PutSecretValue", &sent).clone();
+    assert_eq!((&put_call["SecretId"], &put_call["VersionStages"]), (&json!(SECRET), &json!(["AWSCURRENT"])));
+
+    // Another call of the same execution was first: its version stays.
+    let exists = json!({"__type": "ResourceExistsException"});
+    let exists = mock!(aws_sdk_secretsmanager::Client::put_secret_value)
+        .then_http_response(move || secrets_answer(&exists));
+    assert_waits(look_with(&[applied()], &[refused(), random(), exists], request.clone()).await.0);
+
+    value["password"] = json!(PASSWORD);
+    assert_eq!(value_of(&put_call), value, "the other keys stay");
+    let version: &'static str = put_call["ClientRequestToken"].as_str().unwrap().to_owned().leak();
+    let renewed = secret(SECRET, version, &value.to_string());
+    let (_, sent) = look_with(&[applied(), password_set(), tagged()], &[renewed], request).await;
+    assert_sets_password(&sent, PASSWORD, version);
+}
+
+#[tokio::test]
+async fn a_secret_that_a_clean_up_scheduled_for_deletion_is_restored() {
+    let scheduled = || secret_answer(SECRET, json!({"__type": "InvalidRequestException"}));
+    let restored = mock!(aws_sdk_secretsmanager::Client::restore_secret)
+        .then_http_response(|| secrets_answer(&json!({ "Name": SECRET })));
+    let (answer, sent) = look(&[copy()], &[scheduled(), restored]).await;
+    assert_waits(answer);
+    assert_eq!(actions(&sent), ["DescribeDBInstances", "GetSecretValue", "RestoreSecret"]);
+    assert_eq!(the("RestoreSecret", &sent)["SecretId"], SECRET);
+}
+
 /// What the step answers to its first look, and every request that it sends, in order.
 async fn look(rds: &[Rule], secrets: &[Rule]) -> (Result<Response, Error>, Vec<Value>) {
-    look_with(rds, secrets, request()).await
+    look_with(rds, secrets, request_to_stage()).await
+}
+
+fn request_to_stage() -> Value {
+    let mut request = request();
+    request["dbName"] = json!("orders_of_the_source");
+    request
 }
 
 async fn look_with(rds: &[Rule], secrets: &[Rule], request: Value) -> (Result<Response, Error>, Vec<Value>) {

@@ -29,13 +29,16 @@ pub struct Arguments {
     /// Afterwards keep everything running until Ctrl-C, and tell how to look around with psql and the AWS CLI.
     #[arg(long)]
     pub keep: bool,
-    /// Write the report as JSON to this file.
-    #[arg(long, value_name = "FILE")]
+    /// Write the report as JSON to this file; without a file to standard output, and all else to standard error.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = STANDARD_OUTPUT)]
     pub json: Option<PathBuf>,
     /// The folder for everything that is made; removed at the end.
     #[arg(long, default_value = ".local", hide = true)]
     pub folder: PathBuf,
 }
+
+/// `--json -`, and what `--json` alone means.
+pub const STANDARD_OUTPUT: &str = "-";
 
 fn time_scale(text: &str) -> Result<f64, &'static str> {
     text.parse().ok().filter(|scale| (0.0..=1.0).contains(scale)).ok_or("it must be a number from 0 to 1")
@@ -65,7 +68,7 @@ impl Arguments {
                 Err(error) => bail!("cannot read the SQL file {}: {}", file.display(), words(&error)),
             }
         }
-        if let Some(file) = &self.json
+        if let Some(file) = self.json.as_ref().filter(|file| file.as_os_str() != STANDARD_OUTPUT)
             && let Err(error) = File::options().create(true).append(true).open(file)
         {
             bail!("cannot write the report {}: {}", file.display(), words(&error));

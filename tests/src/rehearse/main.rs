@@ -8,7 +8,7 @@ mod run;
 mod screen;
 mod source;
 
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, STANDARD_OUTPUT};
 use crate::report::Report;
 use crate::run::replicate;
 use crate::screen::Screen;
@@ -38,7 +38,8 @@ async fn rehearse(arguments: &Arguments) -> Result<ExitCode> {
     arguments.check_files()?;
     let tools = Tools::from_environment()?;
     let mut end = pin!(told_to_end()?);
-    let screen = Screen::of_standard_output();
+    let prints_report = arguments.json.as_ref().is_some_and(|it| it.as_os_str() == STANDARD_OUTPUT);
+    let screen = if prints_report { Screen::of_standard_error() } else { Screen::of_standard_output() };
     let mut report = Report::default();
     let mut world = None;
 

@@ -1,8 +1,10 @@
 //! What `--json` writes, and the verdict.
 
+use crate::arguments::STANDARD_OUTPUT;
 use ::tests::{Execution, Fingerprint, SecretSays, Step, Table};
 use anyhow::{Context, Result};
 use serde::Serialize;
+use std::io::Write;
 use std::path::Path;
 
 /// The report of a rehearsal.
@@ -68,9 +70,12 @@ impl Report {
         format!("Failed: {error}")
     }
 
-    /// Writes it to `--json`'s file.
+    /// Writes it to where `--json` says.
     pub fn write(&self, file: &Path) -> Result<()> {
         let text = serde_json::to_string_pretty(self)? + "\n";
+        if file.as_os_str() == STANDARD_OUTPUT {
+            return std::io::stdout().write_all(text.as_bytes()).context("cannot write the report");
+        }
         std::fs::write(file, text).with_context(|| format!("cannot write the report {}", file.display()))
     }
 }

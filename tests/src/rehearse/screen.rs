@@ -1,4 +1,4 @@
-//! Standard output: lines that stay, and, on a terminal, lines that are drawn again in place.
+//! Standard output or error: lines that stay, and, on a terminal, lines that are drawn again in place.
 
 use console::{Alignment, Term, measure_text_width, pad_str, style, truncate_str};
 use std::convert::Infallible;
@@ -15,6 +15,7 @@ const CLEAR_TO_END_OF_LINE: &str = "\x1b[K";
 /// Where everything is said. Nobody listening any more, as with `| head`, is no failure of a rehearsal.
 #[derive(Debug)]
 pub struct Screen {
+    stream: Term,
     terminal: Option<Term>,
     /// How many lines are drawn in place at the moment.
     drawn: Mutex<usize>,
@@ -27,9 +28,17 @@ pub struct Picture<'a>(&'a Screen);
 impl Screen {
     /// A terminal that can move its cursor, or a plain stream of lines.
     pub fn of_standard_output() -> Self {
-        let terminal = Term::buffered_stdout();
+        Self::of(Term::stdout(), Term::buffered_stdout())
+    }
+
+    /// The same on standard error, where standard output is for a program to read.
+    pub fn of_standard_error() -> Self {
+        Self::of(Term::stderr(), Term::buffered_stderr())
+    }
+
+    fn of(stream: Term, terminal: Term) -> Self {
         let can_move = terminal.is_term() && std::env::var_os("TERM").is_some_and(|it| it != "dumb");
-        Self { terminal: can_move.then_some(terminal), drawn: Mutex::new(0) }
+        Self { stream, terminal: can_move.then_some(terminal), drawn: Mutex::new(0) }
     }
 
     /// Whether lines can be drawn in place.
@@ -40,7 +49,7 @@ impl Screen {
     /// Says a line that stays, in the place of what is drawn.
     pub fn say(&self, line: &str) {
         self.draw(&[]);
-        let _ = writeln!(std::io::stdout(), "{line}");
+        let _ = writeln!(&self.stream, "{line}");
     }
 
     /// Lines that can be drawn again and again.

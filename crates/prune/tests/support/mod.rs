@@ -20,14 +20,14 @@ pub fn snapshot(identifier: &str) -> String {
     rds_thing("Snapshot", identifier, &tags(identifier), "")
 }
 
-/// A DB instance that got as far as a password of its own.
+/// A DB instance that was once fit to go live.
 pub fn instance(identifier: &str) -> String {
     instance_saying(identifier, "")
 }
 
 pub fn instance_saying(identifier: &str, more: &str) -> String {
     let mut tags = tags(identifier);
-    tags.insert("snapferry:secret-version".to_owned(), "v".to_owned());
+    tags.insert("snapferry:proven".to_owned(), "2020-01-01T00:00:00Z".to_owned());
     rds_thing("Instance", identifier, &tags, more)
 }
 

@@ -3,28 +3,36 @@
 pub mod plan;
 
 use crate::secret::AWSCURRENT;
-use crate::{Connection, Error, SecretVersion, instance, secret};
+use crate::{Connection, Error, InstanceSeen, SecretVersion, instance, secret};
 use aws_sdk_rds::types::Tag;
 use jiff::Timestamp;
 use lambda_support::{Service, call_failed, parse};
-use plan::{Plan, Seen, Wanted, plan};
-use replication::{Copy, Handoff, Look, Placement, Stage, TargetSettings, tag};
+use plan::{Pin, Plan, Seen, Wanted, plan};
+use replication::{Copy, Look, Placement, ReplicationName, Run, Stage, TargetSettings, tag};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// The label of the version that is about to become current.
 const LABEL: &str = "snapferry";
 
-/// What was handed off, how the target wants it, and what applications read.
+/// Which copy goes live, how the target wants it, and what applications read.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Request {
-    /// The hand-off.
-    pub handoff: Handoff,
+    /// The replication.
+    pub replication: ReplicationName,
+    /// The run that made the copy.
+    pub run: Run,
     /// The target's settings.
     pub settings: TargetSettings,
+    /// Whether the copy's deletion is refused once it is live; left as it is when absent.
+    #[serde(default)]
+    pub deletion_protection: Option<bool>,
     /// The application's secret.
     pub application_secret_arn: String,
+    /// What becomes of the pin: a run respects it, a rollback sets or releases it.
+    #[serde(default)]
+    pub pin: Pin,
     /// What the last look answered; `{}` at first.
     pub stage: Stage,
 }
@@ -46,7 +54,9 @@ pub struct Response {
 /// is still where it was seen. When somebody else moved it meanwhile, the next look starts from the top.
 ///
 /// Before that the outgoing copy's secret gets the credentials that were current, so that a password rotated meanwhile
-/// still works after a rollback, and the outgoing DB instance is tagged with the time, which its grace is counted from.
+/// still works after a rollback, and both DB instances are tagged with the time, which their grace is counted from.
+/// A rollback pins before AWSCURRENT moves. AWSCURRENT is read before the pin: whoever finds no pin then, and moves from
+/// the version that it read, loses against a rollback that pinned in between.
 /// Errors: `Snapferry.SecretNotInitialised`, `SecretNotJson`, `SecretBinary`, `SecretTooLarge`, `SecretNotFound`, `DbInstanceNotFound`,
 /// `DbInstanceNotOurs`, `RestoreFailed`, `InvalidRequest`, `StageTimedOut`, `RdsRefused`, `SecretsManagerRefused`
 /// (fatal), `RdsUnavailable`, `SecretsManagerUnavailable` (retry).
@@ -56,31 +66,50 @@ pub async fn handle(
     secrets: &aws_sdk_secretsmanager::Client,
     payload: Value,
 ) -> Result<Response, Error> {
-    let Request { handoff, settings, application_secret_arn, stage } = parse(payload)?;
-    let copy = handoff.copy();
+    let Request { replication, run, settings, deletion_protection, application_secret_arn, pin, stage } =
+        parse(payload)?;
+    let copy = Copy::new(&replication, &run);
     let wanted = Wanted {
         placement: &settings.placement,
-        deletion_protection: settings.db_instance(&handoff).deletion_protection.unwrap_or(false),
+        deletion_protection,
+        pin,
         deadline: settings.stage_deadline_seconds,
     };
 
     let instance = instance::find(rds, &copy.identifier()).await?;
-    let described = secret::describe(secrets, &application_secret_arn).await?;
     let current = secret::find_current(secrets, &application_secret_arn).await?;
+    let described = secret::describe(secrets, &application_secret_arn).await?;
     let current = current.ok_or_else(|| Error::SecretNotInitialised(application_secret_arn.clone()))?;
     let seen = Seen { instance: instance.as_ref(), secret: &described, current: &current };
-    let (look, live) = match plan(&copy, &seen, &wanted, &stage)? {
+    let plan = plan(&copy, &seen, &wanted, &stage)?;
+    if let Some(instance) = instance.as_ref().filter(|it| !it.tags.contains_key(tag::PROVEN)) {
+        // It came this far, live or not: from now on it is a way back.
+        tag_with_time(rds, instance, tag::PROVEN).await?;
+    }
+    let (look, live) = match plan {
         Plan::Leave(look) => {
             let live = look.stage.saw("live");
             (look, live)
         }
         Plan::Wait(look) => (look, false),
         Plan::Open => {
-            let reason = open(rds, &copy, wanted.placement, wanted.deletion_protection).await?;
+            let reason = open(rds, &copy, &wanted).await?;
             (stage.wait("opening", None, wanted.deadline, reason)?, false)
+        }
+        Plan::SetPin => {
+            secret::pin(secrets, &application_secret_arn, &copy.run).await?;
+            let reason = format!("pinned the replication to run {}", copy.run);
+            (stage.wait("pinned", None, wanted.deadline, reason)?, false)
+        }
+        Plan::ReleasePin => {
+            secret::release(secrets, &application_secret_arn).await?;
+            (stage.wait("released", None, wanted.deadline, "released the replication's pin")?, false)
         }
         Plan::Promote => {
             save_outgoing(rds, secrets, &copy, &current).await?;
+            if let Some(instance) = &instance {
+                tag_with_time(rds, instance, tag::LAST_LIVE).await?;
+            }
             let promoted = promote(secrets, &application_secret_arn, &copy, &current).await?;
             // Live is what the next look sees, not what this one wished.
             let reason = if promoted {
@@ -96,19 +125,14 @@ pub async fn handle(
 }
 
 /// Answers in words.
-async fn open(
-    rds: &aws_sdk_rds::Client,
-    copy: &Copy,
-    placement: &Placement,
-    deletion_protection: bool,
-) -> Result<String, Error> {
+async fn open(rds: &aws_sdk_rds::Client, copy: &Copy, wanted: &Wanted<'_>) -> Result<String, Error> {
     let identifier = copy.identifier();
-    let groups = placement.vpc_security_group_ids.clone();
+    let Placement { vpc_security_group_ids: groups, .. } = wanted.placement;
     let answer = rds
         .modify_db_instance()
         .db_instance_identifier(&identifier)
-        .set_vpc_security_group_ids(Some(groups).filter(|groups| !groups.is_empty()))
-        .deletion_protection(deletion_protection)
+        .set_vpc_security_group_ids(Some(groups.clone()).filter(|groups| !groups.is_empty()))
+        .set_deletion_protection(wanted.deletion_protection)
         .apply_immediately(true)
         .send()
         .await;
@@ -145,13 +169,13 @@ async fn save_outgoing(
         .await?;
     }
     let Some(instance) = instance::find(rds, &outgoing.identifier()).await? else { return Ok(()) };
+    tag_with_time(rds, &instance, tag::LAST_LIVE).await
+}
+
+async fn tag_with_time(rds: &aws_sdk_rds::Client, instance: &InstanceSeen, key: &str) -> Result<(), Error> {
     let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    let answer = rds
-        .add_tags_to_resource()
-        .resource_name(&instance.arn)
-        .tags(Tag::builder().key(tag::LAST_LIVE).value(now).build())
-        .send()
-        .await;
+    let tag = Tag::builder().key(key).value(now).build();
+    let answer = rds.add_tags_to_resource().resource_name(&instance.arn).tags(tag).send().await;
     answer.map_err(|error| call_failed(Service::Rds, "AddTagsToResource", &error))?;
     Ok(())
 }

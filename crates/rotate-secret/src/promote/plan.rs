@@ -2,6 +2,7 @@
 
 use crate::{Error, InstanceSeen, SecretSeen, SecretVersion};
 use replication::{Copy, Deadline, Look, Placement, Stage, tag};
+use serde::Deserialize;
 use std::collections::BTreeSet;
 
 /// The label of a rotation that is under way.
@@ -23,15 +24,34 @@ pub struct Seen<'a> {
 pub struct Wanted<'a> {
     /// Its place.
     pub placement: &'a Placement,
-    /// Whether its deletion is refused.
-    pub deletion_protection: bool,
+    /// Whether its deletion is refused; as it is when absent.
+    pub deletion_protection: Option<bool>,
+    /// What becomes of the pin.
+    pub pin: Pin,
     /// How long the stage may wait.
     pub deadline: Deadline,
+}
+
+/// What becomes of the pin that keeps later runs from going live.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Pin {
+    /// A run goes live only when nothing, or itself, is pinned.
+    #[default]
+    Respect,
+    /// A rollback pins the copy, then goes back on purpose.
+    Set,
+    /// A rollback to the latest copy ends the pinning.
+    Release,
 }
 
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Plan {
+    /// Pin the replication to this run, then look again.
+    SetPin,
+    /// Release the pin, then look again.
+    ReleasePin,
     /// Attach the target's security groups and set deletion protection, then look again.
     Open,
     /// Move AWSCURRENT from the version that was seen.
@@ -57,6 +77,18 @@ pub fn plan(copy: &Copy, seen: &Seen<'_>, wanted: &Wanted<'_>, stage: &Stage) ->
         seen.secret.version_with(AWSPENDING).is_some_and(|version| version != seen.current.version_id);
     let wait_for_rotation =
         || wait("rotation pending", "a rotation of the application's secret is pending".to_owned());
+    let live_copy = live.and_then(Copy::from_identifier);
+    if let Some(other) = live_copy.as_ref().filter(|it| it.replication != copy.replication) {
+        return Err(Error::SecretOfAnotherReplication { found: other.identifier() });
+    }
+    let pinned = seen.secret.tags.get(tag::PINNED).map(String::as_str);
+    match wanted.pin {
+        // First the pin: a run that goes live at this very moment must find it. And once: whoever pins after this rollback
+        // means it.
+        Pin::Set if stage.looks == 0 && pinned != Some(copy.run.as_str()) => return Ok(Plan::SetPin),
+        Pin::Release if stage.looks == 0 && pinned.is_some() => return Ok(Plan::ReleasePin),
+        _ => {}
+    }
     if live == Some(&identifier) {
         // A rotation that began before the cut-over may still move AWSCURRENT back.
         return if pending {
@@ -65,11 +97,7 @@ pub fn plan(copy: &Copy, seen: &Seen<'_>, wanted: &Wanted<'_>, stage: &Stage) ->
             leave("live", format!("DB instance {identifier} is live"))
         };
     }
-    let live_copy = live.and_then(Copy::from_identifier);
-    if let Some(other) = live_copy.as_ref().filter(|it| it.replication != copy.replication) {
-        return Err(Error::SecretOfAnotherReplication { found: other.identifier() });
-    }
-    match seen.secret.tags.get(tag::PINNED) {
+    match pinned {
         // A rollback pins before it promotes, and goes back on purpose.
         Some(pinned) if pinned == copy.run.as_str() => {}
         Some(pinned) => {
@@ -95,7 +123,7 @@ pub fn plan(copy: &Copy, seen: &Seen<'_>, wanted: &Wanted<'_>, stage: &Stage) ->
 fn is_open(instance: &InstanceSeen, wanted: &Wanted<'_>) -> bool {
     let groups = BTreeSet::from_iter(&wanted.placement.vpc_security_group_ids);
     let same_groups = groups.is_empty() || groups == BTreeSet::from_iter(&instance.vpc_security_group_ids);
-    same_groups && instance.deletion_protection == wanted.deletion_protection
+    same_groups && wanted.deletion_protection.is_none_or(|wanted| wanted == instance.deletion_protection)
 }
 
 #[cfg(test)]
@@ -127,7 +155,8 @@ mod tests {
                 let none = Placement::default();
                 let wanted = Wanted {
                     placement: if groups { &placement } else { &none },
-                    deletion_protection: false,
+                    deletion_protection: Some(false),
+                    pin: Pin::Respect,
                     deadline: Deadline::constant::<300>(),
                 };
                 let current = current(live);

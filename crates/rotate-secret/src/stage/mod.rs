@@ -2,26 +2,35 @@
 
 pub mod plan;
 
+use crate::secret::AWSCURRENT;
 use crate::{Connection, Error, InstanceSeen, SecretValue, SecretVersion, instance, secret};
 use aws_sdk_rds::types::Tag as RdsTag;
 use aws_sdk_secretsmanager::types::Tag as SecretTag;
 use lambda_support::{Service, call_failed, parse};
-use plan::{Plan, plan};
-use replication::{Copy, Deadline, Handoff, Look, Stage, TargetSettings, tag};
+use plan::{Plan, Wanted, plan};
+use replication::{Copy, Deadline, Look, ReplicationName, Run, Stage, TargetSettings, tag};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Length of a new password, in letters and digits: Oracle takes 30 at most, and 30 hold 178 bits.
 const PASSWORD_LENGTH: i64 = 30;
 
-/// What was handed off, and how the target wants it.
+/// Which copy, and how the target wants it.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Request {
-    /// The hand-off.
-    pub handoff: Handoff,
+    /// The replication.
+    pub replication: ReplicationName,
+    /// The run that made the copy.
+    pub run: Run,
+    /// The database to connect to, for an engine of which RDS does not tell it.
+    #[serde(default)]
+    pub db_name: Option<String>,
     /// The target's settings.
     pub settings: TargetSettings,
+    /// The execution that found the present password refused: the copy gets another one, once for each such execution.
+    #[serde(default)]
+    pub renewed_for: Option<String>,
     /// What the last look answered; `{}` at first.
     pub stage: Stage,
 }
@@ -48,19 +57,31 @@ pub async fn handle(
     secrets: &aws_sdk_secretsmanager::Client,
     payload: Value,
 ) -> Result<Response, Error> {
-    let Request { handoff, settings, stage } = parse(payload)?;
-    let copy = handoff.copy();
+    let Request { replication, run, db_name, settings, renewed_for, stage } = parse(payload)?;
+    let copy = Copy::new(&replication, &run);
     let deadline = settings.stage_deadline_seconds;
 
     let instance = instance::find(rds, &copy.identifier()).await?;
-    let version = secret::find_current(secrets, &copy.secret_name()).await?;
+    let version = match secret::find_current(secrets, &copy.secret_name()).await {
+        // A clean-up deleted it, with a recovery window, before the run was resumed.
+        Err(Error::Call(call)) if call.code == "InvalidRequestException" => {
+            secret::restore(secrets, &copy.secret_name()).await?;
+            let reason = format!("restored secret {}, which was scheduled for deletion", copy.secret_name());
+            let look = stage.wait("secret restored", None, deadline, reason)?;
+            return Ok(Response { look, secret_name: copy.secret_name() });
+        }
+        found => found?,
+    };
     let version_id = version.as_ref().map(|it| it.version_id.as_str());
-    let plan = plan(&copy, instance.as_ref(), version_id, &stage, deadline)?;
+    let renewal =
+        renewed_for.map(|execution| secret::version_token(&copy.secret_name(), ["renewed", &execution]));
+    let wanted = Wanted { renewal: renewal.as_deref(), deadline };
+    let plan = plan(&copy, instance.as_ref(), version_id, &stage, &wanted)?;
     let look = match (plan, instance) {
         (Plan::Answer(look), _) => look,
         (_, None) => return Err(Error::DbInstanceNotFound(copy.identifier())),
         (Plan::CreateSecret, Some(instance)) => {
-            create_secret(secrets, &copy, &handoff, &instance).await?;
+            create_secret(secrets, &copy, db_name, &instance).await?;
             match secret::find_current(secrets, &copy.secret_name()).await? {
                 Some(version) => after(&stage, deadline, set_password(rds, &copy, &instance, version).await)?,
                 None => {
@@ -68,6 +89,16 @@ pub async fn handle(
                     stage.wait("secret made", None, deadline, reason)?
                 }
             }
+        }
+        (Plan::RenewPassword { version_id }, Some(_)) => {
+            let version = version.ok_or_else(|| Error::SecretNotFound(copy.secret_name()))?;
+            let value = version.value.with_password(random_password(secrets).await?);
+            match secret::put_version(secrets, &copy.secret_name(), &value, &version_id, AWSCURRENT).await {
+                // Another call of this very step made that version meanwhile: its password is the one.
+                Err(Error::Call(call)) if call.code == "ResourceExistsException" => {}
+                put => put?,
+            }
+            stage.wait("password renewed", None, deadline, "the copy's secret has a new password")?
         }
         (Plan::SetPassword { .. }, Some(instance)) => {
             let version = version.ok_or_else(|| Error::SecretNotFound(copy.secret_name()))?;
@@ -86,23 +117,27 @@ fn after(stage: &Stage, deadline: Deadline, set: Result<String, Error>) -> Resul
     }
 }
 
-async fn create_secret(
-    secrets: &aws_sdk_secretsmanager::Client,
-    copy: &Copy,
-    handoff: &Handoff,
-    instance: &InstanceSeen,
-) -> Result<(), Error> {
-    let Some((host, port)) = instance.endpoint.clone() else { return Ok(()) };
+async fn random_password(secrets: &aws_sdk_secretsmanager::Client) -> Result<String, Error> {
     let answer =
         secrets.get_random_password().password_length(PASSWORD_LENGTH).exclude_punctuation(true).send().await;
     let answer = answer.map_err(|error| call_failed(Service::SecretsManager, "GetRandomPassword", &error))?;
+    Ok(answer.random_password.unwrap_or_default())
+}
+
+async fn create_secret(
+    secrets: &aws_sdk_secretsmanager::Client,
+    copy: &Copy,
+    db_name: Option<String>,
+    instance: &InstanceSeen,
+) -> Result<(), Error> {
+    let Some((host, port)) = instance.endpoint.clone() else { return Ok(()) };
     let connection = Connection {
         engine: instance.engine.clone(),
         host,
         port,
         username: instance.master_username.clone(),
-        password: answer.random_password.unwrap_or_default(),
-        dbname: instance.db_name.clone().or_else(|| handoff.db_name.clone()),
+        password: random_password(secrets).await?,
+        dbname: instance.db_name.clone().or(db_name),
         db_instance_identifier: copy.identifier(),
     };
     let value = SecretValue::of(&connection);

@@ -8,6 +8,11 @@ use replication::{Copy, Deadline, Look, Stage, tag};
 pub enum Plan {
     /// Make the copy's secret with a new password, then set that password.
     CreateSecret,
+    /// Give the copy's secret another password, as this version.
+    RenewPassword {
+        /// The version.
+        version_id: String,
+    },
     /// Set the password of this version of the copy's secret, and tag the instance with it.
     SetPassword {
         /// The version.
@@ -15,6 +20,15 @@ pub enum Plan {
     },
     /// Nothing now; the look says whether ever.
     Answer(Look),
+}
+
+/// What is asked for.
+#[derive(Debug)]
+pub struct Wanted<'a> {
+    /// The version of the copy's secret that holds the new password, when the old one is refused.
+    pub renewal: Option<&'a str>,
+    /// How long the stage may wait.
+    pub deadline: Deadline,
 }
 
 /// RDS never gives a password back, and its status lags behind a change. So the instance is tagged with the version
@@ -27,17 +41,21 @@ pub fn plan(
     instance: Option<&InstanceSeen>,
     secret_version: Option<&str>,
     stage: &Stage,
-    deadline: Deadline,
+    wanted: &Wanted<'_>,
 ) -> Result<Plan, Error> {
     const APPLIED: &str = "available, applied";
     let identifier = copy.identifier();
     let Some(instance) = instance else { return Err(Error::DbInstanceNotFound(identifier)) };
     instance.check(copy)?;
-    let wait = |status: &str, reason: String| Ok(Plan::Answer(stage.wait(status, None, deadline, reason)?));
+    let wait =
+        |status: &str, reason: String| Ok(Plan::Answer(stage.wait(status, None, wanted.deadline, reason)?));
     if !instance.is_usable() || instance.endpoint.is_none() {
         return wait(&instance.status, format!("DB instance {identifier} is {}", instance.status));
     }
     let Some(version_id) = secret_version else { return Ok(Plan::CreateSecret) };
+    if let Some(renewal) = wanted.renewal.filter(|it| *it != version_id) {
+        return Ok(Plan::RenewPassword { version_id: renewal.to_owned() });
+    }
     if instance.tags.get(tag::SECRET_VERSION).map(String::as_str) != Some(version_id) {
         return Ok(Plan::SetPassword { version_id: version_id.to_owned() });
     }
@@ -74,14 +92,22 @@ mod tests {
             it.tags.insert(tag::SECRET_VERSION.to_owned(), version.to_owned());
             it
         };
-        let check = |instance: Option<InstanceSeen>, version: Option<&str>, last: &str, expected: &str| {
+        let check_renewal = |renewal: Option<&str>,
+                             instance: Option<InstanceSeen>,
+                             version: Option<&str>,
+                             last: &str,
+                             expected: &str| {
             let stage = Stage { status: Some(last.to_owned()), ..Stage::default() };
-            let got = match plan(&copy, instance.as_ref(), version, &stage, Deadline::constant::<300>()) {
+            let wanted = Wanted { renewal, deadline: Deadline::constant::<300>() };
+            let got = match plan(&copy, instance.as_ref(), version, &stage, &wanted) {
                 Ok(Plan::Answer(look)) => format!("done={}", look.done),
                 Ok(plan) => format!("{plan:?}"),
                 Err(error) => error.name().to_string(),
             };
             assert_eq!(got, expected, "{instance:?} {version:?} after {last}");
+        };
+        let check = |instance, version, last: &str, expected: &str| {
+            check_renewal(None, instance, version, last, expected);
         };
         check(Some(instance("available")), None, "", "CreateSecret");
         check(Some(instance("available")), Some("v1"), "", "SetPassword { version_id: \"v1\" }");
@@ -95,6 +121,10 @@ mod tests {
         check(Some(InstanceSeen { endpoint: None, ..instance("available") }), None, "", "done=false");
         check(None, None, "", "Snapferry.DbInstanceNotFound");
         check(Some(instance("failed")), None, "", "Snapferry.RestoreFailed");
+        let renew = "RenewPassword { version_id: \"v2\" }";
+        check_renewal(Some("v2"), Some(tagged("v1")), Some("v1"), "", renew);
+        check_renewal(Some("v2"), Some(tagged("v1")), Some("v2"), "", "SetPassword { version_id: \"v2\" }");
+        check_renewal(Some("v2"), Some(tagged("v2")), Some("v2"), "available, applied", "done=true");
         check(
             Some(InstanceSeen { tags: Tags::new(), ..instance("available") }),
             None,

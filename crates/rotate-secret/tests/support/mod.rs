@@ -21,14 +21,7 @@ pub const SECRET: &str = "snapferry/orders/20261120t160812z-3f9a";
 /// What both steps are asked alike.
 pub fn request() -> Value {
     json!({
-        "handoff": {
-            "version": 1, "replication": "orders", "run": "20261120t160812z-3f9a",
-            "sourceAccountId": "111111111111", "sourceRegion": "us-east-1",
-            "dbInstanceIdentifier": "orders-prod", "engine": "postgres", "engineVersion": "16.14",
-            "dbSnapshotArn": "arn:aws:rds:us-east-1:111111111111:snapshot:orders-20261120t160812z-3f9a",
-            "allocatedStorage": 500, "dataCurrentAt": "2026-11-20T16:08:12Z", "masterUsername": "orders_master",
-            "dbName": "orders_of_the_source",
-        },
+        "replication": "orders", "run": "20261120t160812z-3f9a",
         "settings": {
             "source": {"accountId": "111111111111", "region": "us-east-1", "dbInstanceIdentifier": "orders-prod"},
         },

@@ -1,0 +1,234 @@
+//! `ChooseCopy` on the real clients: what it answers, and every request that it sends.
+
+// Clippy's allowance for tests does not reach their helpers.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+use aws_sdk_rds::Client as Rds;
+use aws_sdk_rds::config::retry::RetryConfig;
+use aws_sdk_rds::operation::start_db_instance::StartDbInstanceOutput;
+use aws_sdk_secretsmanager::Client as Secrets;
+use aws_sdk_ssm::Client as Ssm;
+use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+use choose_copy::{Clients, Error, Response, handle};
+use lambda_runtime::Diagnostic;
+use replication::Copy;
+use serde_json::{Value, json};
+use test_support::{Calls, actions, json_answer, rds_fault, xml_answer};
+
+const OLDEST: &str = "orders-20261118t160812z-1111";
+const OLDER: &str = "orders-20261119t160812z-2222";
+const LIVE: &str = "orders-20261120t160812z-3333";
+const STACKS_SECRET: &str = "arn:aws:secretsmanager:us-east-1:222222222222:secret:orders-AbCdEf";
+const LOOKS: [&str; 3] = ["GetParameter", "DescribeDBInstances", "GetSecretValue"];
+
+#[tokio::test]
+async fn the_previous_copy_is_chosen_with_all_that_the_next_steps_need() {
+    let (answer, sent) = look(&three(), &[live(LIVE)], request("previous")).await;
+    assert_eq!(actions(&sent), LOOKS);
+    let mut answer = serde_json::to_value(answer.unwrap()).unwrap();
+    assert_eq!(answer["settings"].take()["retention"]["copies"], 2, "with every default filled in");
+    let expected = json!({
+        "done": true, "run": "20261119t160812z-2222", "pin": "set", "applicationSecretArn": STACKS_SECRET,
+    });
+    for (key, value) in expected.as_object().unwrap() {
+        assert_eq!(answer[key], *value, "{key}");
+    }
+    let (answer, _) = look(&three(), &[live(OLDER)], request("latest")).await;
+    let answer = serde_json::to_value(answer.unwrap()).unwrap();
+    assert_eq!([&answer["run"], &answer["pin"]], ["20261120t160812z-3333", "release"]);
+}
+
+#[tokio::test]
+async fn later_looks_stay_with_the_chosen_run_whatever_goes_live_meanwhile() {
+    let mut request = request("previous");
+    request["chosen"] = json!("20261118t160812z-1111");
+    // There is no rule for the application's secret: the mock panics on a look at it.
+    let (answer, sent) = look(&three(), &[], request).await;
+    assert_eq!(answer.unwrap().run.as_str(), "20261118t160812z-1111");
+    assert_eq!(actions(&sent), LOOKS[..2]);
+}
+
+#[tokio::test]
+async fn a_stopped_instance_is_started_and_nothing_else_is_changed() {
+    let stopped = instances(&[instance(OLDER, "stopped", &["snapferry:proven"]), proven(LIVE)]);
+    let taken = mock!(Rds::start_db_instance).then_output(|| StartDbInstanceOutput::builder().build());
+    let (answer, sent) = look(&[stopped.clone(), taken], &[live(LIVE)], request("previous")).await;
+    assert!(!answer.unwrap().look.done);
+    assert_eq!(sent[3..], [json!({"Action": "StartDBInstance", "DBInstanceIdentifier": OLDER})]);
+
+    let started = mock!(Rds::start_db_instance).then_http_response(|| rds_fault("InvalidDBInstanceState"));
+    let (answer, _) = look(&[stopped, started], &[live(LIVE)], request("previous")).await;
+    assert!(!answer.unwrap().look.done, "somebody else started it");
+}
+
+#[tokio::test]
+async fn only_proven_copies_of_this_replication_are_a_way_back() {
+    let others = instances(&[
+        instance(OLDER, "available", &[]),
+        instance("payroll-20261119t160812z-2222", "available", &["snapferry:proven"]),
+        // Restored by hand from a copy's snapshot, with all its tags.
+        instance("orders-rescue", "available", &["snapferry:proven"]),
+        proven(LIVE),
+    ]);
+    let (answer, _) = look(&[others], &[live(LIVE)], request("previous")).await;
+    assert_fails(answer, "Snapferry.NoCopyToGoTo", "no copy before the live one");
+}
+
+#[tokio::test]
+async fn a_live_copy_that_is_not_known_leaves_the_newest_copy_to_go_to() {
+    let says =
+        |answer: Value| mock!(Secrets::get_secret_value).then_http_response(move || json_answer(&answer));
+    for answer in [
+        json!({"SecretString": r#"{"host": "legacy.example"}"#}),
+        json!({"SecretString": r#"{"dbInstanceIdentifier": "orders-legacy"}"#}),
+        json!({"SecretString": "not JSON"}),
+        json!({"__type": "ResourceNotFoundException"}),
+    ] {
+        let (answer, _) = look(&three(), &[says(answer)], request("previous")).await;
+        assert_eq!(answer.unwrap().run.as_str(), "20261120t160812z-3333");
+    }
+}
+
+#[tokio::test]
+async fn the_settings_own_secret_wins_and_unreadable_settings_are_told() {
+    let own = "arn:aws:secretsmanager:us-east-1:222222222222:secret:own-AbCdEf";
+    let mut document = settings();
+    document["applicationSecretArn"] = json!(own);
+    let (answer, sent) =
+        look_with(&three(), &[live(LIVE)], &[parameter(&document.to_string())], request("previous")).await;
+    assert_eq!(answer.unwrap().application_secret_arn, own);
+    assert_eq!(sent[2]["SecretId"], own);
+
+    let missing =
+        mock!(Ssm::get_parameter).then_http_response(|| json_answer(&json!({"__type": "ParameterNotFound"})));
+    for (rule, message) in [
+        (missing, "put them in SSM parameter /snapferry/replications/orders"),
+        (parameter("{}"), "missing field `source`"),
+        (parameter("nonsense"), "not JSON"),
+    ] {
+        let (answer, _) = look_with(&[], &[], &[rule], request("previous")).await;
+        assert_fails(answer, "Snapferry.InvalidSettings", message);
+    }
+}
+
+#[tokio::test]
+async fn repeating_a_finished_step_changes_nothing() {
+    for _ in 0..2 {
+        // There is no rule for a call that changes anything: the mock panics on one.
+        let (answer, sent) = look(&three(), &[live(LIVE)], request("20261119t160812z-2222")).await;
+        assert!(answer.unwrap().look.done);
+        assert_eq!(actions(&sent), LOOKS);
+    }
+}
+
+#[tokio::test]
+async fn bad_input_is_invalid_request() {
+    for (field, value, message) in [
+        ("to", json!("yesterday"), "`to`: \"yesterday\" is not a run"),
+        ("replication", json!("Orders"), "`replication`: \"Orders\" is not a replication name"),
+        ("stage", json!({"looks": "two"}), "`stage.looks`: invalid type"),
+        ("delete", json!(true), "`delete`: unknown field"),
+    ] {
+        let mut request = request("previous");
+        request[field] = value;
+        let (answer, sent) = look_with(&[], &[], &[], request).await;
+        assert_fails(answer, "Snapferry.InvalidRequest", message);
+        assert!(sent.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn throttling_is_retryable_and_a_refusal_is_not() {
+    for (code, name) in [("Throttling", "Snapferry.RdsUnavailable"), ("AccessDenied", "Snapferry.RdsRefused")]
+    {
+        let refused = mock!(Rds::describe_db_instances).then_http_response(move || rds_fault(code));
+        let (answer, _) = look(&[refused], &[], request("previous")).await;
+        assert_fails(answer, name, &format!("DescribeDBInstances failed: {code}"));
+    }
+}
+
+fn request(to: &str) -> Value {
+    json!({"replication": "orders", "to": to, "applicationSecretArn": STACKS_SECRET, "stage": {}})
+}
+
+fn settings() -> Value {
+    let source =
+        json!({"accountId": "111111111111", "region": "us-east-1", "dbInstanceIdentifier": "orders-prod"});
+    json!({ "source": source })
+}
+
+fn parameter(text: &str) -> Rule {
+    let answer = json!({"Parameter": {"Value": text}});
+    mock!(Ssm::get_parameter)
+        .match_requests(|it| it.name() == Some("/snapferry/replications/orders"))
+        .then_http_response(move || json_answer(&answer))
+}
+
+fn live(identifier: &str) -> Rule {
+    let answer = json!({"SecretString": json!({"dbInstanceIdentifier": identifier}).to_string()});
+    mock!(Secrets::get_secret_value).then_http_response(move || json_answer(&answer))
+}
+
+fn three() -> [Rule; 1] {
+    [instances(&[proven(OLDEST), proven(OLDER), proven(LIVE)])]
+}
+
+fn proven(identifier: &str) -> String {
+    instance(identifier, "available", &["snapferry:proven"])
+}
+
+/// A DB instance with the three tags of a run of `orders`, and more.
+fn instance(identifier: &str, status: &str, more: &[&str]) -> String {
+    let mut tags =
+        Copy::from_identifier(identifier).unwrap_or_else(|| Copy::from_identifier(OLDER).unwrap()).tags();
+    tags.extend(more.iter().map(|key| ((*key).to_owned(), "2026-11-20T18:00:00Z".to_owned())));
+    let tag = |(key, value)| format!("<Tag><Key>{key}</Key><Value>{value}</Value></Tag>");
+    let tags = tags.iter().map(tag).collect::<String>();
+    format!(
+        "<DBInstance><DBInstanceIdentifier>{identifier}</DBInstanceIdentifier>\
+         <DBInstanceStatus>{status}</DBInstanceStatus><TagList>{tags}</TagList></DBInstance>"
+    )
+}
+
+fn instances(list: &[String]) -> Rule {
+    let result = format!(
+        "<DescribeDBInstancesResult><DBInstances>{}</DBInstances></DescribeDBInstancesResult>",
+        list.concat()
+    );
+    let answer = format!("<DescribeDBInstancesResponse>{result}</DescribeDBInstancesResponse>");
+    mock!(Rds::describe_db_instances).then_http_response(move || xml_answer(200, &answer))
+}
+
+fn assert_fails(answer: Result<Response, Error>, name: &str, message: &str) {
+    let diagnostic = Diagnostic::from(answer.unwrap_err());
+    assert_eq!(diagnostic.error_type, name, "{}", diagnostic.error_message);
+    assert!(diagnostic.error_message.contains(message), "{} lacks {message}", diagnostic.error_message);
+}
+
+/// What the step answers, and every request that it sends, in order.
+async fn look(rds: &[Rule], secrets: &[Rule], request: Value) -> (Result<Response, Error>, Vec<Value>) {
+    look_with(rds, secrets, &[parameter(&settings().to_string())], request).await
+}
+
+async fn look_with(
+    rds: &[Rule],
+    secrets: &[Rule],
+    ssm: &[Rule],
+    request: Value,
+) -> (Result<Response, Error>, Vec<Value>) {
+    let calls = Calls::default();
+    let no_retries = RetryConfig::disabled;
+    let clients = Clients {
+        rds: mock_client!(aws_sdk_rds, RuleMode::MatchAny, rds, |config| {
+            config.retry_config(no_retries()).interceptor(calls.clone())
+        }),
+        secrets: mock_client!(aws_sdk_secretsmanager, RuleMode::MatchAny, secrets, |config| {
+            config.retry_config(no_retries()).interceptor(calls.clone())
+        }),
+        ssm: mock_client!(aws_sdk_ssm, RuleMode::MatchAny, ssm, |config| {
+            config.retry_config(no_retries()).interceptor(calls.clone())
+        }),
+    };
+    let answer = handle(&clients, request).await;
+    (answer, calls.sent())
+}

@@ -1,0 +1,83 @@
+//! What the steps' `handle` tests share. No function that is deployed depends on it.
+
+// Clippy's allowance for tests does not reach a crate of their helpers.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+use serde_json::{Map, Value, json};
+use std::sync::{Arc, Mutex};
+
+/// Every request as it goes over the wire, parameter by parameter, in order, with `Action` for both of AWS's protocols:
+/// give it to a client as an interceptor.
+#[derive(Debug, Clone, Default)]
+pub struct Calls(Arc<Mutex<Vec<Value>>>);
+
+impl Calls {
+    /// What was sent so far.
+    pub fn sent(&self) -> Vec<Value> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Intercept for Calls {
+    fn name(&self) -> &'static str {
+        "Calls"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let body = context.request().body().bytes().unwrap();
+        let call: Map<String, Value> = match context.request().headers().get("x-amz-target") {
+            Some(target) => {
+                let mut call: Map<String, Value> = serde_json::from_slice(body)?;
+                call.insert("Action".to_owned(), json!(target.rsplit('.').next()));
+                call
+            }
+            None => form_urlencoded::parse(body)
+                .filter(|(key, _)| key != "Version")
+                .map(|(key, value)| (key.into_owned(), json!(value)))
+                .collect(),
+        };
+        self.0.lock().unwrap().push(Value::Object(call));
+        Ok(())
+    }
+}
+
+/// The names of calls, in order.
+pub fn actions(sent: &[Value]) -> Vec<&str> {
+    sent.iter().map(|call| call["Action"].as_str().unwrap()).collect()
+}
+
+/// The one call of that name.
+pub fn the<'a>(action: &str, sent: &'a [Value]) -> &'a Value {
+    let mut calls = sent.iter().filter(|call| call["Action"] == action);
+    let call = calls.next().unwrap_or_else(|| panic!("no {action} in {sent:?}"));
+    assert!(calls.next().is_none(), "more than one {action} in {sent:?}");
+    call
+}
+
+/// An answer of a service that speaks JSON; an error when it names its `__type`.
+pub fn json_answer(answer: &Value) -> HttpResponse {
+    let status: u16 = if answer.get("__type").is_some() { 400 } else { 200 };
+    HttpResponse::new(status.try_into().unwrap(), answer.to_string().into())
+}
+
+/// An answer of RDS.
+pub fn xml_answer(status: u16, body: &str) -> HttpResponse {
+    HttpResponse::new(status.try_into().unwrap(), body.to_owned().into())
+}
+
+/// An error as RDS sends it.
+pub fn rds_fault(code: &str) -> HttpResponse {
+    let error = format!("<Error><Type>Sender</Type><Code>{code}</Code><Message>said RDS</Message></Error>");
+    xml_answer(400, &format!("<ErrorResponse>{error}</ErrorResponse>"))
+}
