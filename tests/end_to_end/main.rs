@@ -9,6 +9,7 @@ mod named_failures;
 mod passwords;
 mod replications;
 mod resumption;
+mod rollback;
 mod sources;
 
 use anyhow::Result;
