@@ -23,6 +23,10 @@ impl Failure<'_> {
         let cause = execution.cause.unwrap_or_default();
         assert_eq!(execution.error.as_deref(), Some(name), "{cause}");
         assert!(cause.contains(says), "{name}: {cause:?} does not say {says:?}");
+        let last = execution.steps.last().context("an execution has steps")?;
+        // Of a snapshot that fails half-way, the looks before that are no looks at the failure.
+        let looks = if name == "Snapferry.SnapshotFailed" { 12 } else { 3 };
+        assert!(last.looks <= looks, "{name}: {last:?}");
 
         let message = next_report(self.account, self.reports).await?;
         assert_eq!(message["executionArn"], json!(arn), "{name}");
@@ -154,6 +158,7 @@ async fn failures_of_the_target_account_have_names() -> Result<()> {
     for (setting, name) in [
         ("dbSubnetGroupName", "Snapferry.SubnetGroupNotFound"),
         ("dbParameterGroupName", "Snapferry.ParameterGroupNotFound"),
+        ("optionGroupName", "Snapferry.OptionGroupNotFound"),
     ] {
         let input = with(&input, &format!("/settings/placement/{setting}"), json!("missing"));
         failure.ends(&input, name, setting).await?;

@@ -64,6 +64,14 @@ impl TargetSettings {
             // What one storage type takes, another refuses.
             (source.iops, source.storage_throughput) = (None, None);
         }
+        if self.db_instance.db_instance_class.is_some() {
+            // Small classes have no Performance Insights: what a larger source does is no reason to fail.
+            source.enable_performance_insights = None;
+        }
+        if self.db_instance.allocated_storage.is_some() {
+            // A ceiling must be higher than what is allocated.
+            source.max_allocated_storage = None;
+        }
         self.db_instance.clone().or(source)
     }
 }
@@ -163,6 +171,40 @@ mod tests {
             serde_json::to_value(&settings.retention).unwrap(),
             json!({"copies": 2, "cutoverGraceHours": 24, "failedCopyHours": 72})
         );
+    }
+
+    #[test]
+    fn what_belongs_together_is_not_taken_from_both_sides() {
+        let handoff: Handoff = serde_json::from_value(json!({
+            "version": 1, "replication": "orders", "run": "20261120t160812z-3f9a", "sourceAccountId": "111111111111",
+            "sourceRegion": "eu-central-1", "dbInstanceIdentifier": "orders-prod", "engine": "postgres",
+            "dbSnapshotArn": "arn:aws:rds:eu-central-1:111111111111:snapshot:orders-20261120t160812z-3f9a",
+            "engineVersion": "16.14", "allocatedStorage": 500, "dataCurrentAt": "2026-11-20T16:08:12Z",
+            "masterUsername": "orders", "dbInstance": {
+                "storageType": "io2", "iops": 9000, "enablePerformanceInsights": true, "maxAllocatedStorage": 1000,
+                "multiAz": true,
+            },
+        }))
+        .unwrap();
+        let check = |target: serde_json::Value, expected: serde_json::Value| {
+            let source = json!({"accountId": "111111111111", "region": "eu-central-1", "dbInstanceIdentifier": "orders"});
+            let settings: TargetSettings =
+                serde_json::from_value(json!({"source": source, "dbInstance": target})).unwrap();
+            assert_eq!(serde_json::to_value(settings.db_instance(&handoff)).unwrap(), expected);
+        };
+        let mut all = serde_json::to_value(&handoff.db_instance).unwrap();
+        check(json!({}), all.clone());
+        let without = |key: &str, target: serde_json::Value| {
+            let mut expected = all.clone();
+            expected.as_object_mut().unwrap().remove(key);
+            expected.as_object_mut().unwrap().extend(target.as_object().unwrap().clone());
+            check(target, expected);
+        };
+        without("iops", json!({"storageType": "gp3"}));
+        without("enablePerformanceInsights", json!({"dbInstanceClass": "db.t4g.micro"}));
+        without("maxAllocatedStorage", json!({"allocatedStorage": 2000}));
+        all["multiAz"] = json!(false);
+        check(json!({"multiAz": false}), all);
     }
 
     #[test]
