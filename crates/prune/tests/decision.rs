@@ -1,0 +1,323 @@
+//! What `Prune` decides, for any account that it may look at: forged and inherited tags, secrets that say anything, and
+//! any clock and retention.
+
+// Clippy's allowance for tests does not reach their helpers.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use prune::plan::{Action, Application, Kind, Owned, Says, Thing};
+use prune::plan::{live, owned, plan, seen_in_source, seen_in_target, spare};
+use replication::retention::{TargetFacts, of_source, of_target};
+use replication::{Copy, ReplicationName, Run, SourceRetention, Tags, TargetRetention, tag};
+use std::collections::BTreeSet;
+
+const NOW: &str = "2026-11-20T12:00:00Z";
+
+fn now() -> Timestamp {
+    NOW.parse().unwrap()
+}
+
+fn orders() -> ReplicationName {
+    ReplicationName::try_from("orders".to_owned()).unwrap()
+}
+
+/// A run that began so many hours before now.
+fn run(hours: i64) -> Run {
+    let at = now().checked_sub(SignedDuration::from_hours(hours)).unwrap();
+    Run::try_from(format!("{}-0000", at.strftime("%Y%m%dt%H%M%Sz"))).unwrap()
+}
+
+fn copy(hours: i64) -> Copy {
+    Copy::new(&orders(), &run(hours))
+}
+
+/// What a thing in an account may look like, whoever made it.
+#[derive(Debug, Clone)]
+struct Sketch {
+    hours: i64,
+    kind: usize,
+    name: usize,
+    tags: usize,
+    status: usize,
+    proven: bool,
+    keep: bool,
+    protected: bool,
+    last_live_hours: Option<i64>,
+    made_hours: Option<i64>,
+}
+
+fn sketch() -> impl Strategy<Value = Sketch> {
+    let what = (0..200i64, 0..4usize, 0..8usize, 0..8usize, 0..6usize);
+    let more = (any::<bool>(), prop::bool::weighted(0.1), any::<bool>());
+    let times = (prop::option::weighted(0.3, 0..200i64), prop::option::weighted(0.5, 0..200i64));
+    (what, more, times).prop_map(
+        |((hours, kind, name, tags, status), (proven, keep, protected), (last_live_hours, made_hours))| {
+            Sketch { hours, kind, name, tags, status, proven, keep, protected, last_live_hours, made_hours }
+        },
+    )
+}
+
+fn hours_ago(hours: i64) -> Timestamp {
+    now().checked_sub(SignedDuration::from_hours(hours)).unwrap()
+}
+
+fn host(identifier: &str) -> String {
+    format!("{identifier}.example")
+}
+
+impl Sketch {
+    fn thing(&self) -> Thing {
+        let copy = copy(self.hours);
+        let status = ["available", "stopped", "creating", "failed", "deleting", "modifying"][self.status];
+        // Most are as Snapferry names them; the others are a user's own, with or without the tags.
+        let identifier = match (self.name, self.kind) {
+            (6, _) => "orders-rescue".to_owned(),
+            (7, _) => format!("payroll-{}", copy.run),
+            (_, 0) => copy.secret_name(),
+            (_, 1) => copy.reencrypted_identifier(),
+            _ => copy.identifier(),
+        };
+        let kind = match self.kind {
+            0 => Kind::Secret,
+            1 | 2 => Kind::Snapshot,
+            _ => {
+                let endpoint = Some((host(&identifier), 5432));
+                Kind::Instance { deletion_protection: self.protected, endpoint }
+            }
+        };
+        let mut tags = match self.tags {
+            5 => Tags::new(),
+            6 => Copy::new(&ReplicationName::try_from("payroll".to_owned()).unwrap(), &copy.run).tags(),
+            7 => Tags::from([(tag::REPLICATION.to_owned(), "orders".to_owned())]),
+            _ => copy.tags(),
+        };
+        let mut add = |key: &str, value: String| tags.insert(key.to_owned(), value);
+        if self.proven {
+            add(tag::PROVEN, hours_ago(self.hours).to_string());
+        }
+        if self.keep {
+            add(tag::KEEP, String::new());
+        }
+        if let Some(hours) = self.last_live_hours {
+            add(tag::LAST_LIVE, hours_ago(hours).to_string());
+        }
+        let status = if self.kind == 0 { String::new() } else { status.to_owned() };
+        Thing { identifier, kind, status, made_at: self.made_hours.map(hours_ago), tags }
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Account {
+    things: Vec<Thing>,
+    application: Application,
+    current: Option<Run>,
+    retention: TargetRetention,
+}
+
+fn account() -> impl Strategy<Value = Account> {
+    let retention = (0..4i64, 0..100i64, 1..100i64).prop_map(|(copies, grace, failed)| {
+        let text =
+            format!(r#"{{"copies": {copies}, "cutoverGraceHours": {grace}, "failedCopyHours": {failed}}}"#);
+        serde_json::from_str(&text).unwrap()
+    });
+    let things = prop::collection::vec(sketch(), 0..40).prop_map(|list| {
+        let mut seen = BTreeSet::new();
+        let things = list.iter().map(Sketch::thing);
+        let is_new = |it: &Thing| seen.insert(told(it));
+        things.filter(is_new).collect::<Vec<_>>()
+    });
+    (things, 0..5usize, any::<prop::sample::Index>(), 0..4usize, any::<prop::sample::Index>(), retention)
+        .prop_map(|(things, says, live, pinned, other, retention)| {
+            let pick = |index: &prop::sample::Index| {
+                (!things.is_empty()).then(|| things[index.index(things.len())].identifier.clone())
+            };
+            let (live, other) = (pick(&live), pick(&other));
+            let by_name = |it: Option<String>| Says { db_instance_identifier: it, endpoint: None };
+            let by_host = |it: Option<String>| Says {
+                db_instance_identifier: None,
+                endpoint: it.map(|it| (host(&it).to_uppercase(), Some(5432))),
+            };
+            let says = match says {
+                0 => Some(by_name(live)),
+                1 => Some(by_host(live)),
+                2 => Some(Says { db_instance_identifier: live, ..by_host(other.clone()) }),
+                3 => Some(by_name(Some("legacy".to_owned()))),
+                _ => None,
+            };
+            let other = other.as_deref().and_then(Copy::from_identifier).map(|it| it.run);
+            let pinned = match pinned {
+                0 => Ok(other.clone()),
+                1 => Run::try_from("no run".to_owned()).map(Some),
+                _ => Ok(None),
+            };
+            Account { things, application: Application { says, pinned }, current: other, retention }
+        })
+}
+
+/// What the step would do, and what is its own.
+fn decide(account: &Account) -> (Vec<Action>, Vec<Owned>) {
+    let live = live(&account.application, &orders(), &account.things);
+    let owned = owned(account.things.clone(), &orders());
+    let pinned = account.application.pinned.as_ref().ok().and_then(Option::as_ref);
+    let facts = TargetFacts { now: now(), current: account.current.as_ref(), live: &live, pinned };
+    let verdicts = of_target(&facts, &account.retention, &seen_in_target(&owned));
+    (plan(&verdicts, &owned, &BTreeSet::new()), owned)
+}
+
+fn told(thing: &Thing) -> String {
+    match thing.kind {
+        Kind::Instance { .. } => format!("db:{}", thing.identifier),
+        Kind::Snapshot => format!("snapshot:{}", thing.identifier),
+        Kind::Secret => format!("secret:{}", thing.identifier),
+    }
+}
+
+fn within(at: Timestamp, hours: impl Into<i64>) -> bool {
+    now().duration_since(at) < SignedDuration::from_hours(hours.into())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_that_may_be_live_kept_pinned_lately_live_or_at_work_is_touched(account in account()) {
+        let (actions, owned) = decide(&account);
+        let gone: BTreeSet<String> = actions.iter().map(Action::to_string).collect();
+        let says = account.application.says.clone().unwrap_or_default();
+        let run_has = |run: &Run, is: &dyn Fn(&Thing) -> bool| owned.iter().any(|it| it.run == *run && is(&it.thing));
+        for Owned { run, thing } in &owned {
+            let is_live = run_has(run, &|it| match &it.kind {
+                Kind::Instance { endpoint, .. } => {
+                    says.db_instance_identifier.as_ref() == Some(&it.identifier)
+                        || says.endpoint.as_ref().zip(endpoint.as_ref()).is_some_and(|(a, b)| a.0.eq_ignore_ascii_case(&b.0))
+                }
+                _ => false,
+            });
+            let is_kept = run_has(run, &|it| it.tags.contains_key(tag::KEEP));
+            let was_live = run_has(run, &|it| {
+                let at = it.tags.get(tag::LAST_LIVE).and_then(|at| at.parse().ok());
+                at.is_some_and(|at| within(at, account.retention.cutover_grace_hours))
+            });
+            let is_proven = run_has(run, &|it| {
+                matches!(it.kind, Kind::Instance { .. }) && it.tags.contains_key(tag::PROVEN)
+            });
+            let in_doubt = is_proven && (account.application.says.is_none() || account.application.pinned.is_err());
+            let is_pinned = account.application.pinned == Ok(Some(run.clone()));
+            let at_work = account.current.as_ref() == Some(run);
+            if is_live || is_kept || was_live || is_pinned || at_work || in_doubt {
+                prop_assert!(!gone.contains(&told(thing)), "{thing:?} goes: {account:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_that_snapferry_did_not_make_is_touched(account in account()) {
+        let (actions, _) = decide(&account);
+        let ours: BTreeSet<String> = account.things.iter().filter(|it| {
+            let run = it.tags.get(tag::RUN).and_then(|run| Run::try_from(run.clone()).ok());
+            let (Some(run), Some(made_by)) = (run, it.tags.get(tag::MADE_BY)) else { return false };
+            let copy = Copy::new(&orders(), &run);
+            let name = match it.kind {
+                Kind::Secret => it.identifier == copy.secret_name(),
+                _ => it.identifier == copy.identifier() || it.identifier == copy.reencrypted_identifier(),
+            };
+            name && made_by == "snapferry" && it.tags.get(tag::REPLICATION).is_some_and(|it| it == "orders")
+        }).map(told).collect();
+        for action in &actions {
+            prop_assert!(ours.contains(&action.to_string()), "{action}: {account:?}");
+        }
+    }
+
+    #[test]
+    fn as_many_proven_copies_as_asked_for_stay_beside_the_live_one(account in account()) {
+        let (actions, owned) = decide(&account);
+        let gone: BTreeSet<String> = actions.iter().map(Action::to_string).collect();
+        let proven = |it: &&Owned| matches!(it.thing.kind, Kind::Instance { .. }) && it.thing.tags.contains_key(tag::PROVEN);
+        let says = account.application.says.clone().unwrap_or_default();
+        let is_live = |it: &&Owned| says.db_instance_identifier.as_ref() == Some(&it.thing.identifier)
+            || says.endpoint.as_ref().is_some_and(|(it_host, _)| it_host.eq_ignore_ascii_case(&host(&it.thing.identifier)));
+        let others: Vec<&Owned> = owned.iter().filter(proven).filter(|it| !is_live(it)).collect();
+        let left = others.iter().filter(|it| !gone.contains(&told(&it.thing))).count();
+        prop_assert!(left as u64 >= account.retention.copies.as_u64().min(others.len() as u64), "{account:?}");
+    }
+
+    #[test]
+    fn the_remains_of_failed_runs_always_go_once_they_are_old_enough(account in account()) {
+        let (actions, owned) = decide(&account);
+        let gone: BTreeSet<String> = actions.iter().map(Action::to_string).collect();
+        let all = |run: &Run| owned.iter().filter(|it| it.run == *run).map(|it| &it.thing).collect::<Vec<_>>();
+        let says = account.application.says.clone().unwrap_or_default();
+        for Owned { run, thing } in &owned {
+            let things = all(run);
+            let hours = account.retention.failed_copy_hours;
+            let grace = account.retention.cutover_grace_hours;
+            let is_old = !within(run.began_at(), hours) && things.iter().all(|it| it.made_at.is_none_or(|at| !within(at, hours)));
+            let is_failed = things.iter().all(|it| !matches!(it.kind, Kind::Instance { .. }) || !it.tags.contains_key(tag::PROVEN));
+            // By its name alone: an instance of that name that lost its tags may be live all the same.
+            let is_live = says.db_instance_identifier == Some(Copy::new(&orders(), run).identifier())
+                || says.endpoint.as_ref().is_some_and(|(it, _)| it.eq_ignore_ascii_case(&host(&Copy::new(&orders(), run).identifier())));
+            let is_guarded = is_live || account.current.as_ref() == Some(run)
+                || account.application.pinned == Ok(Some(run.clone()))
+                || things.iter().any(|it| {
+                    let last_live = it.tags.get(tag::LAST_LIVE).and_then(|at| at.parse().ok());
+                    it.tags.contains_key(tag::KEEP) || last_live.is_some_and(|at| within(at, grace))
+                });
+            let waits = thing.status == "deleting"
+                || thing.kind == Kind::Secret && things.iter().any(|it| matches!(it.kind, Kind::Instance { .. }) && it.status != "deleting");
+            if is_old && is_failed && !is_guarded && !waits {
+                prop_assert!(gone.contains(&told(thing)), "{thing:?} stays: {account:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_source_keeps_its_newest_good_snapshots_whatever_else_goes(
+        list in prop::collection::vec(sketch(), 0..40), runs in 1..4i64, hours in 1..100i64, current in prop::option::of(0..200i64),
+    ) {
+        let text = format!(r#"{{"runs": {runs}, "minAgeHours": {hours}}}"#);
+        let retention: SourceRetention = serde_json::from_str(&text).unwrap();
+        let things = list.iter().map(Sketch::thing).filter(|it| it.kind == Kind::Snapshot).collect();
+        let owned = owned(things, &orders());
+        let current = current.map(run);
+        let verdicts = of_source(now(), current.as_ref(), &retention, &seen_in_source(&owned));
+        let spare = spare(&owned, current.as_ref());
+        let gone: BTreeSet<String> = plan(&verdicts, &owned, &spare).iter().map(Action::to_string).collect();
+        let available = |it: &&Owned| it.thing.status == "available";
+        let good: BTreeSet<&Run> = owned.iter().filter(available).map(|it| &it.run).collect();
+        for run in good.iter().rev().take(usize::try_from(runs).unwrap()) {
+            let left = owned.iter().filter(available).filter(|it| it.run == **run && !gone.contains(&told(&it.thing)));
+            prop_assert!(left.count() > 0, "nothing is left of {run}: {owned:?}");
+        }
+        for it in owned.iter().filter(|it| within(it.run.began_at(), hours)) {
+            prop_assert!(spare.contains(&it.thing.identifier) || !gone.contains(&told(&it.thing)), "{it:?} is young");
+        }
+    }
+}
+
+#[test]
+fn a_hundred_failed_runs_in_a_row_leave_room_for_the_next() {
+    let retention = TargetRetention::default();
+    let application = Application {
+        says: Some(Says { db_instance_identifier: Some(copy(2_500).identifier()), endpoint: None }),
+        pinned: Ok(None),
+    };
+    let thing = |hours: i64, kind: Kind, proven: bool| {
+        let mut tags = copy(hours).tags();
+        if proven {
+            tags.insert(tag::PROVEN.to_owned(), hours_ago(hours).to_string());
+        }
+        let status = "available".to_owned();
+        Thing { identifier: copy(hours).identifier(), kind, status, made_at: Some(hours_ago(hours)), tags }
+    };
+    let instance = || Kind::Instance { deletion_protection: false, endpoint: None };
+    // The live copy is a hundred days old; every night since then a run failed after its restore.
+    let mut things = vec![thing(2_500, instance(), true), thing(2_500, Kind::Snapshot, false)];
+    for night in 0..100 {
+        things.extend([thing(24 * night, instance(), false), thing(24 * night, Kind::Snapshot, false)]);
+    }
+    let account = Account { things, application, current: None, retention };
+    let (actions, _) = decide(&account);
+    let left = account.things.len() - actions.len();
+    assert_eq!(left, 2 + 2 * 3, "the live copy, and three nights of failures");
+}
