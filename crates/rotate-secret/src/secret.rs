@@ -116,6 +116,23 @@ pub(crate) async fn restore(secrets: &Client, secret: &str) -> Result<(), Error>
     Ok(())
 }
 
+/// Takes a label off a version; that it is on another one by now is as good.
+pub(crate) async fn unlabel(
+    secrets: &Client,
+    secret: &str,
+    label: &str,
+    version_id: &str,
+) -> Result<(), Error> {
+    let remove = secrets.update_secret_version_stage().secret_id(secret).version_stage(label);
+    match remove.remove_from_version_id(version_id).send().await {
+        Ok(_) => Ok(()),
+        Err(error) if error.as_service_error().is_some_and(|it| it.is_invalid_parameter_exception()) => {
+            Ok(())
+        }
+        Err(error) => Err(call_failed(Service::SecretsManager, "UpdateSecretVersionStage", &error).into()),
+    }
+}
+
 /// Pins the replication of an application's secret to a run.
 pub(crate) async fn pin(secrets: &Client, secret: &str, run: &Run) -> Result<(), Error> {
     let pinned = Tag::builder().key(tag::PINNED).value(run.as_str()).build();

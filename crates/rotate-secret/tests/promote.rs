@@ -194,7 +194,14 @@ async fn a_rotation_that_is_pending_is_waited_for_and_one_that_ended_is_not() {
     let stages = json!({"v-present": ["AWSCURRENT", "AWSPENDING"]});
     let mut ended = world(&json!({}));
     ended[0] = described(json!({ "VersionIdsToStages": stages }));
-    assert_moved(look(&[copy()], &ended).await.0);
+    let (answer, sent) = look(&[copy()], &ended).await;
+    assert_moved(answer);
+    // Left behind, the label would look like a rotation that is pending, and refuse the next one.
+    let unlabelled = json!({
+        "Action": "UpdateSecretVersionStage", "SecretId": APPLICATION, "VersionStage": "AWSPENDING",
+        "RemoveFromVersionId": "v-present",
+    });
+    assert_eq!(sent[3], unlabelled);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use crate::{Connection, Error, InstanceSeen, SecretVersion, instance, secret};
 use aws_sdk_rds::types::Tag;
 use jiff::Timestamp;
 use lambda_support::{Service, call_failed, parse};
-use plan::{Pin, Plan, Seen, Wanted, plan};
+use plan::{AWSPENDING, Pin, Plan, Seen, Wanted, plan};
 use replication::{Copy, Look, Placement, ReplicationName, Run, Stage, TargetSettings, tag};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -105,7 +105,10 @@ pub async fn handle(
             secret::release(secrets, &application_secret_arn).await?;
             (stage.wait("released", None, wanted.deadline, "released the replication's pin")?, false)
         }
-        Plan::Promote => {
+        Plan::Promote { after_rotation } => {
+            if after_rotation {
+                secret::unlabel(secrets, &application_secret_arn, AWSPENDING, &current.version_id).await?;
+            }
             save_outgoing(rds, secrets, &copy, &current).await?;
             if let Some(instance) = &instance {
                 tag_with_time(rds, instance, tag::LAST_LIVE).await?;

@@ -6,7 +6,9 @@ use serde::Deserialize;
 use std::collections::BTreeSet;
 
 /// The label of a rotation that is under way.
-const AWSPENDING: &str = "AWSPENDING";
+pub(super) const AWSPENDING: &str = "AWSPENDING";
+/// The label of the version that was current before.
+const AWSPREVIOUS: &str = "AWSPREVIOUS";
 
 /// All that a look saw.
 #[derive(Debug)]
@@ -55,7 +57,10 @@ pub enum Plan {
     /// Attach the target's security groups and set deletion protection, then look again.
     Open,
     /// Move AWSCURRENT from the version that was seen.
-    Promote,
+    Promote {
+        /// Whether a rotation that ended left AWSPENDING on that version, where it must not stay behind.
+        after_rotation: bool,
+    },
     /// Nothing, and never: the reason says why the copy does not go live, or that it is live already.
     Leave(Look),
     /// Nothing now.
@@ -73,10 +78,15 @@ pub fn plan(copy: &Copy, seen: &Seen<'_>, wanted: &Wanted<'_>, stage: &Stage) ->
     let leave = |status: &str, reason: String| Ok(Plan::Leave(stage.done(status, reason)));
 
     let live = seen.current.value.db_instance_identifier();
-    let pending =
-        seen.secret.version_with(AWSPENDING).is_some_and(|version| version != seen.current.version_id);
-    let wait_for_rotation =
-        || wait("rotation pending", "a rotation of the application's secret is pending".to_owned());
+    let pending = pending_rotation(seen);
+    let wait_for_rotation = || {
+        let version = pending.unwrap_or_default();
+        let reason = format!(
+            "a rotation of the application's secret is pending: version {version} is AWSPENDING. If none is under way, \
+             remove that label"
+        );
+        wait("rotation pending", reason)
+    };
     let live_copy = live.and_then(Copy::from_identifier);
     if let Some(other) = live_copy.as_ref().filter(|it| it.replication != copy.replication) {
         return Err(Error::SecretOfAnotherReplication { found: other.identifier() });
@@ -91,7 +101,7 @@ pub fn plan(copy: &Copy, seen: &Seen<'_>, wanted: &Wanted<'_>, stage: &Stage) ->
     }
     if live == Some(&identifier) {
         // A rotation that began before the cut-over may still move AWSCURRENT back.
-        return if pending {
+        return if pending.is_some() {
             wait_for_rotation()
         } else {
             leave("live", format!("DB instance {identifier} is live"))
@@ -117,7 +127,22 @@ pub fn plan(copy: &Copy, seen: &Seen<'_>, wanted: &Wanted<'_>, stage: &Stage) ->
     if !is_open(instance, wanted) {
         return Ok(Plan::Open);
     }
-    if pending { wait_for_rotation() } else { Ok(Plan::Promote) }
+    if pending.is_some() {
+        return wait_for_rotation();
+    }
+    let after_rotation = seen.secret.version_with(AWSPENDING) == Some(seen.current.version_id.as_str());
+    Ok(Plan::Promote { after_rotation })
+}
+
+/// The version that a rotation is about to make current.
+///
+/// A rotation that ended leaves AWSPENDING on the version that it made current, and there it stays when that version
+/// becomes AWSPREVIOUS. Source: Secrets Manager User Guide, "Lambda rotation functions": finishSecret.
+fn pending_rotation<'a>(seen: &'a Seen<'_>) -> Option<&'a str> {
+    let ended = |version: &&str| {
+        *version == seen.current.version_id || seen.secret.version_with(AWSPREVIOUS) == Some(version)
+    };
+    seen.secret.version_with(AWSPENDING).filter(|version| !ended(version))
 }
 
 fn is_open(instance: &InstanceSeen, wanted: &Wanted<'_>) -> bool {
@@ -170,9 +195,10 @@ mod tests {
                 };
                 assert_eq!(got, expected, "{live}");
             };
-        check(&instance, &idle, "", false, "Promote");
-        check(&instance, &idle, "orders-legacy", false, "Promote");
-        check(&instance, &idle, "orders-20261119t160812z-ffff", false, "Promote");
+        const PROMOTE: &str = "Promote { after_rotation: false }";
+        check(&instance, &idle, "", false, PROMOTE);
+        check(&instance, &idle, "orders-legacy", false, PROMOTE);
+        check(&instance, &idle, "orders-20261119t160812z-ffff", false, PROMOTE);
         check(&instance, &idle, "orders-20261120t160812z-3f9a", false, "done=true live");
         check(&instance, &idle, "orders-20261121t160812z-0000", false, "done=true superseded");
         check(
@@ -184,7 +210,7 @@ mod tests {
         );
         check(&instance, &idle, "", true, "Open");
         let opened = InstanceSeen { vpc_security_group_ids: vec!["sg-1".to_owned()], ..instance.clone() };
-        check(&opened, &idle, "", true, "Promote");
+        check(&opened, &idle, "", true, PROMOTE);
         check(&InstanceSeen { deletion_protection: true, ..instance.clone() }, &idle, "", false, "Open");
         check(
             &InstanceSeen { status: "modifying".to_owned(), ..instance.clone() },
@@ -200,12 +226,17 @@ mod tests {
             false,
             "done=false rotation pending",
         );
-        check(&instance, &secret(&[("v1", "AWSPENDING")]), "", false, "Promote");
+        let ended = secret(&[("v1", "AWSPENDING")]);
+        check(&instance, &ended, "", false, "Promote { after_rotation: true }");
+        let mut left_behind = secret(&[("v1", "AWSCURRENT")]);
+        left_behind.stages.insert("v0".to_owned(), vec!["AWSPREVIOUS".to_owned(), "AWSPENDING".to_owned()]);
+        check(&instance, &left_behind, "", false, PROMOTE);
+        check(&instance, &left_behind, "orders-20261120t160812z-3f9a", false, "done=true live");
         let mut pinned = idle.clone();
         pinned.tags.insert(tag::PINNED.to_owned(), "20261101t000000z-0000".to_owned());
         check(&instance, &pinned, "", false, "done=true pinned");
         pinned.tags.insert(tag::PINNED.to_owned(), copy.run.to_string());
-        check(&instance, &pinned, "orders-20261121t160812z-0000", false, "Promote");
+        check(&instance, &pinned, "orders-20261121t160812z-0000", false, PROMOTE);
         check(
             &InstanceSeen { status: "failed".to_owned(), ..instance.clone() },
             &idle,
