@@ -1,7 +1,7 @@
 //! What the README says of the code is what the code says.
 
+use crate::tree::{checkout, file};
 use replication::ErrorName;
-use std::path::Path;
 
 const BEGIN: &str =
     "<!-- error names: written by the test readme::the_readme_lists_every_error_name, with UPDATE=1 -->\n";
@@ -9,17 +9,16 @@ const END: &str = "<!-- end of error names -->\n";
 
 #[test]
 fn the_readme_lists_every_error_name() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
-    let readme = std::fs::read_to_string(&file).unwrap();
+    let readme = file("README.md").text;
     let (before, rest) = readme.split_once(BEGIN).unwrap();
     let (found, after) = rest.split_once(END).unwrap();
     let rows = ErrorName::ALL.iter().map(|name| {
-        let kind = if name.retryable() { "retried" } else { "ends the execution" };
-        format!("| `{name}` | {kind} | {} |\n", name.meaning())
+        let (first, rest) = name.repair().split_at(1);
+        format!("| `{name}` | {} | {}{rest} |\n", name.meaning(), first.to_uppercase())
     });
-    let table = format!("| Name | | Meaning |\n|---|---|---|\n{}", rows.collect::<String>());
+    let table = format!("| Name | Meaning and cause | Repair |\n|---|---|---|\n{}", rows.collect::<String>());
     if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(&file, format!("{before}{BEGIN}{table}{END}{after}")).unwrap();
+        std::fs::write(checkout().join("README.md"), format!("{before}{BEGIN}{table}{END}{after}")).unwrap();
         return;
     }
     assert_eq!(found, table, "run this test with UPDATE=1");
