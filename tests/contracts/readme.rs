@@ -1,7 +1,8 @@
 //! What the README says of the code is what the code says.
 
-use crate::tree::{checkout, file};
+use crate::tree::{checkout, crates, file, none};
 use replication::ErrorName;
+use std::collections::BTreeSet;
 
 const BEGIN: &str =
     "<!-- error names: written by the test readme::the_readme_lists_every_error_name, with UPDATE=1 -->\n";
@@ -22,4 +23,23 @@ fn the_readme_lists_every_error_name() {
         return;
     }
     assert_eq!(found, table, "run this test with UPDATE=1");
+}
+
+#[test]
+fn the_readme_says_of_every_crate_and_script_what_it_is() {
+    let readme = file("README.md").text;
+    let section = readme.split("\n## What is where\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    // Of each row the first cell; what is told of it may name others.
+    let cells = section.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+    let paths = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).filter(|path| !path.ends_with('/'));
+    let told: BTreeSet<String> = paths.map(str::to_owned).collect();
+
+    let scripts = std::fs::read_dir(checkout().join("scripts")).unwrap().map(|entry| entry.unwrap().path());
+    let scripts = scripts.filter(|path| path.is_file() && path.extension().is_none());
+    let scripts = scripts.map(|path| format!("scripts/{}", path.file_name().unwrap().to_str().unwrap()));
+    let there: BTreeSet<String> =
+        crates().iter().map(|name| format!("crates/{name}")).chain(scripts).collect();
+    let unsaid = there.difference(&told).map(|path| format!("README.md: does not say what {path} is"));
+    let gone = told.difference(&there).map(|path| format!("README.md: {path} is not there"));
+    none(&unsaid.chain(gone).collect::<Vec<_>>());
 }
