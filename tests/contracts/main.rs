@@ -7,5 +7,7 @@ mod readme;
 mod rules;
 mod schema;
 mod state_machines;
+mod style;
 mod tables;
 mod templates;
+mod tree;

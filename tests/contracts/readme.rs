@@ -1,7 +1,8 @@
 //! What the README says of the code is what the code says.
 
+use crate::tree::{checkout, crates, file, none};
 use replication::ErrorName;
-use std::path::Path;
+use std::collections::BTreeSet;
 
 const BEGIN: &str =
     "<!-- error names: written by the test readme::the_readme_lists_every_error_name, with UPDATE=1 -->\n";
@@ -9,18 +10,36 @@ const END: &str = "<!-- end of error names -->\n";
 
 #[test]
 fn the_readme_lists_every_error_name() {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
-    let readme = std::fs::read_to_string(&file).unwrap();
+    let readme = file("README.md").text;
     let (before, rest) = readme.split_once(BEGIN).unwrap();
     let (found, after) = rest.split_once(END).unwrap();
     let rows = ErrorName::ALL.iter().map(|name| {
-        let kind = if name.retryable() { "retried" } else { "ends the execution" };
-        format!("| `{name}` | {kind} | {} |\n", name.meaning())
+        let (first, rest) = name.repair().split_at(1);
+        format!("| `{name}` | {} | {}{rest} |\n", name.meaning(), first.to_uppercase())
     });
-    let table = format!("| Name | | Meaning |\n|---|---|---|\n{}", rows.collect::<String>());
+    let table = format!("| Name | Meaning and cause | Repair |\n|---|---|---|\n{}", rows.collect::<String>());
     if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(&file, format!("{before}{BEGIN}{table}{END}{after}")).unwrap();
+        std::fs::write(checkout().join("README.md"), format!("{before}{BEGIN}{table}{END}{after}")).unwrap();
         return;
     }
     assert_eq!(found, table, "run this test with UPDATE=1");
+}
+
+#[test]
+fn the_readme_says_of_every_crate_and_script_what_it_is() {
+    let readme = file("README.md").text;
+    let section = readme.split("\n## What is where\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    // Of each row the first cell; what is told of it may name others.
+    let cells = section.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").next());
+    let paths = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).filter(|path| !path.ends_with('/'));
+    let told: BTreeSet<String> = paths.map(str::to_owned).collect();
+
+    let scripts = std::fs::read_dir(checkout().join("scripts")).unwrap().map(|entry| entry.unwrap().path());
+    let scripts = scripts.filter(|path| path.is_file() && path.extension().is_none());
+    let scripts = scripts.map(|path| format!("scripts/{}", path.file_name().unwrap().to_str().unwrap()));
+    let there: BTreeSet<String> =
+        crates().iter().map(|name| format!("crates/{name}")).chain(scripts).collect();
+    let unsaid = there.difference(&told).map(|path| format!("README.md: does not say what {path} is"));
+    let gone = told.difference(&there).map(|path| format!("README.md: {path} is not there"));
+    none(&unsaid.chain(gone).collect::<Vec<_>>());
 }

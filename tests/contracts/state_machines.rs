@@ -1,15 +1,9 @@
 //! The state machines against the style, the error names and the templates.
 
+use crate::tree::{checkout, machines};
 use replication::ErrorName;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-
-const MACHINES: [&str; 4] = ["source-account", "target-account", "rollback", "clean-up"];
-
-fn checkout() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
 
 fn text(machine: &str) -> String {
     std::fs::read_to_string(checkout().join(format!("statemachines/{machine}.asl.json"))).unwrap()
@@ -34,7 +28,7 @@ fn names(text: &str, open: &str) -> BTreeSet<String> {
 fn every_name_it_retries_can_be_raised() {
     let known: BTreeSet<&str> =
         ErrorName::ALL.iter().filter(|name| name.retryable()).map(|name| name.as_str()).collect();
-    for machine in MACHINES {
+    for machine in &machines() {
         for name in names(&text(machine), "\"Snapferry.") {
             assert!(known.contains(format!("Snapferry.{name}").as_str()), "{machine} retries {name}");
         }
@@ -43,7 +37,7 @@ fn every_name_it_retries_can_be_raised() {
 
 #[test]
 fn every_task_has_comment_timeout_and_retriers() {
-    for machine in MACHINES {
+    for machine in &machines() {
         for (name, task) in tasks(machine) {
             assert!(task["Comment"].as_str().is_some_and(|it| it.len() > 20), "{machine} {name}");
             assert!(task["TimeoutSeconds"].as_u64().is_some(), "{machine} {name}");
@@ -65,7 +59,7 @@ fn every_task_has_comment_timeout_and_retriers() {
 
 #[test]
 fn every_task_calls_the_function_of_its_name() {
-    for machine in MACHINES {
+    for machine in &machines() {
         for (name, task) in tasks(machine) {
             assert_eq!(task["Arguments"]["FunctionName"], format!("${{{name}FunctionArn}}"), "{machine}");
         }
@@ -74,7 +68,7 @@ fn every_task_calls_the_function_of_its_name() {
 
 #[test]
 fn every_variable_is_assigned_before_any_state_reads_it() {
-    for machine in MACHINES {
+    for machine in &machines() {
         let states = states(machine);
         let assigned: BTreeSet<String> =
             states["Begin"]["Assign"].as_object().unwrap().keys().cloned().collect();
@@ -110,7 +104,7 @@ fn every_placeholder_is_substituted_by_each_template_that_deploys_the_machine() 
 
 #[test]
 fn every_waiting_step_is_task_choice_and_wait() {
-    for machine in MACHINES {
+    for machine in &machines() {
         let states = states(machine);
         for (name, wait) in states.iter().filter(|(_, state)| state["Type"] == "Wait") {
             let task = &states[wait["Next"].as_str().unwrap()];

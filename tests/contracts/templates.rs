@@ -1,57 +1,18 @@
 //! The templates, and what must not stand in any file that is deployed.
 
-use std::path::{Path, PathBuf};
-
-fn checkout() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-/// Every file below a folder of the checkout, with its text.
-fn files(folder: &str) -> Vec<(PathBuf, String)> {
-    let (mut files, mut folders) = (Vec::new(), vec![checkout().join(folder)]);
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if let Ok(text) = std::fs::read_to_string(&path) {
-                files.push((path, text));
-            }
-        }
-    }
-    files
-}
+use crate::tree::{checkout, files, product};
 
 #[test]
 fn no_partition_region_or_account_is_written_into_what_is_deployed() {
-    let product = [
-        "snapshot",
-        "copy-and-reencrypt",
-        "share",
-        "receive",
-        "restore",
-        "rotate-secret",
-        "choose-copy",
-        "prune",
-        "report",
-    ];
-    let sources = product
-        .iter()
-        .chain(&["replication", "lambda-support"])
-        .flat_map(|name| files(&format!("crates/{name}/src")));
-    for (path, text) in sources.chain(files("cloudformation")).chain(files("statemachines")) {
-        let code = text.split("#[cfg(test)]").next().unwrap();
-        for (number, line) in code.lines().enumerate().filter(|(_, line)| !is_comment(line)) {
+    let deployed = files("cloudformation").into_iter().chain(files("statemachines"));
+    for file in product().into_iter().chain(deployed) {
+        let code = file.code().filter(|(_, line)| !line.trim_start().starts_with('#'));
+        for (index, line) in code {
             for literal in ["arn:aws", "us-east-1", "us-west-2", "eu-west-1", "amazonaws.com.cn"] {
-                assert!(!line.contains(literal), "{}:{}: {line}", path.display(), number + 1);
+                assert!(!line.contains(literal), "{}", file.at(index, line));
             }
         }
     }
-}
-
-fn is_comment(line: &str) -> bool {
-    let line = line.trim_start();
-    line.starts_with("//") || line.starts_with('#')
 }
 
 #[test]

@@ -108,15 +108,15 @@ async fn a_snapshot_that_is_unencrypted_or_whose_key_is_not_declared_or_aws_mana
 async fn a_key_that_is_disabled_asymmetric_or_gone_is_named_before_rds_is_asked() {
     let gone = |id| kms(id, 400, json!({"__type": "NotFoundException"}));
     for (id, other) in [("source", "shareable"), ("shareable", "source")] {
-        for unusable in [
-            key(id, "CUSTOMER", "Disabled", "SYMMETRIC_DEFAULT"),
-            key(id, "CUSTOMER", "PendingDeletion", "SYMMETRIC_DEFAULT"),
-            key(id, "CUSTOMER", "Enabled", "RSA_2048"),
-            gone(id),
+        for (unusable, problem) in [
+            (key(id, "CUSTOMER", "Disabled", "SYMMETRIC_DEFAULT"), "its state is Disabled"),
+            (key(id, "CUSTOMER", "PendingDeletion", "SYMMETRIC_DEFAULT"), "its state is PendingDeletion"),
+            (key(id, "CUSTOMER", "Enabled", "RSA_2048"), "its key spec is RSA_2048"),
+            (gone(id), "KMS DescribeKey failed: NotFoundException: no message"),
         ] {
             let (answer, sent) = look(&[no_copy(), source()], &[unusable, shareable(other)], request()).await;
-            let name = format!("key/{id} cannot be used by {PRINCIPAL}");
-            assert_fails(answer, "Snapferry.KeyNotUsable", &name);
+            let message = format!("key/{id} cannot be used by {PRINCIPAL} ({problem})");
+            assert_fails(answer, "Snapferry.KeyNotUsable", &message);
             assert_eq!(sent, LOOKS);
         }
     }

@@ -98,8 +98,8 @@ pub struct Response {
 ///
 /// It never deletes the live copy: while the application's secret cannot say which one that is, every copy that was ever
 /// fit to go live stays.
-/// Errors: `Snapferry.InvalidRequest`, `RdsRefused`, `SecretsManagerRefused` (fatal), `RdsUnavailable`,
-/// `SecretsManagerUnavailable` (retry).
+/// Errors: `Snapferry.InvalidRequest`, `StageTimedOut`, `RdsRefused`, `SecretsManagerRefused` (fatal),
+/// `RdsUnavailable`, `SecretsManagerUnavailable` (retry).
 /// Source: RDS API `DeleteDBInstance`, `DeleteDBSnapshot`; Secrets Manager API `DeleteSecret`.
 pub async fn handle(
     rds: &aws_sdk_rds::Client,

@@ -24,9 +24,19 @@ macro_rules! error_names {
                 match self { $(ErrorName::$name => error_names!(@$kind),)* }
             }
 
-            /// What it means and what to do.
+            /// What it means, and why it comes about.
             pub fn meaning(self) -> &'static str {
-                match self { $(ErrorName::$name => concat!($($doc,)+).trim_ascii(),)* }
+                self.text().0
+            }
+
+            /// What to do.
+            pub fn repair(self) -> &'static str {
+                self.text().1
+            }
+
+            fn text(self) -> (&'static str, &'static str) {
+                let text = match self { $(ErrorName::$name => concat!($($doc,)+).trim_ascii(),)* };
+                text.split_once(" Repair: ").unwrap_or((text, ""))
             }
         }
     };
@@ -36,104 +46,154 @@ macro_rules! error_names {
 
 error_names! {
     /// RDS was throttled or did not answer.
+    /// Repair: none, it is retried; redrive the execution if it ends all the same.
     RdsUnavailable: retryable,
     /// KMS was throttled or did not answer.
+    /// Repair: none, it is retried; redrive the execution if it ends all the same.
     KmsUnavailable: retryable,
     /// SNS was throttled or did not answer.
+    /// Repair: none, it is retried; redrive the execution if it ends all the same.
     SnsUnavailable: retryable,
     /// Secrets Manager was throttled or did not answer.
+    /// Repair: none, it is retried; redrive the execution if it ends all the same.
     SecretsManagerUnavailable: retryable,
     /// Systems Manager was throttled or did not answer.
+    /// Repair: none, it is retried; redrive the execution, or send the message back, if it fails all the same.
     SsmUnavailable: retryable,
     /// Step Functions was throttled or did not answer.
+    /// Repair: none, the queue delivers the message again; send it back if it ends among the dead letters.
     StatesUnavailable: retryable,
-    /// RDS refused a call; the message carries its code.
+    /// RDS refused a call, mostly for a permission or a value; the message carries its code.
+    /// Repair: correct what the code names, then redrive the execution.
     RdsRefused: fatal,
-    /// KMS refused a call; the message carries its code.
+    /// KMS refused a call, mostly for a permission or a value; the message carries its code.
+    /// Repair: correct what the code names, then redrive the execution.
     KmsRefused: fatal,
-    /// SNS refused a call; the message carries its code.
+    /// SNS refused a call, mostly for a permission or a value; the message carries its code.
+    /// Repair: correct what the code names, then redrive the execution.
     SnsRefused: fatal,
-    /// Secrets Manager refused a call; the message carries its code.
+    /// Secrets Manager refused a call, mostly for a permission or a value; the message carries its code.
+    /// Repair: correct what the code names, then redrive the execution.
     SecretsManagerRefused: fatal,
-    /// Systems Manager refused a call; the message carries its code.
+    /// Systems Manager refused a call, mostly for a permission or a value; the message carries its code.
+    /// Repair: correct what the code names, then redrive the execution or send the message back.
     SsmRefused: fatal,
-    /// Step Functions refused a call; the message carries its code.
+    /// Step Functions refused a call, mostly for a permission or a value; the message carries its code.
+    /// Repair: correct what the code names, then send the message back from the dead-letter queue.
     StatesRefused: fatal,
     /// An input does not have the shape that the step expects; the message gives the path of the field.
+    /// Repair: correct the field, and start a new run.
     InvalidRequest: fatal,
-    /// The source is a DB cluster; only DB instances are served.
+    /// The source is a DB cluster or a member of one; only DB instances are served.
+    /// Repair: name a DB instance that is in no cluster, and start a new run.
     ClusterNotServed: fatal,
     /// The source DB instance does not exist in this account and Region.
+    /// Repair: correct `source.dbInstanceIdentifier`, and start a new run.
     SourceNotFound: fatal,
-    /// The source DB instance is in a status that no waiting mends.
+    /// The source DB instance is in a status that no waiting mends, such as `stopped`.
+    /// Repair: make it available, then resume the run.
     SourceNotAvailable: fatal,
     /// RDS gave up on the source snapshot.
+    /// Repair: delete it, and start a new run.
     SnapshotFailed: fatal,
-    /// A snapshot of the run's name exists, but this run did not make it.
+    /// A snapshot of the run's name exists, but without its tags: something else made it.
+    /// Repair: start a new run, which takes another name.
     SnapshotNotOurs: fatal,
-    /// The run's snapshot is gone.
+    /// The run's snapshot is gone: it was deleted before the run was through.
+    /// Repair: start a new run.
     SnapshotNotFound: fatal,
     /// The snapshot that was handed off is gone, or no longer shared with this account.
+    /// Repair: start a new run in the source account.
     SnapshotNoLongerShared: fatal,
-    /// `forceCopy` is false, but the snapshot cannot be shared as it is.
+    /// `forceCopy` is false, but the snapshot's key is AWS managed, not usable, or not listed in `shareableKeys`.
+    /// Repair: leave `forceCopy` out, or list a key that the target account may use, and start a new run.
     SnapshotNotShareable: fatal,
     /// RDS gave up on the copy of a snapshot.
+    /// Repair: delete the failed copy, then resume the run.
     CopyFailed: fatal,
-    /// A copy of the run's name exists, but under another key or of another snapshot.
+    /// A copy of the run's name exists, but without its tags or under another key.
+    /// Repair: delete it, then resume the run.
     CopyNotOurs: fatal,
-    /// A key cannot be used for the copy: the message names the key, the principal and the actions that it needs.
+    /// A key is disabled, asymmetric, gone or closed to the copying role; the message names key, role and actions.
+    /// Repair: enable the key or allow the actions, then resume the run.
     KeyNotUsable: fatal,
-    /// The policy of the snapshot's key does not let the target account copy it.
+    /// The policy of the snapshot's key does not let the target account copy it; the message names the actions.
+    /// Repair: allow them to the target account, then resume the run.
     KeyNotShared: fatal,
     /// The account is not among those that this stack may share with.
+    /// Repair: add it to the stack's `AllowedTargetAccounts`, then resume the run.
     AccountNotAllowed: fatal,
-    /// The hand-off does not agree with its topic, its snapshot or the target's settings.
+    /// The hand-off does not agree with its topic, its snapshot or the target's settings; the message names the field.
+    /// Repair: correct the settings or `HandoffTopicArn`, then send the message back from the dead-letter queue.
     HandoffRefused: fatal,
-    /// The hand-off has a version that this receiver does not know.
+    /// The hand-off has a version that this receiver does not know: the source stack is newer.
+    /// Repair: update the target stack, then send the message back from the dead-letter queue.
     HandoffVersionUnknown: fatal,
-    /// The message is not JSON, or not of a hand-off's shape.
+    /// The message is not JSON, or not of a hand-off's shape: Snapferry did not send it.
+    /// Repair: find out who publishes to the topic or the queue, and delete the message.
     HandoffNotReadable: fatal,
-    /// The message is larger than any hand-off.
+    /// The message is larger than any hand-off: Snapferry did not send it.
+    /// Repair: find out who publishes to the topic or the queue, and delete the message.
     HandoffTooLarge: fatal,
     /// The target has no settings for the replication, or they cannot be read.
+    /// Repair: correct the SSM parameter, then redrive the execution or send the message back.
     InvalidSettings: fatal,
-    /// The target execution of this run exists and failed: resume it.
+    /// The target execution of this run exists and failed, so a repeated hand-off does not start it again.
+    /// Repair: resume it, as the message says, or start a new run.
     RunFailedBefore: fatal,
     /// The DB subnet group of the settings does not exist.
+    /// Repair: correct `placement.dbSubnetGroupName`, and start a new run.
     SubnetGroupNotFound: fatal,
     /// The DB parameter group of the settings does not exist.
+    /// Repair: correct `placement.dbParameterGroupName`, and start a new run.
     ParameterGroupNotFound: fatal,
     /// The option group of the settings does not exist.
+    /// Repair: correct `placement.optionGroupName`, and start a new run.
     OptionGroupNotFound: fatal,
     /// RDS does not offer the DB instance class with this engine, version and storage here.
+    /// Repair: correct `dbInstance.dbInstanceClass`, and start a new run.
     ClassNotOrderable: fatal,
     /// The account has as many DB instances as its quota allows.
+    /// Repair: delete some, or raise the quota, then resume the run.
     InstanceQuotaExceeded: fatal,
     /// The account has as many manual DB snapshots as its quota allows.
+    /// Repair: delete some, or raise the quota, then resume the run.
     SnapshotQuotaExceeded: fatal,
-    /// RDS gave up on the restored DB instance.
+    /// RDS gave up on the restored DB instance, mostly over settings that do not fit together.
+    /// Repair: correct the settings, and start a new run; the clean-up deletes what failed.
     RestoreFailed: fatal,
-    /// A DB instance of the run's name exists, but this run did not make it.
+    /// A DB instance of the run's name exists, but without its tags: something else made it.
+    /// Repair: start a new run, which takes another name.
     DbInstanceNotOurs: fatal,
-    /// The restored DB instance is gone.
+    /// The restored DB instance is gone: it was deleted before the run was through.
+    /// Repair: start a new run.
     DbInstanceNotFound: fatal,
     /// A rollback finds no copy to go to: none was proven, or not the one that was asked for.
+    /// Repair: name a run that the message lists, or start a new run.
     NoCopyToGoTo: fatal,
     /// The application's secret has no AWSCURRENT version.
+    /// Repair: give it a value, such as `{}`, then resume the run.
     SecretNotInitialised: fatal,
     /// A secret is not a JSON object of the expected shape.
+    /// Repair: make it one, then resume the run.
     SecretNotJson: fatal,
     /// A secret holds bytes, not text.
+    /// Repair: make it a JSON object, then resume the run.
     SecretBinary: fatal,
     /// The application's secret leads to a copy of another replication: two replications share one secret.
+    /// Repair: give each a secret of its own by `applicationSecretArn`, and start a new run.
     SecretOfAnotherReplication: fatal,
     /// The application's secret would grow past the size that Secrets Manager takes.
+    /// Repair: shorten it, then resume the run.
     SecretTooLarge: fatal,
     /// RDS refused the new master password.
+    /// Repair: delete the copy's secret with `--force-delete-without-recovery`, then resume the run: it makes another.
     PasswordRefused: fatal,
-    /// The copy's secret is missing.
+    /// The application's secret or the copy's secret does not exist.
+    /// Repair: correct `applicationSecretArn`, then resume the run: it makes the copy's secret.
     SecretNotFound: fatal,
     /// A stage waited as long as the settings allow.
+    /// Repair: raise `stageDeadlineSeconds` if it only needs longer, then resume the run.
     StageTimedOut: fatal,
 }
 
@@ -151,7 +211,15 @@ mod tests {
     fn only_an_unavailable_service_is_retryable() {
         for name in ErrorName::ALL {
             assert_eq!(name.retryable(), name.as_str().ends_with("Unavailable"), "{name}");
-            assert!(!name.meaning().is_empty(), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_name_has_a_meaning_and_a_repair() {
+        for name in ErrorName::ALL {
+            for text in [name.meaning(), name.repair()] {
+                assert!(text.len() > 10 && text.ends_with('.'), "{name}: {text:?}");
+            }
         }
     }
 }

@@ -44,8 +44,8 @@ pub struct Response {
 /// What a restore does not take (monitoring, Performance Insights, storage autoscaling, maintenance window) is modified
 /// once the instance is available, and how long it all took is kept as a tag for the next run.
 /// Errors: `Snapferry.SnapshotNotFound`, `SubnetGroupNotFound`, `ParameterGroupNotFound`, `OptionGroupNotFound`,
-/// `ClassNotOrderable`, `InstanceQuotaExceeded`, `KeyNotUsable`, `DbInstanceNotOurs`, `RestoreFailed`, `InvalidRequest`, `StageTimedOut`,
-/// `RdsRefused` (fatal), `RdsUnavailable` (retry).
+/// `ClassNotOrderable`, `InstanceQuotaExceeded`, `KeyNotUsable`, `DbInstanceNotOurs`, `RestoreFailed`,
+/// `InvalidRequest`, `StageTimedOut`, `RdsRefused` (fatal), `RdsUnavailable` (retry).
 /// Source: RDS API `RestoreDBInstanceFromDBSnapshot`, `DescribeDBInstances`, `ModifyDBInstance`, `AddTagsToResource`.
 pub async fn handle(rds: &Client, payload: Value) -> Result<Response, Error> {
     let Request { handoff, settings, stage } = parse(payload)?;

@@ -3,20 +3,17 @@
 // Clippy's allowance for tests does not reach their helpers.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+mod promotion;
 mod support;
 
 use aws_sdk_rds::operation::modify_db_instance::ModifyDbInstanceOutput;
-use aws_sdk_rds::types::{Tag, VpcSecurityGroupMembership, builders::DbInstanceBuilder};
+use aws_sdk_rds::types::VpcSecurityGroupMembership;
 use aws_sdk_secretsmanager::Client as Secrets;
-use aws_smithy_mocks::{Rule, mock};
-use rotate_secret::Error;
-use rotate_secret::promote::{Response, handle};
+use aws_smithy_mocks::mock;
+use promotion::*;
 use serde_json::{Value, json};
 use support::*;
 
-const APPLICATION: &str = "arn:aws:secretsmanager:us-east-1:222222222222:secret:orders-AbCdEf";
-const OUTGOING: &str = "orders-20261119t160812z-1111";
-const OUTGOING_SECRET: &str = "snapferry/orders/20261119t160812z-1111";
 /// AWSCURRENT before the pin: see `promote::handle`.
 const LOOKS: [&str; 3] = ["DescribeDBInstances", "GetSecretValue", "DescribeSecret"];
 const MOVES: [&str; 4] =
@@ -343,81 +340,4 @@ async fn bad_input_is_invalid_request() {
     check("applicationSecretArn", Value::Null, "`applicationSecretArn`: invalid type").await;
     check("stage", json!({"seconds": -1}), "`stage.seconds`: invalid value").await;
     check("password", json!("x"), "`password`: unknown field").await;
-}
-
-fn request_to_promote() -> Value {
-    let mut request = request();
-    request["applicationSecretArn"] = json!(APPLICATION);
-    request
-}
-
-/// What the step answers to its first look, and every request that it sends, in order.
-async fn look(rds: &[Rule], secrets: &[Rule]) -> (Result<Response, Error>, Vec<Value>) {
-    look_with(rds, secrets, request_to_promote()).await
-}
-
-async fn look_with(rds: &[Rule], secrets: &[Rule], request: Value) -> (Result<Response, Error>, Vec<Value>) {
-    let (rds, secrets, calls) = clients(&[rds, &[tagged()]].concat(), secrets);
-    let answer = handle(&rds, &secrets, request).await;
-    (answer, calls.sent())
-}
-
-/// AWSCURRENT was moved to the copy; that it stays there is for the next look to see.
-fn assert_moved(answer: Result<Response, Error>) {
-    let answer = assert_waits(answer);
-    assert_eq!(answer.look.reason, "moved AWSCURRENT: looking again");
-}
-
-fn assert_waits(answer: Result<Response, Error>) -> Response {
-    let answer = answer.unwrap();
-    assert!(!answer.look.done && answer.look.wait_seconds > 0, "{:?}", answer.look);
-    answer
-}
-
-/// A copy that an earlier look found fit to go live.
-fn copy() -> Rule {
-    instance(proven(made_by_run(IDENTIFIER)))
-}
-
-fn proven(it: DbInstanceBuilder) -> DbInstanceBuilder {
-    it.tag_list(Tag::builder().key("snapferry:proven").value("2026-11-20T18:00:00Z").build())
-}
-
-fn assert_tagged_with_time(tag: &Value, instance: &str, key: &str) {
-    assert_eq!(tag["ResourceName"], format!("arn:aws:rds:us-east-1:222222222222:db:{instance}"));
-    assert_eq!(tag["Tags.Tag.1.Key"], key);
-    assert!(tag["Tags.Tag.1.Value"].as_str().unwrap().parse::<jiff::Timestamp>().is_ok(), "{tag}");
-    assert_eq!(tag.get("Tags.Tag.2.Key"), None);
-}
-
-/// Secrets in which nothing forbids the promotion; the application's says `present`.
-fn world(present: &Value) -> Vec<Rule> {
-    let application = secret(APPLICATION, "v-present", &present.to_string());
-    vec![described(json!({})), application, own_secret(), put(), moved()]
-}
-
-fn described(answer: Value) -> Rule {
-    mock!(Secrets::describe_secret)
-        .match_requests(|request| request.secret_id() == Some(APPLICATION))
-        .then_http_response(move || secrets_answer(&answer))
-}
-
-/// What the copy's secret says.
-fn own() -> Value {
-    json!({
-        "engine": "postgres", "host": "db.example", "port": 5432, "username": "orders_master",
-        "password": PASSWORD, "dbInstanceIdentifier": IDENTIFIER,
-    })
-}
-
-fn own_secret() -> Rule {
-    secret(SECRET, "v-own", &own().to_string())
-}
-
-fn put() -> Rule {
-    mock!(Secrets::put_secret_value).then_http_response(|| secrets_answer(&json!({})))
-}
-
-fn moved() -> Rule {
-    mock!(Secrets::update_secret_version_stage).then_http_response(|| secrets_answer(&json!({})))
 }

@@ -55,8 +55,8 @@ pub struct Response {
 /// Safe to repeat: sharing twice changes nothing, and the receiver knows a hand-off that it has seen.
 /// Before that it reads the policy of the snapshot's key, when that is this account's: what is missing there would fail
 /// the target account hours later, with a message that does not say so.
-/// Errors: `Snapferry.AccountNotAllowed`, `KeyNotShared`, `SnapshotNotFound`, `SnapshotNotOurs`, `InvalidRequest`, `StageTimedOut`,
-/// `RdsRefused`, `KmsRefused`, `SnsRefused` (fatal), `RdsUnavailable`, `KmsUnavailable`, `SnsUnavailable` (retry).
+/// Errors: `Snapferry.AccountNotAllowed`, `KeyNotShared`, `SnapshotNotFound`, `SnapshotNotOurs`, `InvalidRequest`,
+/// `StageTimedOut`, `RdsRefused`, `SnsRefused` (fatal), `RdsUnavailable`, `KmsUnavailable`, `SnsUnavailable` (retry).
 /// Source: RDS API `ModifyDBSnapshotAttribute`, attribute `restore`; KMS API `GetKeyPolicy`; SNS API `Publish`.
 pub async fn handle(
     rds: &aws_sdk_rds::Client,

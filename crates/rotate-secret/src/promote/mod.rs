@@ -57,9 +57,9 @@ pub struct Response {
 /// still works after a rollback, and both DB instances are tagged with the time, which their grace is counted from.
 /// A rollback pins before AWSCURRENT moves. AWSCURRENT is read before the pin: whoever finds no pin then, and moves from
 /// the version that it read, loses against a rollback that pinned in between.
-/// Errors: `Snapferry.SecretNotInitialised`, `SecretNotJson`, `SecretBinary`, `SecretTooLarge`, `SecretNotFound`, `DbInstanceNotFound`,
-/// `DbInstanceNotOurs`, `RestoreFailed`, `InvalidRequest`, `StageTimedOut`, `RdsRefused`, `SecretsManagerRefused`
-/// (fatal), `RdsUnavailable`, `SecretsManagerUnavailable` (retry).
+/// Errors: `Snapferry.SecretNotInitialised`, `SecretNotJson`, `SecretBinary`, `SecretTooLarge`, `SecretNotFound`,
+/// `SecretOfAnotherReplication`, `DbInstanceNotFound`, `DbInstanceNotOurs`, `RestoreFailed`, `InvalidRequest`,
+/// `StageTimedOut`, `RdsRefused`, `SecretsManagerRefused` (fatal), `RdsUnavailable`, `SecretsManagerUnavailable` (retry).
 /// Source: Secrets Manager API `PutSecretValue`, `UpdateSecretVersionStage`.
 pub async fn handle(
     rds: &aws_sdk_rds::Client,
