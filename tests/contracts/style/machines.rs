@@ -68,39 +68,66 @@ fn keys_stand_in_one_order() {
 }
 
 #[test]
-fn every_retrier_is_one_line_and_none_retries_everything() {
+fn every_retrier_is_one_line() {
     const KEYS: [&str; 6] =
         ["ErrorEquals", "IntervalSeconds", "MaxAttempts", "BackoffRate", "MaxDelaySeconds", "JitterStrategy"];
-    let (mut broken, mut first) = (Vec::new(), None);
+    let mut broken = Vec::new();
     for machine in machines() {
-        let lines: Vec<&str> = machine.text.lines().collect();
-        for (index, line) in lines.iter().enumerate() {
+        for (index, retrier) in retriers(&machine).into_iter().flat_map(|(_, retriers)| retriers) {
+            let places: Vec<Option<usize>> =
+                KEYS.iter().map(|key| retrier.find(&format!("\"{key}\""))).collect();
+            let whole = retrier.starts_with('{') && retrier.trim_end_matches(',').ends_with('}');
+            if !whole || !places.is_sorted() || places.contains(&None) {
+                broken.push(machine.at(index, &format!("not one line with {KEYS:?}")));
+            }
+        }
+    }
+    none(&broken);
+}
+
+#[test]
+fn every_task_retries_the_troubles_of_lambda_itself_and_none_retries_or_catches_everything() {
+    // A function that was killed or could not be called did not decide anything.
+    const TROUBLES: [&str; 10] = [
+        "Lambda.ClientExecutionTimeoutException",
+        "Lambda.ServiceException",
+        "Lambda.AWSLambdaException",
+        "Lambda.SdkClientException",
+        "Lambda.TooManyRequestsException",
+        "Lambda.ResourceNotReadyException",
+        "Lambda.Unknown",
+        "Sandbox.Timedout",
+        "Runtime.ExitError",
+        "States.Timeout",
+    ];
+    let mut broken = Vec::new();
+    for machine in machines() {
+        for (index, line) in machine.text.lines().enumerate() {
             for word in ["States.ALL", "States.TaskFailed", "\"Catch\""] {
                 if line.contains(word) {
                     broken.push(machine.at(index, &format!("{word} hides the name of a failure")));
                 }
             }
-            if key(line, 6) != Some("Retry") {
-                continue;
-            }
-            let retriers = lines[index + 1..].iter().take_while(|line| line.trim() != "],");
-            for (number, retrier) in retriers.enumerate() {
-                let at = index + 1 + number;
-                let places: Vec<Option<usize>> =
-                    KEYS.iter().map(|key| retrier.find(&format!("\"{key}\""))).collect();
-                let whole =
-                    retrier.trim().starts_with('{') && retrier.trim().trim_end_matches(',').ends_with('}');
-                if !whole || !places.is_sorted() || places.contains(&None) {
-                    broken.push(machine.at(at, &format!("not one line with {KEYS:?}")));
-                }
-                // The first one is Lambda's own trouble, which is the same for every step.
-                if number == 0 && *first.get_or_insert_with(|| retrier.trim().to_owned()) != retrier.trim() {
-                    broken.push(machine.at(at, "Lambda's own errors are retried otherwise than elsewhere"));
-                }
-            }
+        }
+        for (index, retriers) in retriers(&machine) {
+            let retries =
+                |trouble: &str| retriers.iter().any(|(_, line)| line.contains(&format!("\"{trouble}\"")));
+            let ends = TROUBLES.into_iter().filter(|trouble| !retries(trouble));
+            broken.extend(ends.map(|trouble| machine.at(index, &format!("does not retry {trouble}"))));
         }
     }
     none(&broken);
+}
+
+/// Of each task, where its `Retry` stands and its lines.
+fn retriers(machine: &File) -> Vec<(usize, Vec<(usize, &str)>)> {
+    let lines: Vec<(usize, &str)> = machine.text.lines().enumerate().collect();
+    let retries = lines.iter().filter(|(_, line)| key(line, 6) == Some("Retry"));
+    let of = |(index, _): &(usize, &str)| {
+        let rest = lines[index + 1..].iter().map(|(index, line)| (*index, line.trim()));
+        (*index, rest.take_while(|(_, line)| !line.starts_with(']')).collect())
+    };
+    retries.map(of).collect()
 }
 
 #[test]
