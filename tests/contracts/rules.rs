@@ -91,6 +91,14 @@ const RULES: &[Row] = &[
         ],
     ),
     (
+        "1.6",
+        "a DB instance offers TLS by a certificate that an authority vouches for",
+        &[
+            "who_asks_for_tls_gets_it_and_who_does_not_is_passed_through",
+            "a_copy_that_fails_an_assertion_is_kept_but_not_live_and_goes_live_once_it_holds",
+        ],
+    ),
+    (
         "1.8",
         "a password change takes time, then only the new password opens",
         &["rows_and_passwords_travel_from_account_to_account"],

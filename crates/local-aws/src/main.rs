@@ -13,6 +13,7 @@ use local_aws::{
     rds::{Rds, clock::Clock},
     relay::{self, Relay},
     server,
+    tls_front::Authority,
 };
 use tokio::{
     net::TcpListener,
@@ -67,11 +68,15 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         TcpListener::bind(("127.0.0.1", arguments.port)).await.context("cannot bind the relay's port")?;
     let endpoint = format!("http://{}", listener.local_addr()?);
 
-    let postgres = Postgres::open(&arguments.postgres_bin, &data_dir.join("rds")).await?;
+    let authority = Authority::new().context("cannot make a certificate authority")?;
+    let authority_file = data_dir.join("rds-authority.pem");
+    authority.write(&authority_file).await?;
+    let postgres = Postgres::open(&arguments.postgres_bin, &data_dir.join("rds"), authority).await?;
     let settings = ministack::Settings {
         executable: arguments.ministack,
         data_dir,
         relay_endpoint: endpoint.clone(),
+        authority_file,
         time_scale: arguments.time_scale,
     };
     let mut ministack = tokio::select! {

@@ -29,6 +29,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Where Lambda functions send their calls.
     pub relay_endpoint: String,
+    /// The certificate of the authority that functions trust besides RDS's own.
+    pub authority_file: PathBuf,
     /// Real seconds for one second of a Step Functions `Wait`.
     pub time_scale: f64,
 }
@@ -74,6 +76,8 @@ impl MiniStack {
             .env("LOG_LEVEL", "WARNING")
             .env("AUTH", "true")
             .env("AWS_ENDPOINT_URL", &settings.relay_endpoint)
+            // Functions inherit this, as they do the endpoint.
+            .env("SSL_CERT_FILE", &settings.authority_file)
             .env("SFN_WAIT_SCALE", settings.time_scale.to_string())
             .env("S3_DATA_DIR", folder("s3"))
             .env("STATE_DIR", folder("state"))

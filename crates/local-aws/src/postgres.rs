@@ -14,7 +14,12 @@ use sqlx::{
 };
 use tokio::process::{Child, Command};
 
-use crate::{directory, privileges::Privileges, process, random_hex};
+use crate::{
+    directory,
+    privileges::Privileges,
+    process, random_hex,
+    tls_front::{Authority, Front},
+};
 
 /// The superuser, whose password only this process knows.
 const ADMINISTRATOR: &str = "rdsadmin";
@@ -29,18 +34,19 @@ pub struct Postgres {
     privileges: Privileges,
     password: String,
     version: String,
+    authority: Authority,
 }
 
 /// A running server. Dropping it kills it; `Postgres::stop` ends it in order.
 pub struct Server {
     child: Child,
-    port: u16,
+    front: Front,
 }
 
 impl Server {
-    /// The port on 127.0.0.1.
+    /// The port on 127.0.0.1, where TLS is offered.
     pub fn port(&self) -> u16 {
-        self.port
+        self.front.port()
     }
 
     /// Stops the server. Open connections are closed; nothing that was committed is lost.
@@ -65,8 +71,8 @@ pub struct Master<'a> {
 }
 
 impl Postgres {
-    /// Prepares `folder` for data and asks the programs for their version.
-    pub async fn open(binaries: &Path, folder: &Path) -> anyhow::Result<Self> {
+    /// Prepares `folder` for data and asks the programs for their version. Servers have certificates of `authority`.
+    pub async fn open(binaries: &Path, folder: &Path, authority: Authority) -> anyhow::Result<Self> {
         tokio::fs::create_dir_all(folder).await.context("cannot make the folder for PostgreSQL's data")?;
         let output = Command::new(binaries.join("postgres")).arg("--version").output().await;
         let output = output.with_context(|| format!("cannot run postgres in {}", binaries.display()))?;
@@ -82,6 +88,7 @@ impl Postgres {
             privileges,
             password: random_hex(24)?,
             version: version.to_owned(),
+            authority,
         })
     }
 
@@ -126,13 +133,13 @@ impl Postgres {
     /// connections.
     pub async fn start(&self, directory: &Path, preferred: Option<u16>) -> anyhow::Result<Server> {
         let mut failure = anyhow::anyhow!("not started");
-        for attempt in 0..START_ATTEMPTS {
-            let port = match preferred.filter(|_| attempt == 0) {
-                Some(port) => port,
-                None => process::free_port()?,
-            };
+        for _ in 0..START_ATTEMPTS {
+            let port = process::free_port()?;
             match self.start_on(directory, port).await {
-                Ok(server) => return Ok(server),
+                Ok(child) => {
+                    let front = Front::open(&self.authority, port, preferred).await?;
+                    return Ok(Server { child, front });
+                }
                 Err(error) => {
                     tracing::warn!("PostgreSQL did not start on port {port}, trying another: {error:#}");
                     failure = error;
@@ -142,7 +149,7 @@ impl Postgres {
         Err(failure)
     }
 
-    async fn start_on(&self, directory: &Path, port: u16) -> anyhow::Result<Server> {
+    async fn start_on(&self, directory: &Path, port: u16) -> anyhow::Result<Child> {
         let log = std::fs::File::options().create(true).append(true).open(directory.with_extension("log"))?;
         // SIGINT, not SIGTERM, when we are killed: SIGTERM would wait for every client to go.
         let mut command = self.command("postgres", "INT");
@@ -165,7 +172,7 @@ impl Postgres {
                 bail!("postgres ended with {status}; see {}", directory.with_extension("log").display());
             }
             if self.connect(port).await.is_ok() {
-                return Ok(Server { child, port });
+                return Ok(child);
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

@@ -1,0 +1,187 @@
+//! TLS in front of a PostgreSQL server that was built without it: RDS offers TLS, so must this.
+//!
+//! Who asks for TLS gets it; who does not is passed through. Certificates are of an authority that lives as long as this
+//! process; its own certificate is in a file, which clients are told by `SSL_CERT_FILE`.
+
+use std::{io, path::Path, sync::Arc};
+
+use anyhow::Context;
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        ServerConfig,
+        crypto::ring,
+        pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
+    },
+};
+
+/// The first eight bytes of who asks for TLS. Source: PostgreSQL, "Message Formats", SSLRequest and GSSENCRequest.
+const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
+const GSSENC_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 48];
+
+/// A certificate authority, and a server's certificate of it for this machine.
+#[derive(Clone)]
+pub struct Authority {
+    pem: String,
+    server_pem: String,
+    server_key_pem: String,
+    server: Arc<ServerConfig>,
+}
+
+impl Authority {
+    /// A new one, with keys that nobody else has.
+    pub fn new() -> anyhow::Result<Self> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, "Local AWS Root CA");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate()?;
+        let root = params.self_signed(&key)?;
+        let issuer = Issuer::new(params, key);
+
+        let server_key = KeyPair::generate()?;
+        let names = ["127.0.0.1", "localhost"].map(str::to_owned);
+        let server = CertificateParams::new(names)?.signed_by(&server_key, &issuer)?;
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(server_key.serialize_der()));
+        let config = ServerConfig::builder_with_provider(ring::default_provider().into())
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(vec![server.der().clone()], key)?;
+        Ok(Self {
+            pem: root.pem(),
+            server_pem: server.pem(),
+            server_key_pem: server_key.serialize_pem(),
+            server: Arc::new(config),
+        })
+    }
+
+    /// Writes its own certificate, for whoever shall trust it.
+    pub async fn write(&self, file: &Path) -> anyhow::Result<()> {
+        tokio::fs::write(file, &self.pem).await.with_context(|| format!("cannot write {}", file.display()))
+    }
+
+    /// The server's certificate and key, for a server that speaks TLS itself.
+    pub fn server_pems(&self) -> (&str, &str) {
+        (&self.server_pem, &self.server_key_pem)
+    }
+}
+
+/// A port that offers TLS and leads to another one. Dropping it closes the port; connections end with the server.
+#[derive(Debug)]
+pub struct Front {
+    port: u16,
+    task: JoinHandle<()>,
+}
+
+impl Front {
+    /// Listens on `preferred` when that port is free, else on any.
+    pub async fn open(authority: &Authority, server: u16, preferred: Option<u16>) -> io::Result<Self> {
+        let listener = match preferred {
+            Some(port) => match TcpListener::bind(("127.0.0.1", port)).await {
+                Ok(listener) => listener,
+                Err(_) => TcpListener::bind(("127.0.0.1", 0)).await?,
+            },
+            None => TcpListener::bind(("127.0.0.1", 0)).await?,
+        };
+        let port = listener.local_addr()?.port();
+        let acceptor = TlsAcceptor::from(Arc::clone(&authority.server));
+        let task = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let acceptor = acceptor.clone();
+                tokio::spawn(async move {
+                    // Whoever ends a connection early, ends it.
+                    let _ = carry(client, server, acceptor).await;
+                });
+            }
+        });
+        Ok(Self { port, task })
+    }
+
+    /// The port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl Drop for Front {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn carry(mut client: TcpStream, server: u16, acceptor: TlsAcceptor) -> io::Result<()> {
+    client.set_nodelay(true)?;
+    let mut first = [0; 8];
+    client.read_exact(&mut first).await?;
+    while first == GSSENC_REQUEST {
+        client.write_all(b"N").await?;
+        client.read_exact(&mut first).await?;
+    }
+    let mut server = TcpStream::connect(("127.0.0.1", server)).await?;
+    server.set_nodelay(true)?;
+    if first == SSL_REQUEST {
+        client.write_all(b"S").await?;
+        let mut client = acceptor.accept(client).await?;
+        copy_bidirectional(&mut client, &mut server).await?;
+    } else {
+        server.write_all(&first).await?;
+        copy_bidirectional(&mut client, &mut server).await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio_rustls::{
+        TlsConnector,
+        rustls::{
+            ClientConfig, RootCertStore,
+            pki_types::{CertificateDer, ServerName, pem::PemObject},
+        },
+    };
+
+    #[tokio::test]
+    async fn who_asks_for_tls_gets_it_and_who_does_not_is_passed_through() {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = server.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            while let Ok((mut client, _)) = server.accept().await {
+                let mut said = [0; 12];
+                client.read_exact(&mut said).await.unwrap();
+                client.write_all(&said).await.unwrap();
+            }
+        });
+        let authority = Authority::new().unwrap();
+        let front = Front::open(&authority, port, None).await.unwrap();
+        let mut heard = [0; 12];
+
+        let mut plain = TcpStream::connect(("127.0.0.1", front.port())).await.unwrap();
+        plain.write_all(b"hello server").await.unwrap();
+        plain.read_exact(&mut heard).await.unwrap();
+        assert_eq!(&heard, b"hello server");
+
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(authority.pem.as_bytes()).unwrap()).unwrap();
+        let config = ClientConfig::builder_with_provider(ring::default_provider().into());
+        let config = config.with_safe_default_protocol_versions().unwrap();
+        let config = config.with_root_certificates(roots).with_no_client_auth();
+        let mut client = TcpStream::connect(("127.0.0.1", front.port())).await.unwrap();
+        let mut answer = [0];
+        for (asked, expected) in [(GSSENC_REQUEST, b"N"), (SSL_REQUEST, b"S")] {
+            client.write_all(&asked).await.unwrap();
+            client.read_exact(&mut answer).await.unwrap();
+            assert_eq!(&answer, expected);
+        }
+        let name = ServerName::try_from("127.0.0.1").unwrap();
+        let mut client = TlsConnector::from(Arc::new(config)).connect(name, client).await.unwrap();
+        client.write_all(b"hello in TLS").await.unwrap();
+        client.read_exact(&mut heard).await.unwrap();
+        assert_eq!(&heard, b"hello in TLS");
+    }
+}
