@@ -192,6 +192,27 @@ error_names! {
     /// The application's secret or the copy's secret does not exist.
     /// Repair: correct `applicationSecretArn`, then resume the run: it makes the copy's secret.
     SecretNotFound: fatal,
+    /// The restored database cannot be reached from the network of `Verify`.
+    /// Repair: let the security groups in, or route the subnets, that the message names, then resume the run.
+    DatabaseNotReachable: fatal,
+    /// The restored database offers no TLS, or a certificate that is not trusted or not its own.
+    /// Repair: give it a certificate of RDS's authorities, or name another authority by the stack's `VerifyCertificatesLayerArn`, then resume the run.
+    TlsNotTrusted: fatal,
+    /// The restored database refuses the credentials of the copy's secret: somebody changed them.
+    /// Repair: delete the copy's secret with `--force-delete-without-recovery`, then resume the run: it makes another.
+    LoginRefused: fatal,
+    /// Another login that the snapshot brings could not be locked, or not be given a password of its own.
+    /// Repair: let the master user alter it in the source, or set `verification.logins` to `keep`, and start a new run.
+    LoginsNotChanged: fatal,
+    /// A statement of `verification.postRestoreSql` failed; the message says which, and what the database says.
+    /// Repair: correct the statement, and start a new run.
+    PostRestoreSqlFailed: fatal,
+    /// An assertion does not hold in the copy; the message says which, and what was found. The copy is not live.
+    /// Repair: look at the copy, which is kept for `failedCopyHours`; then mend the source or the assertion, and start a new run.
+    VerificationFailed: fatal,
+    /// The settings ask for SQL in an engine that there is no client for.
+    /// Repair: leave assertions and `postRestoreSql` out, let `logins` be `keep`, and start a new run.
+    EngineWithoutClient: fatal,
     /// A stage waited as long as the settings allow.
     /// Repair: raise `stageDeadlineSeconds` if it only needs longer, then resume the run.
     StageTimedOut: fatal,

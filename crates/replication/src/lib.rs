@@ -15,6 +15,7 @@ pub mod retention;
 mod settings;
 mod source_input;
 mod stage;
+mod verification;
 
 pub use arn::{AccountId, DbSnapshotArn};
 pub use bounded::{Bounded, OutOfRange};
@@ -26,6 +27,9 @@ pub use ownership::{MADE_BY, Tags, made_here, tag};
 pub use settings::{ExpectedSource, Placement, TargetRetention, TargetSettings};
 pub use source_input::{SourceDb, SourceInput, SourceRetention};
 pub use stage::{Deadline, Look, STAGE_DEADLINE, Stage, StageTimedOut};
+pub use verification::{
+    Assertion, Expectation, Logins, Minutes, NoAssertion, Scalar, VERIFICATION_SECONDS, Verification,
+};
 
 /// The version that every message carries.
 pub const MESSAGE_VERSION: u32 = 1;

@@ -6,6 +6,7 @@ use crate::bounded::Bounded;
 use crate::handoff::{DbInstanceSettings, Handoff};
 use crate::ownership::Tags;
 use crate::stage::{Deadline, stage_deadline};
+use crate::verification::Verification;
 use serde::{Deserialize, Serialize};
 
 /// The target's settings of one replication. They win over the hand-off's defaults; the source never decides how the
@@ -28,6 +29,9 @@ pub struct TargetSettings {
     /// Where the copy lives: names that exist only in this account.
     #[serde(default)]
     pub placement: Placement,
+    /// How the copy is proven before it goes live.
+    #[serde(default)]
+    pub verification: Verification,
     /// What is kept.
     #[serde(default)]
     pub retention: TargetRetention,
@@ -54,7 +58,7 @@ impl TargetSettings {
         if placement.copy_option_group && placement.option_group_name.is_some() {
             return Some(("placement.copyOptionGroup", "cannot be true while optionGroupName names a group"));
         }
-        None
+        self.verification.contradiction()
     }
 
     /// How the copy's DB instance is set: as the target says, else as the source is.

@@ -1,0 +1,191 @@
+//! State `Verify`: logs in to the copy over TLS with the copy's secret, and checks what the settings assert, before any
+//! application is pointed at it.
+//!
+//! No password enters a request, an answer, a log line or an error; of what the database says, neither do details.
+
+mod database;
+mod error;
+mod logins;
+mod mysql;
+pub mod plan;
+mod postgres;
+mod random;
+mod secret;
+mod statement;
+mod tls;
+mod tls_only;
+
+pub use database::{Engine, LoginName};
+pub use error::Error;
+
+use aws_sdk_secretsmanager::Client;
+use database::Database;
+use jiff::Timestamp;
+use lambda_support::{InvalidRequest, parse};
+use plan::{Checked, Refusal, Trouble, after, failure, judge};
+use replication::{Assertion, Copy, Deadline, Look, ReplicationName, Run, Stage, Verification};
+use secret::CopysSecret;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// How a copy is proven where there is a client for its engine.
+const SQL: &str = "sql";
+
+/// Which copy, and what must be so in it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Request {
+    /// The replication.
+    pub replication: ReplicationName,
+    /// The run.
+    pub run: Run,
+    /// How the settings want it verified.
+    pub verification: Verification,
+    /// When the data was current, as handed off.
+    pub data_at: Timestamp,
+    /// How long the stage may wait in all.
+    pub stage_deadline_seconds: Deadline,
+    /// What the last look answered; `{}` at first.
+    pub stage: Stage,
+}
+
+/// What was proven.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Response {
+    /// Whether the copy is proven.
+    #[serde(flatten)]
+    pub look: Look,
+    /// How old the data is now, in seconds.
+    pub data_age_seconds: i64,
+    /// What the proof is, once there is one.
+    #[serde(flatten)]
+    pub proof: Option<Proof>,
+}
+
+/// How a copy was proven.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Proof {
+    /// `sql`, or for engines without a client `tls only` or `tcp only`.
+    pub checked_by: &'static str,
+    /// What was proven of the connection.
+    pub tls: &'static str,
+    /// How many logins were locked or given another password.
+    pub logins_changed: usize,
+    /// Every assertion with what was found.
+    pub assertions: Vec<Checked>,
+}
+
+/// Logs in, changes the other logins and runs `postRestoreSql` if the settings say so, and checks every assertion. Safe
+/// to repeat, as far as the settings' own statements are.
+///
+/// Errors: `Snapferry.VerificationFailed`, `PostRestoreSqlFailed`, `LoginsNotChanged`, `LoginRefused`, `TlsNotTrusted`,
+/// `DatabaseNotReachable`, `EngineWithoutClient`, `SecretNotFound`, `SecretNotJson`, `SecretBinary`, `SecretTooLarge`,
+/// `InvalidRequest`, `StageTimedOut`, `SecretsManagerRefused` (fatal), `SecretsManagerUnavailable` (retry).
+/// Source: Secrets Manager API `GetSecretValue`, `PutSecretValue`; RDS User Guide, "Using SSL/TLS to encrypt a
+/// connection to a DB instance".
+pub async fn handle(secrets: &Client, payload: Value) -> Result<Response, Error> {
+    let request: Request = parse(payload)?;
+    if let Some((path, problem)) = request.verification.contradiction() {
+        return Err(InvalidRequest { path: path.to_owned(), message: problem.to_owned() }.into());
+    }
+    let copy = Copy::new(&request.replication, &request.run);
+    let secret = secret::read(secrets, &copy).await?;
+    let proven = prove(secrets, &secret, &request.verification).await;
+    let data_age_seconds = Timestamp::now().duration_since(request.data_at).as_secs();
+    let (look, proof) = match proven {
+        Ok(proof) => (request.stage.done("verified", told(&proof, data_age_seconds)), Some(proof)),
+        Err(trouble) => (after(trouble, &copy, &request.stage, request.stage_deadline_seconds)?, None),
+    };
+    tracing::info!(replication = %copy.replication, run = %copy.run, done = look.done, reason = look.reason, "looked");
+    Ok(Response { look, data_age_seconds, proof })
+}
+
+fn told(proof: &Proof, data_age_seconds: i64) -> String {
+    let assertions = match proof.assertions.len() {
+        0 => String::new(),
+        1 => ", 1 assertion holds".to_owned(),
+        count => format!(", {count} assertions hold"),
+    };
+    let checked = match proof.checked_by {
+        SQL => "logged in over TLS".to_owned(),
+        other => format!("checked by {other}"),
+    };
+    format!("{checked}{assertions}, the data is {data_age_seconds} s old")
+}
+
+async fn prove(secrets: &Client, secret: &CopysSecret, wanted: &Verification) -> Result<Proof, Trouble> {
+    let login = &secret.login;
+    let limit = wanted.statement_timeout_seconds.as_u64();
+    if Engine::of(&login.engine) == Engine::Other && wanted.needs_sql() {
+        return Err(Error::EngineWithoutClient(login.engine.clone()).into());
+    }
+    let Some(mut database) = Database::connect(login, limit).await? else {
+        let (checked_by, tls) = match tls_only::speaks_tls(login).await? {
+            true => ("tls only", tls::TRUSTED),
+            false => ("tcp only", "not spoken at this port"),
+        };
+        return Ok(Proof { checked_by, tls, logins_changed: 0, assertions: Vec::new() });
+    };
+    let logins_changed = logins::change(&mut database, secrets, secret, wanted.logins, limit).await?;
+    if !wanted.post_restore_sql.is_empty() {
+        let changed = database.change(&wanted.post_restore_sql, limit).await;
+        changed.map_err(|(index, refusal)| match refusal {
+            Refusal::Lost(reason) => Trouble::NotReachable(reason),
+            refusal => Error::PostRestoreSqlFailed { index, reason: refusal.to_string() }.into(),
+        })?;
+    }
+    let assertions = check(&mut database, &wanted.assertions, limit).await?;
+    match failure(&wanted.assertions, &assertions) {
+        Some(error) => Err(error.into()),
+        None => Ok(Proof { checked_by: SQL, tls: tls::TRUSTED, logins_changed, assertions }),
+    }
+}
+
+/// Checks every assertion, so that a failure tells of all; one that hangs is the last.
+async fn check(
+    database: &mut Database,
+    assertions: &[Assertion],
+    limit_seconds: u64,
+) -> Result<Vec<Checked>, Trouble> {
+    let mut checked = Vec::new();
+    for assertion in assertions {
+        let answer = database.read(&assertion.sql, limit_seconds).await;
+        if let Err(Refusal::Lost(reason)) = answer {
+            return Err(Trouble::NotReachable(reason));
+        }
+        checked.push(judge(assertion, &answer, Timestamp::now()));
+        if answer == Err(Refusal::Late) {
+            break;
+        }
+    }
+    Ok(checked)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{database, logins};
+    use replication::VERIFICATION_SECONDS;
+    use std::path::Path;
+
+    #[test]
+    fn the_function_has_time_for_all_that_the_settings_allow() {
+        let file = |name: &str| {
+            std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(name)).unwrap()
+        };
+        let number = |text: &str, before: &str, key: &str| -> u64 {
+            let after = text.split(before).nth(1).unwrap().split(key).nth(1).unwrap();
+            after.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap()
+        };
+        let function =
+            number(&file("cloudformation/target-account.yaml"), "  VerifyFunction:\n", " Timeout: ");
+        let machine = file("statemachines/target-account.asl.json");
+        let state = number(&machine, "\"Verify\": {", "\"TimeoutSeconds\": ");
+        // One call of AWS beside those of the logins, and at most twenty assertions, each waited for a little longer.
+        let call = 9;
+        let slack = 21 * database::SLACK_SECONDS;
+        let most = call + database::CONNECT_SECONDS + logins::LOGINS_SECONDS + VERIFICATION_SECONDS + slack;
+        assert!(most + 20 <= function && function + 20 <= state, "{most} {function} {state}");
+    }
+}

@@ -1,0 +1,67 @@
+//! Whom we trust: RDS's certificate authorities, and what the standard environment names.
+
+use std::error::Error;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
+
+/// The certificates of RDS's authorities; its first lines say where they are from. Those of China, GovCloud and the newest
+/// Regions are not among them: there the stack's parameter VerifyCertificatesLayerArn brings them, by `SSL_CERT_FILE`.
+pub(crate) const RDS_AUTHORITIES: &[u8] = include_bytes!("../certificates/rds-authorities.pem");
+
+/// What is said of a connection that was made.
+pub(crate) const TRUSTED: &str = "certificate and host name verified";
+
+/// For engines without a client: the same trust as sqlx's own, which adds these authorities to those of the platform,
+/// or of `SSL_CERT_FILE` and `SSL_CERT_DIR` when they are set.
+pub(crate) fn client_config() -> Result<ClientConfig, rustls::Error> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots.add_parsable_certificates(CertificateDer::pem_slice_iter(RDS_AUTHORITIES).flatten());
+    let provider = rustls::crypto::ring::default_provider();
+    let config =
+        ClientConfig::builder_with_provider(provider.into()).with_safe_default_protocol_versions()?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// What TLS says is wrong, when it is TLS that ended a connection.
+pub(crate) fn problem(error: &(dyn Error + 'static)) -> Option<String> {
+    let mut cause = Some(error);
+    while let Some(it) = cause {
+        if let Some(tls) = it.downcast_ref::<rustls::Error>() {
+            return Some(tls.to_string());
+        }
+        // An `io::Error` does not count what it wraps as its source.
+        let wrapped = it.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if let Some(tls) = wrapped.and_then(|it| it.downcast_ref::<rustls::Error>()) {
+            return Some(tls.to_string());
+        }
+        cause = it.source();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_certificate_of_the_bundle_is_read() {
+        let written = String::from_utf8(RDS_AUTHORITIES.to_vec()).unwrap();
+        let written = written.matches("-----BEGIN CERTIFICATE-----").count();
+        let mut roots = RootCertStore::empty();
+        let certificates = CertificateDer::pem_slice_iter(RDS_AUTHORITIES).map(Result::unwrap);
+        let (read, ignored) = roots.add_parsable_certificates(certificates);
+        assert_eq!((read, ignored), (written, 0));
+        assert!(read >= 80, "{read}");
+    }
+
+    #[test]
+    fn a_certificates_problem_is_found_wherever_it_is_wrapped() {
+        let tls = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        let io = std::io::Error::new(std::io::ErrorKind::InvalidData, tls);
+        let sqlx = sqlx::Error::Io(io);
+        assert_eq!(problem(&sqlx).as_deref(), Some("invalid peer certificate: UnknownIssuer"));
+        assert_eq!(problem(&sqlx::Error::PoolClosed), None);
+    }
+}

@@ -1,0 +1,137 @@
+//! `Verify`, run as Lambda runs it, against a real MariaDB over TLS.
+
+// Clippy's allowance for tests does not reach their helpers.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+#![allow(dead_code, reason = "the other engine's support")]
+
+mod support;
+
+use anyhow::Result;
+use local_aws::tls_front::Authority;
+use serde_json::json;
+use std::time::Instant;
+use support::mariadb::Server;
+use support::{PASSWORD, World};
+
+async fn world() -> Result<Option<(World, Server)>> {
+    let world = World::new().await?;
+    let Some(server) = Server::start(&world).await? else { return Ok(None) };
+    world.lead_to("mariadb", server.port);
+    Ok(Some((world, server)))
+}
+
+#[tokio::test]
+async fn assertions_on_a_real_mariadb_hold_or_fail_by_name() -> Result<()> {
+    let Some((world, server)) = world().await? else { return Ok(()) };
+    let assertions = json!([
+        {"name": "orders are there", "sql": "SELECT count(*) FROM orders", "atLeast": 12},
+        {"name": "they add up", "sql": "SELECT sum(total) FROM orders", "equals": 78},
+        {"name": "all are paid", "sql": "SELECT min(paid) FROM orders", "equals": true},
+        {"name": "they are fresh", "sql": "SELECT max(placed_at) FROM orders", "newerThanMinutes": 10},
+        {"name": "pipes are the server's", "sql": "SELECT 1 || 0", "equals": 1},
+        {"name": "text", "sql": "SELECT 'ünï'", "equals": "ünï"},
+    ]);
+    let answer = world.verified(json!({ "assertions": assertions })).await;
+    assert_eq!(answer["assertions"][1], json!({"name": "they add up", "found": "78.00", "passed": true}));
+    assert_eq!(answer["tls"], "certificate and host name verified");
+
+    for (sql, least, says) in [
+        ("SELECT count(*) FROM orders", 13, "\"a\" wants at least 13, found 12"),
+        ("SELECT id FROM orders", 1, "more than one row"),
+        ("SELECT id FROM orders WHERE id < 0", 1, "no row"),
+        ("SELECT max(id) FROM orders WHERE id < 0", 1, "NULL"),
+        ("SELECT count(*) FROM customers", 1, "42S02"),
+        (
+            "SELECT count(*) FROM seq_1_to_1000000 a, seq_1_to_1000000 b",
+            1,
+            "longer than statementTimeoutSeconds",
+        ),
+        // Nothing is changed, whatever an assertion says.
+        ("DELETE FROM orders", 1, "25006"),
+        ("DROP TABLE orders", 1, "25006"),
+        ("SELECT 1; DELETE FROM orders", 1, "42000"),
+        ("COMMIT; DELETE FROM orders", 1, "42000"),
+    ] {
+        let began = Instant::now();
+        let assertion = json!({"name": "a", "sql": sql, "atLeast": least});
+        let verification = json!({"assertions": [assertion], "statementTimeoutSeconds": 1});
+        world.fails(verification, "Snapferry.VerificationFailed", says).await;
+        assert!(began.elapsed().as_secs() < 10, "{sql}");
+    }
+    assert_eq!(server.number("SELECT count(*) FROM orders").await?, 12);
+    Ok(())
+}
+
+#[tokio::test]
+async fn only_a_trusted_mariadb_is_logged_in_to() -> Result<()> {
+    let Some((mut world, _server)) = world().await? else { return Ok(()) };
+    world.verified(json!({})).await;
+    world.set("password", "wrong");
+    world.waits("28000").await;
+    world.set("password", PASSWORD);
+    world.set("dbname", "nowhere");
+    world.fails(json!({}), "Snapferry.LoginRefused", "42000").await;
+    world.set("dbname", "shop");
+    let other = world.folder.path().join("other.pem");
+    Authority::new()?.write(&other).await?;
+    world.authority_file = other;
+    world.fails(json!({}), "Snapferry.TlsNotTrusted", "BadSignature").await;
+    Ok(())
+}
+
+const HOSTILE: &str = "x`@`%`; DROP TABLE shop.orders; --'\\";
+
+#[tokio::test]
+async fn other_logins_of_mariadb_are_locked_or_get_passwords_of_their_own() -> Result<()> {
+    let Some((world, server)) = world().await? else { return Ok(()) };
+    let hostile = HOSTILE.replace('`', "``");
+    server
+        .execute(&format!(
+            "CREATE USER app@'%' IDENTIFIED BY 'of the source'; CREATE USER `{hostile}`@`%` IDENTIFIED BY 'of the source';
+             CREATE USER rdsadmin@localhost IDENTIFIED BY 'p'; CREATE ROLE readers;
+             CREATE USER machine@localhost IDENTIFIED VIA unix_socket;
+             GRANT SELECT ON shop.* TO app@'%'; GRANT SELECT ON shop.* TO `{hostile}`@`%`"
+        ))
+        .await?;
+    world.verified(json!({"logins": "keep"})).await;
+    server.connect("app", "of the source").await?;
+
+    world.verified(json!({"logins": "rotate"})).await;
+    let logins = world.secret.lock().unwrap().value["logins"].clone();
+    assert!(logins.get("machine@localhost").is_none(), "it has no password");
+    for login in ["app", HOSTILE] {
+        server.connect(login, "of the source").await.unwrap_err();
+        let password = logins[format!("{login}@%")].as_str().unwrap();
+        server.connect(login, password).await?;
+    }
+    world.verified(json!({"logins": "rotate"})).await;
+    assert_eq!(world.secret.lock().unwrap().value["logins"], logins);
+
+    for _ in 0..2 {
+        world.verified(json!({"logins": "lock"})).await;
+    }
+    for login in ["app", HOSTILE] {
+        let password = logins[format!("{login}@%")].as_str().unwrap();
+        let refused = server.connect(login, password).await.unwrap_err();
+        assert!(refused.to_string().contains("locked"), "{refused}");
+    }
+    assert_eq!(server.number("SELECT count(*) FROM orders").await?, 12);
+    let locked = "SELECT count(*) FROM mysql.global_priv WHERE user IN ('rdsadmin', 'mariadb.sys', 'readers') AND JSON_VALUE(priv, '$.account_locked') = 'true'";
+    assert!(server.number(locked).await? <= 1, "mariadb.sys alone is locked, as it always is");
+    Ok(())
+}
+
+#[tokio::test]
+async fn statements_after_the_restore_of_mariadb_come_before_the_assertions() -> Result<()> {
+    let Some((world, server)) = world().await? else { return Ok(()) };
+    let assertions = json!([{"name": "masked", "sql": "SELECT max(total) FROM orders", "equals": 5}]);
+    let statements = json!(["UPDATE orders SET total = 5 WHERE total > 5"]);
+    for _ in 0..2 {
+        world.verified(json!({"postRestoreSql": statements, "assertions": assertions})).await;
+    }
+    let statements = json!(["DELETE FROM orders", "UPDATE customers SET name = 'secret'"]);
+    let verification = json!({ "postRestoreSql": statements });
+    world.fails(verification, "Snapferry.PostRestoreSqlFailed", "postRestoreSql[1] failed: 42S02").await;
+    assert_eq!(server.number("SELECT count(*) FROM orders").await?, 12);
+    Ok(())
+}
