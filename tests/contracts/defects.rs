@@ -183,6 +183,9 @@ const PRODUCTION: &[Row] = &[
         &[
             "quarantine_comes_before_the_applications_groups",
             "the_sources_password_opens_no_copy_and_other_keys_of_the_secret_stay",
+            "a_copy_that_fails_an_assertion_is_kept_but_not_live_and_goes_live_once_it_holds",
+            "other_logins_of_postgresql_get_passwords_of_their_own_and_keep_them",
+            "other_logins_of_mariadb_are_locked_or_get_passwords_of_their_own",
         ],
     ),
     (
@@ -211,7 +214,10 @@ const PRODUCTION: &[Row] = &[
     (
         "P1-14",
         "the password step cannot know that it acted",
-        &["a_password_counts_once_tagged_applied_and_seen_twice"],
+        &[
+            "a_password_counts_once_tagged_applied_and_seen_twice",
+            "what_may_pass_is_waited_for_but_not_for_ever",
+        ],
     ),
     (
         "P1-16",
@@ -238,6 +244,11 @@ const PRODUCTION: &[Row] = &[
         "P1-23",
         "a name that exists hides a run that failed",
         &["a_known_run_is_a_duplicate_unless_it_failed_or_differs"],
+    ),
+    (
+        "P2-24",
+        "a function in a VPC sleeps, and its first call fails",
+        &["the_verification_is_called_again_while_its_network_interface_wakes_up"],
     ),
 ];
 

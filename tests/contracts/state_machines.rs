@@ -58,6 +58,21 @@ fn every_task_has_comment_timeout_and_retriers() {
 }
 
 #[test]
+fn the_verification_is_called_again_while_its_network_interface_wakes_up() {
+    let verify = &states("target-account")["Verify"];
+    let retriers = verify["Retry"].as_array().unwrap();
+    let retrier =
+        retriers.iter().find(|it| it["ErrorEquals"][0] == "Lambda.ResourceNotReadyException").unwrap();
+    let number = |key: &str| retrier[key].as_u64().unwrap();
+    let pauses = (0..number("MaxAttempts")).map(|n| {
+        let pause = number("IntervalSeconds").saturating_mul(number("BackoffRate").saturating_pow(n as u32));
+        pause.min(number("MaxDelaySeconds"))
+    });
+    // Full jitter waits half of each on average: it must add up to five minutes.
+    assert!(pauses.sum::<u64>() / 2 >= 300);
+}
+
+#[test]
 fn every_task_calls_the_function_of_its_name() {
     for machine in &machines() {
         for (name, task) in tasks(machine) {

@@ -11,6 +11,7 @@ mod replications;
 mod resumption;
 mod rollback;
 mod sources;
+mod verification;
 
 use anyhow::Result;
 use tests::{Tools, World};

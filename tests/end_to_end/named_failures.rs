@@ -260,6 +260,11 @@ async fn a_hand_off_that_is_forged_or_broken_is_reported_and_starts_nothing() ->
         ("/placement/subnet", json!("x")),
         ("/retention", json!({"copies": 11})),
         ("/dbInstance", json!({"port": 80})),
+        ("/verification", json!({"assertions": [{"name": "orders", "sql": "SELECT 1"}]})),
+        (
+            "/verification",
+            json!({"postRestoreSql": ["SELECT 1", "SELECT 2", "SELECT 3"], "statementTimeoutSeconds": 300}),
+        ),
     ] {
         world.put_settings(&with(&world.settings(), path, value)).await?;
         world.source.sns.publish().topic_arn(topic).message(handoff.to_string()).send().await?;

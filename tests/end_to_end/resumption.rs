@@ -22,6 +22,7 @@ const TARGET: &[Refused] = &[
     ("Restore", "rds", "RestoreDBInstanceFromDBSnapshot"),
     ("StageSecret", "secretsmanager", "CreateSecret"),
     ("StageSecret", "rds", "ModifyDBInstance"),
+    ("Verify", "secretsmanager", "GetSecretValue"),
     ("PromoteSecret", "secretsmanager", "UpdateSecretVersionStage"),
     ("Prune", "rds", "DescribeDBInstances"),
     ("Report", "sns", "Publish"),

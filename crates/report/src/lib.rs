@@ -49,6 +49,8 @@ pub struct Succeeded {
     pub handoff: Handoff,
     /// Seconds that each step waited.
     pub waited_seconds: BTreeMap<String, u64>,
+    /// The last answer of `Verify`.
+    pub verified: Verified,
     /// The last answer of `PromoteSecret`.
     pub promoted: Promoted,
     /// The last answer of `Prune`.
@@ -71,6 +73,22 @@ pub struct RolledBack {
     pub waited_seconds: BTreeMap<String, u64>,
     /// The last answer of `PromoteSecret`.
     pub promoted: Promoted,
+}
+
+/// What is told of `Verify`'s answer.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Verified {
+    /// How old the data was then, in seconds.
+    pub data_age_seconds: i64,
+    /// By what it was proven.
+    pub checked_by: String,
+    /// What was proven of the connection.
+    pub tls: String,
+    /// Every assertion with what was found.
+    pub assertions: Value,
+    /// How many logins were locked or given another password.
+    pub logins_changed: u64,
 }
 
 /// What is told of `PromoteSecret`'s answer.

@@ -35,6 +35,13 @@ pub fn of_success(it: &Succeeded) -> Outcome {
         "reason": it.promoted.reason,
         "dbInstanceIdentifier": copy.identifier(),
         "dataCurrentAt": it.handoff.data_current_at,
+        "dataAgeSeconds": it.verified.data_age_seconds,
+        "verified": {
+            "checkedBy": it.verified.checked_by,
+            "tls": it.verified.tls,
+            "assertions": it.verified.assertions,
+            "loginsChanged": it.verified.logins_changed,
+        },
         "allocatedStorageGib": it.handoff.allocated_storage,
         "waitedSeconds": it.waited_seconds,
         "runs": it.pruned.runs,

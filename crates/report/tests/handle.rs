@@ -30,6 +30,11 @@ async fn a_success_is_told_as_one_json_object_and_leaves_nothing_to_prune() {
         "version": 1, "outcome": "SUCCEEDED", "replication": "orders", "run": "20261120t160812z-3f9a",
         "executionArn": EXECUTION, "live": true, "reason": "it is live",
         "dbInstanceIdentifier": "orders-20261120t160812z-3f9a", "dataCurrentAt": "2026-11-20T16:08:12Z",
+        "dataAgeSeconds": 4000,
+        "verified": {
+            "checkedBy": "sql", "tls": "certificate and host name verified", "loginsChanged": 0,
+            "assertions": [{"name": "orders are there", "found": "12", "passed": true}],
+        },
         "allocatedStorageGib": 500, "waitedSeconds": {"Restore": 900},
         "runs": {"20261120t160812z-3f9a": "keepLive"}, "deleted": ["orders-20261101t000000z-0000"],
     });
@@ -176,6 +181,10 @@ fn succeeded(live: bool) -> Value {
             "allocatedStorage": 500, "dataCurrentAt": "2026-11-20T16:08:12Z", "masterUsername": "orders_master",
         },
         "waitedSeconds": {"Restore": 900},
+        "verified": {
+            "done": true, "dataAgeSeconds": 4000, "checkedBy": "sql", "tls": "certificate and host name verified",
+            "assertions": [{"name": "orders are there", "found": "12", "passed": true}], "loginsChanged": 0,
+        },
         "promoted": {"live": live, "reason": "it is live", "done": true},
         "pruned": {
             "runs": {"20261120t160812z-3f9a": "keepLive"}, "deleted": ["orders-20261101t000000z-0000"],

@@ -1,0 +1,117 @@
+//! Nothing goes live unproven.
+
+use crate::world;
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{Connection, raw_sql};
+use tests::{Execution, SOURCE_INSTANCE, SecretSays, World, eventually};
+
+#[tokio::test]
+async fn a_copy_that_fails_an_assertion_is_kept_but_not_live_and_goes_live_once_it_holds() -> Result<()> {
+    let mut world = world().await?;
+    world.create_source().await?;
+    let reporting = SecretSays {
+        username: "reporting".to_owned(),
+        password: "of the source".to_owned(),
+        ..world.login(SOURCE_INSTANCE).await?
+    };
+    let mut source = connect(&world.login(SOURCE_INSTANCE).await?).await?;
+    raw_sql("CREATE ROLE reporting LOGIN PASSWORD 'of the source'").execute(&mut source).await?;
+    let reports = world.target.listen(world.target_outputs.get("OperationsTopicArn")?, "operations").await?;
+    let mut settings = world.settings();
+    settings["verification"] = json!({
+        "logins": "rotate",
+        "postRestoreSql": ["UPDATE customers SET name = 'Customer ' || id"],
+        "assertions": [
+            {"name": "customers are masked", "sql": "SELECT count(*) FROM customers WHERE name LIKE '% Ünï'", "equals": 0},
+            {"name": "orders are there", "sql": "SELECT count(*) FROM orders", "atLeast": 1_000_000},
+        ],
+    });
+    world.put_settings(&settings).await?;
+    let execution = world.start_run(&world.input()).await?;
+    let handoff = Execution::ended(&world.source, &execution).await?.succeeded()?.output;
+    let handoff = handoff.context("the source execution hands off")?;
+    let name = format!("orders-{}", handoff["run"].as_str().context("a run has a name")?);
+    let machine = world.target_outputs.get("TargetAccountStateMachineArn")?;
+    let arn = Execution::named(&world.target, machine, &name).await?;
+
+    let refused = Execution::ended(&world.target, &arn).await?;
+    let says = "assertion \"orders are there\" wants at least 1000000, found 2000";
+    assert_eq!(refused.error.as_deref(), Some("Snapferry.VerificationFailed"), "{:?}", refused.cause);
+    assert!(refused.cause.as_ref().is_some_and(|cause| cause.contains("found 2000")), "{:?}", refused.cause);
+    assert_eq!(refused.steps.last().map(|it| it.step.as_str()), Some("Verify"));
+    let report = next_report(&world, &reports).await?;
+    assert_eq!(
+        (&report["executionArn"], &report["error"]),
+        (&json!(arn), &json!("Snapferry.VerificationFailed"))
+    );
+    assert!(report["cause"].as_str().is_some_and(|cause| cause.contains(says)), "{report}");
+
+    // Applications see nothing of it, and the copy is there to be looked at.
+    let secret = world.target_outputs.get("ApplicationSecretArn")?;
+    let answer = world.target.secrets.get_secret_value().secret_id(secret).send().await?;
+    assert_eq!(answer.secret_string(), Some("{}"));
+    clean_up(&world).await?;
+    world.target.instance_in(&name, "available").await?;
+
+    let described = world.target.states.describe_execution().execution_arn(&arn).send().await?;
+    let mut input: Value = serde_json::from_str(described.input().context("an execution has an input")?)?;
+    input["settings"]["verification"]["assertions"][1]["atLeast"] = json!(2000);
+    let resume = world.target.states.start_execution().state_machine_arn(machine).name(format!("{name}-r2"));
+    let arn = resume.input(input.to_string()).send().await?.execution_arn;
+    Execution::ended(&world.target, &arn).await?.succeeded()?;
+    let report = next_report(&world, &reports).await?;
+    assert_eq!((&report["outcome"], &report["live"]), (&json!("SUCCEEDED"), &json!(true)), "{report}");
+    assert!(report["dataAgeSeconds"].as_i64().is_some_and(|age| (0..600).contains(&age)), "{report}");
+    let verified = json!({
+        "checkedBy": "sql", "tls": "certificate and host name verified", "loginsChanged": 1,
+        "assertions": [
+            {"name": "customers are masked", "found": "0", "passed": true},
+            {"name": "orders are there", "found": "2000", "passed": true},
+        ],
+    });
+    assert_eq!(report["verified"], verified);
+
+    // The other login has a password of its own, and not that of the source.
+    let live = world.application_secret().await?;
+    assert_eq!(live.db_instance_identifier, name);
+    live.connect().await?;
+    let own =
+        world.target.secrets.get_secret_value().secret_id(name.replacen("orders-", "snapferry/orders/", 1));
+    let own: Value = serde_json::from_str(own.send().await?.secret_string().unwrap_or_default())?;
+    let password = own["logins"]["reporting"].as_str().context("the copy's secret has the login")?;
+    let in_the_copy = |password: &str| SecretSays {
+        username: reporting.username.clone(),
+        password: password.to_owned(),
+        ..live.clone()
+    };
+    connect(&in_the_copy(password)).await?;
+    let refused =
+        connect(&in_the_copy(&reporting.password)).await.expect_err("the source's password opens the copy");
+    assert!(refused.to_string().contains("password authentication failed"), "{refused}");
+    world.local_aws.stop().await
+}
+
+async fn connect(login: &SecretSays) -> Result<PgConnection> {
+    let options = PgConnectOptions::new_without_pgpass().host(&login.host).port(login.port);
+    let options = options.username(&login.username).password(&login.password).database(&login.dbname);
+    Ok(PgConnection::connect_with(&options).await?)
+}
+
+async fn next_report(world: &World, queue_url: &str) -> Result<Value> {
+    let report = eventually("a report", || world.target.next_message(queue_url, 1)).await?;
+    let envelope: Value = serde_json::from_str(&report)?;
+    Ok(serde_json::from_str(envelope["Message"].as_str().context("a report has a message")?)?)
+}
+
+/// Waits until the first clean-up of the target account has gone through.
+async fn clean_up(world: &World) -> Result<()> {
+    let machine = world.target_outputs.get("CleanUpStateMachineArn")?;
+    let arn = eventually("a clean-up", || async {
+        let list = world.target.states.list_executions().state_machine_arn(machine).send().await?.executions;
+        Ok(list.into_iter().next().map(|it| it.execution_arn))
+    });
+    Execution::ended(&world.target, &arn.await?).await?.succeeded()?;
+    Ok(())
+}
