@@ -94,6 +94,7 @@ async fn run_all(
         }
     };
     let mut source = screen.during(&what, source).await?;
+    world.put_settings(&source.settings(world)).await?;
     let scale = arguments.time_scale;
     screen.say(&format!("A second of RDS lasts {scale} s here; all times below are this machine's."));
     replicate(world, &mut source, arguments.runs, screen, report).await?;

@@ -45,7 +45,8 @@ pub async fn replicate(
         );
         let tables = compare(&expected, &secret.connect().await?.fingerprint().await?);
         let it = RunReport { run: name, source: (&from).into(), target: (&to).into(), tables, secret };
-        say_run(screen, &it, source, began.elapsed());
+        let proof = run.target.step("Verify").map(|step| step.reason.as_str()).unwrap_or_default();
+        say_run(screen, &it, source, proof, began.elapsed());
         let different: Vec<_> =
             it.tables.iter().filter(|it| !it.matches).map(|it| it.table.name.clone()).collect();
         report.runs.push(it);
@@ -224,7 +225,7 @@ fn say_steps(screen: &Screen, rows: &[[String; 4]]) {
     say_table(screen, &table(heading, rows));
 }
 
-fn say_run(screen: &Screen, run: &RunReport, source: &Source, took: Duration) {
+fn say_run(screen: &Screen, run: &RunReport, source: &Source, proof: &str, took: Duration) {
     let steps = [("source", &run.source), ("target", &run.target)];
     let steps = steps.into_iter().flat_map(|(account, it)| it.steps.iter().map(move |step| (account, step)));
     let row = |(account, Step { step, seconds, looks }): (&str, &Step)| {
@@ -244,6 +245,7 @@ fn say_run(screen: &Screen, run: &RunReport, source: &Source, took: Duration) {
         let late = source.late_rows();
         screen.say(&format!("  {late} were written after the snapshot: the copy rightly lacks them."));
     }
+    screen.say(&format!("  Before it went live: {proof}."));
     let secret = &run.secret;
     let live = &secret.db_instance_identifier;
     screen.say(&format!("  The application's secret leads to {live} at {}:{}.", secret.host, secret.port));

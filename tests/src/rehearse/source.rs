@@ -2,6 +2,7 @@
 
 use ::tests::{Fingerprint, Orders, SOURCE_INSTANCE, SecretSays, Tools, World, fingerprint};
 use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection};
 use std::collections::BTreeSet;
@@ -67,6 +68,17 @@ impl Source {
             Self::Shop(_) => format!("{LATE_ROWS} customers, with their orders and receipts,"),
             Self::Dump(_) => format!("{LATE_ROWS} rows of snapferry_rehearsal_marks"),
         }
+    }
+
+    /// The target's settings, with an assertion that every good copy holds.
+    pub fn settings(&self, world: &World) -> Value {
+        let (name, sql, least) = match self {
+            Self::Shop(_) => ("orders are there", "SELECT count(*) FROM orders", 1000),
+            Self::Dump(_) => ("tables are there", "SELECT count(*) FROM pg_stat_user_tables", 1),
+        };
+        let mut settings = world.settings();
+        settings["verification"] = json!({ "assertions": [{ "name": name, "sql": sql, "atLeast": least }] });
+        settings
     }
 
     /// What it holds now.
