@@ -42,6 +42,12 @@ async fn a_rollback_outlasts_a_later_run_a_rotation_and_foreign_edits_until_late
     // By name, to the copy whose password was rotated while it was live.
     roll_back(&world, &b).await?.succeeded()?;
     assert_live(&world, &b, &second).await?;
+
+    // To a copy whose password somebody changed and nobody wrote down: it gets another one.
+    set_password(&world, &a, "by-hand-2b5d").await?;
+    let execution = roll_back(&world, &a).await?.succeeded()?;
+    assert!(execution.steps.iter().any(|it| it.step == "VerifyAgain"), "{:?}", execution.steps);
+    assert_live(&world, &a, &first).await?;
     world.local_aws.stop().await
 }
 
@@ -88,18 +94,24 @@ async fn assert_live(world: &World, run: &str, rows: &tests::Fingerprint) -> Res
 /// As AWS's rotation of a single user ends: another password on the DB instance and in the application's secret. And, by
 /// the way, a key that somebody adds.
 async fn rotate_password(world: &World, run: &str) -> Result<()> {
-    let identifier = format!("{REPLICATION}-{run}");
     let password = "rotated-4f0c1f2a9b";
-    let modify = world.target.rds.modify_db_instance().db_instance_identifier(&identifier);
-    modify.master_user_password(password).apply_immediately(true).send().await?;
+    set_password(world, run, password).await?;
     let secret = world.target_outputs.get("ApplicationSecretArn")?;
     let value = world.target.secrets.get_secret_value().secret_id(secret).send().await?;
     let mut value: Value = serde_json::from_str(value.secret_string().context("it has a text")?)?;
     value["password"] = json!(password);
     value["apiKey"] = json!("added by hand");
     world.target.secrets.put_secret_value().secret_id(secret).secret_string(value.to_string()).send().await?;
-    let live = world.application_secret().await?;
-    eventually("the rotated password", || async { Ok(live.connect().await.ok().map(|_| ())) }).await
+    Ok(())
+}
+
+/// Completes once the DB instance accepts it.
+async fn set_password(world: &World, run: &str, password: &str) -> Result<()> {
+    let modify = world.target.rds.modify_db_instance().db_instance_identifier(format!("{REPLICATION}-{run}"));
+    modify.master_user_password(password).apply_immediately(true).send().await?;
+    let mut login = world.secret(&format!("snapferry/{REPLICATION}/{run}")).await?;
+    password.clone_into(&mut login.password);
+    eventually("the new password", || async { Ok(login.connect().await.ok().map(|_| ())) }).await
 }
 
 /// The next report of that outcome; others are passed over.

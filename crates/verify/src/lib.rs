@@ -41,8 +41,9 @@ pub struct Request {
     pub run: Run,
     /// How the settings want it verified.
     pub verification: Verification,
-    /// When the data was current, as handed off.
-    pub data_at: Timestamp,
+    /// When the data was current, as handed off; absent in a rollback, which checks the login alone.
+    #[serde(default)]
+    pub data_at: Option<Timestamp>,
     /// How long the stage may wait in all.
     pub stage_deadline_seconds: Deadline,
     /// What the last look answered; `{}` at first.
@@ -56,8 +57,9 @@ pub struct Response {
     /// Whether the copy is proven.
     #[serde(flatten)]
     pub look: Look,
-    /// How old the data is now, in seconds.
-    pub data_age_seconds: i64,
+    /// How old the data is now, in seconds, when that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_age_seconds: Option<i64>,
     /// What the proof is, once there is one.
     #[serde(flatten)]
     pub proof: Option<Proof>,
@@ -93,7 +95,7 @@ pub async fn handle(secrets: &Client, payload: Value) -> Result<Response, Error>
     let copy = Copy::new(&request.replication, &request.run);
     let secret = secret::read(secrets, &copy).await?;
     let proven = prove(secrets, &secret, &request.verification).await;
-    let data_age_seconds = Timestamp::now().duration_since(request.data_at).as_secs();
+    let data_age_seconds = request.data_at.map(|at| Timestamp::now().duration_since(at).as_secs());
     let (look, proof) = match proven {
         Ok(proof) => (request.stage.done("verified", told(&proof, data_age_seconds)), Some(proof)),
         Err(trouble) => (after(trouble, &copy, &request.stage, request.stage_deadline_seconds)?, None),
@@ -102,7 +104,7 @@ pub async fn handle(secrets: &Client, payload: Value) -> Result<Response, Error>
     Ok(Response { look, data_age_seconds, proof })
 }
 
-fn told(proof: &Proof, data_age_seconds: i64) -> String {
+fn told(proof: &Proof, data_age_seconds: Option<i64>) -> String {
     let assertions = match proof.assertions.len() {
         0 => String::new(),
         1 => ", 1 assertion holds".to_owned(),
@@ -112,7 +114,8 @@ fn told(proof: &Proof, data_age_seconds: i64) -> String {
         SQL => "logged in over TLS".to_owned(),
         other => format!("checked by {other}"),
     };
-    format!("{checked}{assertions}, the data is {data_age_seconds} s old")
+    let age = data_age_seconds.map(|it| format!(", the data is {it} s old")).unwrap_or_default();
+    format!("{checked}{assertions}{age}")
 }
 
 async fn prove(secrets: &Client, secret: &CopysSecret, wanted: &Verification) -> Result<Proof, Trouble> {
