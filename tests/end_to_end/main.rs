@@ -6,6 +6,7 @@ mod boto3;
 mod failures;
 mod handoffs;
 mod named_failures;
+mod overlap;
 mod passwords;
 mod replications;
 mod resumption;

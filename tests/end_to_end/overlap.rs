@@ -1,0 +1,99 @@
+//! Runs that overlap, hand-offs that come late, and a scheduler that fires twice.
+
+use crate::world;
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use tests::{Execution, REPLICATION, World, eventually};
+
+#[tokio::test]
+async fn of_two_runs_at_once_the_newer_one_is_live_and_both_arrive() -> Result<()> {
+    let mut world = world().await?;
+    let mut orders = world.create_source().await?;
+    let rows = orders.fingerprint().await?;
+    let (first, second) = tokio::try_join!(async { world.start_run(&world.input()).await }, async {
+        // A run's name holds its second.
+        tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+        world.start_run(&world.input()).await
+    })?;
+    let (first, second) = tokio::try_join!(world.finish_run(&first), world.finish_run(&second))?;
+    assert!(first.0 < second.0);
+    let live = world.application_secret().await?;
+    assert_eq!(live.db_instance_identifier, format!("{REPLICATION}-{}", second.0));
+    assert_eq!(live.connect().await?.fingerprint().await?, rows);
+    let other = world.secret(&format!("snapferry/{REPLICATION}/{}", first.0)).await?;
+    assert_eq!(other.connect().await?.fingerprint().await?, rows, "a way back, under its own password");
+    world.local_aws.stop().await
+}
+
+#[tokio::test]
+async fn a_hand_off_that_comes_after_a_newer_one_restores_a_copy_that_does_not_go_live() -> Result<()> {
+    let mut world = world().await?;
+    world.create_source().await?;
+    let reports = world.target.listen(world.target_outputs.get("OperationsTopicArn")?, "operations").await?;
+    // The first hand-off is refused: the target account has no settings.
+    world.target.ssm.delete_parameter().name("/snapferry/replications/orders").send().await?;
+    let first = world.start_run(&world.input()).await?;
+    let first = Execution::ended(&world.source, &first).await?.succeeded()?;
+    let handoff = first.output.context("a source execution hands off")?;
+    report(&world, &reports, "REFUSED").await?;
+    world.target.sqs.purge_queue().queue_url(world.target_outputs.get("HandoffQueueUrl")?).send().await?;
+
+    world.put_settings(&world.settings()).await?;
+    let second = world.start_run(&world.input()).await?;
+    let (second, ..) = world.finish_run(&second).await?;
+
+    let topic = world.source_outputs.get("HandoffTopicArn")?;
+    world.source.sns.publish().topic_arn(topic).message(handoff.to_string()).send().await?;
+    let run = handoff["run"].as_str().context("a hand-off names its run")?;
+    let machine = world.target_outputs.get("TargetAccountStateMachineArn")?;
+    let late = Execution::named(&world.target, machine, &format!("{REPLICATION}-{run}")).await?;
+    Execution::ended(&world.target, &late).await?.succeeded()?;
+    let told = loop {
+        let told = report(&world, &reports, "SUCCEEDED").await?;
+        if told["run"] == json!(run) {
+            break told;
+        }
+    };
+    assert_eq!(told["live"], json!(false), "{told}");
+    assert!(told["reason"].as_str().is_some_and(|it| it.contains(&second)), "{told}");
+    let live = world.application_secret().await?;
+    assert_eq!(live.db_instance_identifier, format!("{REPLICATION}-{second}"));
+    world.local_aws.stop().await
+}
+
+#[tokio::test]
+async fn a_tick_that_is_delivered_twice_makes_one_copy() -> Result<()> {
+    let mut world = world().await?;
+    world.create_source().await?;
+    let mut input = world.input();
+    input["scheduledTime"] = json!("2026-11-20T16:08:12Z");
+    let (one, other) = tokio::try_join!(world.start_run(&input), world.start_run(&input))?;
+    let (one, other) = tokio::try_join!(world.finish_run(&one), world.finish_run(&other))?;
+    assert_eq!(one.0, other.0, "one run");
+    assert_eq!(one.2.arn, other.2.arn, "and one target execution");
+
+    let identifier = format!("{REPLICATION}-{}", one.0);
+    let snapshots = world.source.rds.describe_db_snapshots().snapshot_type("manual").send().await?;
+    let mut names: Vec<_> =
+        snapshots.db_snapshots().iter().filter_map(|it| it.db_snapshot_identifier()).collect();
+    names.sort_unstable();
+    assert_eq!(names, [identifier.clone(), format!("{identifier}-copy")]);
+    let machine = world.target_outputs.get("TargetAccountStateMachineArn")?;
+    let runs = world.target.states.list_executions().state_machine_arn(machine).send().await?.executions;
+    assert_eq!(runs.len(), 1, "{runs:?}");
+    assert_eq!(world.application_secret().await?.db_instance_identifier, identifier);
+    world.local_aws.stop().await
+}
+
+/// The next report of that outcome; others are passed over.
+async fn report(world: &World, reports: &str, outcome: &str) -> Result<Value> {
+    loop {
+        let report = eventually("a report", || world.target.next_message(reports, 1)).await?;
+        let envelope: Value = serde_json::from_str(&report)?;
+        let message: Value =
+            serde_json::from_str(envelope["Message"].as_str().context("a report has a message")?)?;
+        if message["outcome"] == outcome {
+            return Ok(message);
+        }
+    }
+}
