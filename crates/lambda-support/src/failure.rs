@@ -4,7 +4,11 @@ use lambda_runtime::Diagnostic;
 use replication::ErrorName;
 use std::error::Error;
 
-/// The error's name, and its message joined with those of its causes.
+/// The longest message that is passed on, in characters: what was sent to us may be in it.
+const MESSAGE_LIMIT: usize = 8_000;
+
+/// The error's name, and its message joined with those of its causes: one line, whatever the input that it quotes, so that
+/// nothing in it looks like a line of a log or a report.
 pub fn diagnostic(name: ErrorName, error: &dyn Error) -> Diagnostic {
     let mut message = error.to_string();
     let mut cause = error.source();
@@ -13,6 +17,8 @@ pub fn diagnostic(name: ErrorName, error: &dyn Error) -> Diagnostic {
         message.push_str(&it.to_string());
         cause = it.source();
     }
+    let message: String =
+        message.chars().take(MESSAGE_LIMIT).map(|c| if c.is_control() { ' ' } else { c }).collect();
     tracing::error!(error_name = name.as_str(), message, "the step failed");
     Diagnostic { error_type: name.as_str().to_owned(), error_message: message }
 }
@@ -31,5 +37,16 @@ mod tests {
         let diagnostic = diagnostic(ErrorName::RdsRefused, &error);
         assert_eq!(diagnostic.error_type, "Snapferry.RdsRefused");
         assert_eq!(diagnostic.error_message, "cannot share orders: invalid digit found in string");
+    }
+
+    #[test]
+    fn what_is_quoted_begins_no_line_of_its_own() {
+        let error = std::io::Error::other(format!(
+            "refused\n{{\"level\": \"ERROR\"}}\u{1b}[2J{}",
+            "x".repeat(10_000)
+        ));
+        let message = diagnostic(ErrorName::RdsRefused, &error).error_message;
+        assert!(message.starts_with("refused {\"level\": \"ERROR\"} [2J"), "{message}");
+        assert_eq!(message.chars().count(), MESSAGE_LIMIT);
     }
 }
