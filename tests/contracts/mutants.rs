@@ -9,17 +9,23 @@ struct Mutants {
 }
 
 #[derive(Deserialize)]
-struct Mutant {
-    promise: String,
+pub struct Mutant {
+    pub promise: String,
     file: String,
     find: String,
     replace: String,
-    test: String,
+    pub test: String,
+}
+
+/// The list, in its order.
+pub fn mutants() -> Vec<Mutant> {
+    let Mutants { mutant } = toml::from_str(include_str!("../mutants.toml")).unwrap();
+    mutant
 }
 
 #[test]
 fn every_mutant_can_be_made() {
-    let Mutants { mutant } = toml::from_str(include_str!("../mutants.toml")).unwrap();
+    let mutant = mutants();
     let tests = tests_of_the_tree();
     for it in &mutant {
         let text = file(&it.file).text;

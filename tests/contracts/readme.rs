@@ -1,25 +1,46 @@
 //! What the README says of the code is what the code says.
 
+use crate::mutants::{Mutant, mutants};
 use crate::tree::{checkout, crates, file, none};
 use replication::ErrorName;
 use std::collections::BTreeSet;
 
-const BEGIN: &str =
-    "<!-- error names: written by the test readme::the_readme_lists_every_error_name, with UPDATE=1 -->\n";
+const BEGIN: &str = "<!-- error names: written by the test readme::the_readme_lists_every_error_name_and_promise, with UPDATE=1 -->\n";
 const END: &str = "<!-- end of error names -->\n";
 
+const PROMISES: &str = "<!-- promises: written by the test readme::the_readme_lists_every_error_name_and_promise, with UPDATE=1 -->\n";
+const END_OF_PROMISES: &str = "<!-- end of promises -->\n";
+
 #[test]
-fn the_readme_lists_every_error_name() {
-    let readme = file("README.md").text;
-    let (before, rest) = readme.split_once(BEGIN).unwrap();
-    let (found, after) = rest.split_once(END).unwrap();
+fn the_readme_lists_every_error_name_and_promise() {
+    let row = |it: Mutant| {
+        let (first, rest) = it.promise.split_at(1);
+        format!("| {}{rest}. | `{}` |\n", first.to_uppercase(), it.test)
+    };
+    let rows = mutants().into_iter().map(row);
+    holds(
+        PROMISES,
+        END_OF_PROMISES,
+        &format!("| Promise | Held by |\n|---|---|\n{}", rows.collect::<String>()),
+    );
     let rows = ErrorName::ALL.iter().map(|name| {
         let (first, rest) = name.repair().split_at(1);
         format!("| `{name}` | {} | {}{rest} |\n", name.meaning(), first.to_uppercase())
     });
-    let table = format!("| Name | Meaning and cause | Repair |\n|---|---|---|\n{}", rows.collect::<String>());
+    holds(
+        BEGIN,
+        END,
+        &format!("| Name | Meaning and cause | Repair |\n|---|---|---|\n{}", rows.collect::<String>()),
+    );
+}
+
+/// The README has this table between its marks; with UPDATE=1 it gets it.
+fn holds(begin: &str, end: &str, table: &str) {
+    let readme = file("README.md").text;
+    let (before, rest) = readme.split_once(begin).unwrap();
+    let (found, after) = rest.split_once(end).unwrap();
     if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(checkout().join("README.md"), format!("{before}{BEGIN}{table}{END}{after}")).unwrap();
+        std::fs::write(checkout().join("README.md"), format!("{before}{begin}{table}{end}{after}")).unwrap();
         return;
     }
     assert_eq!(found, table, "run this test with UPDATE=1");
