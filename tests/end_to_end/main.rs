@@ -10,6 +10,7 @@ mod overlap;
 mod passwords;
 mod replications;
 mod resumption;
+mod roles;
 mod rollback;
 mod sources;
 mod verification;

@@ -93,7 +93,7 @@ async fn a_copy_that_fails_an_assertion_is_kept_but_not_live_and_goes_live_once_
     world.local_aws.stop().await
 }
 
-async fn connect(login: &SecretSays) -> Result<PgConnection> {
+pub async fn connect(login: &SecretSays) -> Result<PgConnection> {
     let options = PgConnectOptions::new_without_pgpass().host(&login.host).port(login.port);
     let options = options.username(&login.username).password(&login.password).database(&login.dbname);
     Ok(PgConnection::connect_with(&options).await?)

@@ -1,0 +1,149 @@
+//! Least privilege, both ways: what the functions called is what their roles allow, and no role allows more.
+
+use crate::verification::connect;
+use crate::world;
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use tests::{Execution, REPLICATION, SOURCE_INSTANCE, World, eventually};
+
+/// Role -> actions.
+type Actions = BTreeMap<String, BTreeSet<String>>;
+
+/// Actions that are allowed though no function of ours is seen to call them, with the reason. `*` ends a name.
+const NOT_SEEN: &[(&str, &str)] = &[
+    ("logs:", "Lambda and Step Functions write logs in the role's name, past the relay"),
+    ("sqs:", "Lambda polls the queue in the role's name, past the relay"),
+    ("lambda:InvokeFunction", "Step Functions calls in the role's name, past the relay"),
+    ("states:StartExecution", "EventBridge and the scheduler call in the role's name, past the relay"),
+    ("kms:", "RDS and Secrets Manager use keys in the role's name: local-aws decides it without a call"),
+    ("ec2:", "Lambda makes the network interface of Verify in the role's name"),
+    ("iam:CreateServiceLinkedRole", "RDS makes its role in the caller's name, in a fresh account"),
+    ("iam:PassRole", "RDS checks it when a monitoring role is given"),
+    ("secretsmanager:RestoreSecret", "a handle test's: a run resumed after its clean-up, a week ago at most"),
+    ("secretsmanager:TagResource", "Secrets Manager asks for it when a secret is made with tags"),
+    (
+        "secretsmanager:DescribeSecret",
+        "no call of its own on a copy's secret; the application's is described",
+    ),
+    ("rds:CrossRegionCommunication", "RDS asks for it when the Regions differ"),
+    ("rds:AddTagsToResource", "RDS asks for it when a thing is made with tags"),
+];
+
+#[tokio::test]
+async fn every_action_that_a_role_allows_is_used_and_every_one_used_is_allowed() -> Result<()> {
+    let mut world = world().await?;
+    world.create_source().await?;
+    let mut source = connect(&world.login(SOURCE_INSTANCE).await?).await?;
+    sqlx::raw_sql("CREATE ROLE reporting LOGIN PASSWORD 'of the source'").execute(&mut source).await?;
+    // The clean-up too.
+    let mut broken = world.input();
+    broken["source"]["dbInstanceIdentifier"] = json!("nowhere");
+    let broken = world.start_run(&broken).await?;
+    Execution::ended(&world.source, &broken).await?;
+
+    let mut settings = world.settings();
+    settings["verification"] = json!({"logins": "rotate"});
+    settings["dbInstance"] = json!({"deletionProtection": true, "maxAllocatedStorage": 100});
+    world.put_settings(&settings).await?;
+    let execution = world.start_run(&world.input()).await?;
+    let (first, execution, _) = world.finish_run(&execution).await?;
+    // A hand-off that is a duplicate, and one that is none.
+    let reports = world.target.listen(world.target_outputs.get("OperationsTopicArn")?, "operations").await?;
+    for message in [execution.output.unwrap_or_default().to_string(), "no hand-off".to_owned()] {
+        let topic = world.source_outputs.get("HandoffTopicArn")?;
+        world.source.sns.publish().topic_arn(topic).message(message).send().await?;
+    }
+    eventually("a refusal", || world.target.next_message(&reports, 1)).await?;
+    let second = run(&world).await?;
+    let stop = world.target.rds.stop_db_instance().db_instance_identifier(format!("{REPLICATION}-{first}"));
+    stop.send().await?;
+    world.target.instance_in(&format!("{REPLICATION}-{first}"), "stopped").await?;
+    roll_back(&world, "previous").await?;
+    // A password that is refused is renewed.
+    let identifier = format!("{REPLICATION}-{second}");
+    let modify = world.target.rds.modify_db_instance().db_instance_identifier(&identifier);
+    modify.master_user_password("by-hand-7d1c9f").apply_immediately(true).send().await?;
+    let mut login = world.secret(&format!("snapferry/{REPLICATION}/{second}")).await?;
+    "by-hand-7d1c9f".clone_into(&mut login.password);
+    eventually("the new password", || async { Ok(login.connect().await.ok().map(|_| ())) }).await?;
+    roll_back(&world, "latest").await?;
+
+    // Nothing is kept beside the live copy, which is stopped and protected when its time comes.
+    let stop = world.target.rds.stop_db_instance().db_instance_identifier(format!("{REPLICATION}-{first}"));
+    stop.send().await?;
+    world.target.instance_in(&format!("{REPLICATION}-{first}"), "stopped").await?;
+    settings["retention"] = json!({"copies": 0, "cutoverGraceHours": 0, "failedCopyHours": 1});
+    world.put_settings(&settings).await?;
+    run(&world).await?;
+
+    let used = used(&world.local_aws.calls().await?);
+    let mut spare = Vec::new();
+    for (template, account) in [("source-account", "111111111111"), ("target-account", "222222222222")] {
+        for (role, allowed) in allowed(template)? {
+            let used = used.get(&format!("{account} {role}")).cloned().unwrap_or_default();
+            let names: Vec<&str> = used.iter().map(String::as_str).collect();
+            println!("{template:<15} {role:<28} {}", names.join(" "));
+            spare.extend(
+                used.difference(&allowed).map(|it| format!("{role} calls {it}, which is not allowed")),
+            );
+            let unused = allowed
+                .difference(&used)
+                .filter(|action| !NOT_SEEN.iter().any(|(it, _)| action.starts_with(it)));
+            spare.extend(unused.map(|it| format!("{role} allows {it}, which nothing calls")));
+        }
+    }
+    assert!(spare.is_empty(), "{spare:#?}");
+    for (action, reason) in NOT_SEEN {
+        println!("not seen: {action:<30} {reason}");
+    }
+    world.local_aws.stop().await
+}
+
+/// What was called, by account and role.
+fn used(calls: &[Value]) -> Actions {
+    let mut used = Actions::new();
+    for call in calls {
+        let text = |key: &str| call[key].as_str().unwrap_or_default();
+        // <account>/<stack>-<Role>-<letters>/…, or the one role that has a name of its own.
+        let role = text("who").split(['/', '-']).find(|part| part.ends_with("Role"));
+        let named = text("who").contains("snapferry-CopyAndReencrypt-").then_some("CopyAndReencryptRole");
+        let Some(role) = role.or(named) else { continue };
+        let action = format!("{}:{}", text("service"), text("operation"));
+        used.entry(format!("{} {role}", text("accountId"))).or_default().insert(action);
+    }
+    used
+}
+
+/// What a template allows to its roles: the actions of all statements that allow.
+fn allowed(template: &str) -> Result<Actions> {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../cloudformation/");
+    let text = std::fs::read_to_string(format!("{file}{template}.yaml"))?;
+    let resources = text.split("\nResources:\n").nth(1).context("a template has resources")?;
+    let mut allowed = Actions::new();
+    for resource in resources.split("\n\n").filter(|it| it.contains("Type: AWS::IAM::Role")) {
+        let name = resource.lines().find(|line| line.starts_with("  ") && !line.trim().starts_with('#'));
+        let name = name.context("a resource has a name")?.trim().trim_end_matches(':');
+        let policies = resource.split("Policies:").nth(1).unwrap_or_default();
+        for statement in policies.split("Sid: ").skip(1).filter(|it| it.contains("Effect: Allow")) {
+            let actions = statement.lines().find(|line| line.trim().starts_with("Action:"));
+            let actions = actions.context("a statement has actions")?;
+            let actions = actions.split('\'').skip(1).step_by(2).map(str::to_owned);
+            allowed.entry(name.to_owned()).or_default().extend(actions);
+        }
+    }
+    Ok(allowed)
+}
+
+async fn run(world: &World) -> Result<String> {
+    let execution = world.start_run(&world.input()).await?;
+    Ok(world.finish_run(&execution).await?.0)
+}
+
+async fn roll_back(world: &World, to: &str) -> Result<()> {
+    let machine = world.target_outputs.get("RollbackStateMachineArn")?;
+    let input = json!({"replication": REPLICATION, "to": to}).to_string();
+    let start = world.target.states.start_execution().state_machine_arn(machine).input(input);
+    let execution = Execution::ended(&world.target, &start.send().await?.execution_arn).await?;
+    execution.succeeded().map(|_| ())
+}
