@@ -5,7 +5,7 @@ pub mod plan;
 
 pub use error::Error;
 
-use lambda_support::{Service, call_failed, found, parse, parse_settings};
+use lambda_support::{Service, call_failed, found, parse, parse_settings, tags};
 use plan::{Pin, Plan, Proven, To, choose, pin, plan};
 use replication::{Copy, Look, ReplicationName, Run, Stage, TargetSettings, made_here, tag};
 use serde::{Deserialize, Serialize};
@@ -119,8 +119,7 @@ async fn list_proven(rds: &aws_sdk_rds::Client, replication: &ReplicationName) -
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| call_failed(Service::Rds, "DescribeDBInstances", &error))?;
         for it in page.db_instances.unwrap_or_default() {
-            let tags = it.tag_list.unwrap_or_default().into_iter();
-            let tags = tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect();
+            let tags = tags(it.tag_list, |it| (it.key, it.value));
             let copy = made_here(it.db_instance_identifier.as_deref().unwrap_or_default(), &tags);
             if let Some(copy) = copy.filter(|it| it.replication == *replication)
                 && tags.contains_key(tag::PROVEN)

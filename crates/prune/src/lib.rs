@@ -5,16 +5,13 @@ pub mod plan;
 
 pub use error::Error;
 
-use aws_sdk_rds::types::Tag;
 use jiff::Timestamp;
-use lambda_support::{CallFailed, Service, call_failed, found, parse};
+use lambda_support::{CallFailed, Service, call_failed, found, parse, tags};
 use plan::{
     Action, Application, Kind, Says, Thing, live, owned, plan, seen_in_source, seen_in_target, spare,
 };
 use replication::retention::{TargetFacts, Verdict, of_source, of_target};
-use replication::{
-    Look, ReplicationName, Run, STAGE_DEADLINE, SourceRetention, Stage, Tags, TargetRetention, tag,
-};
+use replication::{Look, ReplicationName, Run, STAGE_DEADLINE, SourceRetention, Stage, TargetRetention, tag};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -278,7 +275,7 @@ async fn list_snapshots(rds: &aws_sdk_rds::Client) -> Result<Vec<Thing>, Error> 
             made_at: it.snapshot_create_time.and_then(|at| Timestamp::new(at.secs(), 0).ok()),
             kind: Kind::Snapshot,
             status: it.status.unwrap_or_default(),
-            tags: tags(it.tag_list),
+            tags: tags(it.tag_list, |it| (it.key, it.value)),
         }));
     }
     Ok(things)
@@ -297,7 +294,7 @@ async fn list_instances(rds: &aws_sdk_rds::Client) -> Result<Vec<Thing>, Error> 
                 endpoint: it.endpoint.and_then(|it| Some((it.address?, it.port?.into()))),
             },
             status: it.db_instance_status.unwrap_or_default(),
-            tags: tags(it.tag_list),
+            tags: tags(it.tag_list, |it| (it.key, it.value)),
         }));
     }
     Ok(things)
@@ -314,27 +311,13 @@ async fn list_secrets(
     let mut things = Vec::new();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| call_failed(Service::SecretsManager, "ListSecrets", &error))?;
-        things.extend(page.secret_list.unwrap_or_default().into_iter().map(|it| {
-            Thing {
-                identifier: it.name.unwrap_or_default(),
-                made_at: it.created_date.and_then(|at| Timestamp::new(at.secs(), 0).ok()),
-                kind: Kind::Secret,
-                status: String::new(),
-                tags: it
-                    .tags
-                    .unwrap_or_default()
-                    .into_iter()
-                    .filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))
-                    .collect(),
-            }
+        things.extend(page.secret_list.unwrap_or_default().into_iter().map(|it| Thing {
+            identifier: it.name.unwrap_or_default(),
+            made_at: it.created_date.and_then(|at| Timestamp::new(at.secs(), 0).ok()),
+            kind: Kind::Secret,
+            status: String::new(),
+            tags: tags(it.tags, |it| (it.key, it.value)),
         }));
     }
     Ok(things)
-}
-
-fn tags(list: Option<Vec<Tag>>) -> Tags {
-    list.unwrap_or_default()
-        .into_iter()
-        .filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))
-        .collect()
 }

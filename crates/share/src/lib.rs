@@ -9,11 +9,11 @@ pub use error::Error;
 use aws_sdk_rds::types::{DbInstance, DbSnapshot};
 use jiff::Timestamp;
 use key_policy::missing_actions;
-use lambda_support::{Service, call_failed, found, parse};
+use lambda_support::{Service, call_failed, found, parse, tags};
 use plan::{Plan, plan};
 use replication::{
     AccountId, Bounded, Copy, DbInstanceSettings, DbSnapshotArn, Deadline, Handoff, Look, MESSAGE_VERSION,
-    ReplicationName, Run, Stage, Tags,
+    ReplicationName, Run, Stage,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -71,7 +71,8 @@ pub async fn handle(
 
     let snapshot = find_snapshot(rds, identifier).await?;
     let shared_with = find_shared_accounts(rds, identifier).await?;
-    let plan = plan(&copy, identifier, &tags(&snapshot), &request.target_account_id, allowed, &shared_with)?;
+    let tags = tags(snapshot.tag_list.clone(), |it| (it.key, it.value));
+    let plan = plan(&copy, identifier, &tags, &request.target_account_id, allowed, &shared_with)?;
     check_key(kms, &request, snapshot.kms_key_id()).await?;
     if plan == Plan::Share {
         let (stage, deadline) = (&request.stage, request.stage_deadline_seconds);
@@ -254,9 +255,4 @@ fn defaults(it: DbInstance) -> DbInstanceSettings {
             .performance_insights_retention_period
             .and_then(Bounded::new),
     }
-}
-
-fn tags(snapshot: &DbSnapshot) -> Tags {
-    let list = snapshot.tag_list().iter();
-    list.filter_map(|tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()))).collect()
 }

@@ -7,9 +7,9 @@ pub use error::Error;
 
 use aws_sdk_rds::Client;
 use aws_sdk_rds::types::Tag;
-use lambda_support::{Service, call_failed, found, parse};
+use lambda_support::{Service, call_failed, found, parse, tags};
 use plan::{InstanceSeen, Plan, SnapshotSeen, plan_with_snapshot, plan_without_snapshot};
-use replication::{Copy, Look, Run, SourceDb, SourceInput, Stage, Tags};
+use replication::{Copy, Look, Run, SourceDb, SourceInput, Stage};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -122,7 +122,7 @@ async fn find_snapshot(rds: &Client, copy: &Copy) -> Result<Option<SnapshotSeen>
         arn: it.db_snapshot_arn.unwrap_or_default(),
         status: it.status.unwrap_or_default(),
         percent: it.percent_progress.and_then(|percent| u8::try_from(percent).ok()),
-        tags: tags(it.tag_list.unwrap_or_default()),
+        tags: tags(it.tag_list, |it| (it.key, it.value)),
     }))
 }
 
@@ -166,8 +166,4 @@ async fn create(rds: &Client, copy: &Copy, identifier: &str) -> Result<String, E
             _ => Err(call_failed(Service::Rds, "CreateDBSnapshot", &error).into()),
         },
     }
-}
-
-fn tags(list: Vec<Tag>) -> Tags {
-    list.into_iter().filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect()
 }
