@@ -5,7 +5,7 @@ pub mod plan;
 
 pub use error::Error;
 
-use lambda_support::{Service, call_failed, found, parse, parse_settings, tags};
+use lambda_support::{Service, call_failed, find_settings, found, parse, tags};
 use plan::{Pin, Plan, Proven, To, choose, pin, plan};
 use replication::{Copy, Look, ReplicationName, Run, Stage, TargetSettings, made_here, tag};
 use serde::{Deserialize, Serialize};
@@ -61,7 +61,7 @@ pub struct Response {
 /// Source: RDS API `DescribeDBInstances`, `StartDBInstance`; SSM API `GetParameter`.
 pub async fn handle(clients: &Clients, payload: Value) -> Result<Response, Error> {
     let Request { replication, to, chosen, application_secret_arn, stage } = parse(payload)?;
-    let settings = find_settings(&clients.ssm, &replication).await?;
+    let settings = find_settings::<Error>(&clients.ssm, &replication).await?;
     let application_secret_arn = settings.application_secret_arn.clone().unwrap_or(application_secret_arn);
 
     let proven = list_proven(&clients.rds, &replication).await?;
@@ -83,19 +83,6 @@ pub async fn handle(clients: &Clients, payload: Value) -> Result<Response, Error
     };
     tracing::info!(%replication, %run, done = look.done, reason = look.reason, "looked");
     Ok(Response { look, run, pin: pin(&to), settings, application_secret_arn })
-}
-
-async fn find_settings(
-    ssm: &aws_sdk_ssm::Client,
-    replication: &ReplicationName,
-) -> Result<TargetSettings, Error> {
-    let parameter = replication.settings_parameter();
-    let answer = ssm.get_parameter().name(&parameter).send().await;
-    let answer = found(Service::Ssm, "GetParameter", answer, |e| e.is_parameter_not_found())?;
-    let Some(text) = answer.and_then(|it| it.parameter?.value) else {
-        return Err(Error::NoSettings { replication: replication.to_string(), parameter });
-    };
-    parse_settings(&text).map_err(|source| Error::InvalidSettings { parameter, source })
 }
 
 /// The copy of this replication that the application's secret names; `None` when it names none, whatever it says.

@@ -6,9 +6,9 @@ pub mod plan;
 pub use error::Error;
 
 use lambda_runtime::Diagnostic;
-use lambda_support::{Service, call_failed, found, parse, parse_settings};
+use lambda_support::{Service, call_failed, find_settings, parse};
 use plan::{accept, known, open};
-use replication::{Handoff, MESSAGE_VERSION, ReplicationName, TargetSettings};
+use replication::{Handoff, MESSAGE_VERSION, TargetSettings};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -94,7 +94,7 @@ pub async fn handle(clients: &Clients, guard: &Guard, payload: Value) -> Result<
 
 async fn receive(clients: &Clients, guard: &Guard, body: &str) -> Result<(), Error> {
     let handoff = open(body, &guard.accepted_topic_arns)?;
-    let settings = find_settings(&clients.ssm, &handoff.replication).await?;
+    let settings = find_settings::<Error>(&clients.ssm, &handoff.replication).await?;
     accept(&handoff, &settings)?;
     start(&clients.states, &guard.state_machine_arn, &handoff, &settings).await
 }
@@ -118,19 +118,6 @@ async fn report(clients: &Clients, guard: &Guard, message_id: &str, diagnostic: 
         let failed = call_failed(Service::Sns, "Publish", &error);
         tracing::error!(message_id, %failed, "the refusal could not be reported");
     }
-}
-
-async fn find_settings(
-    ssm: &aws_sdk_ssm::Client,
-    replication: &ReplicationName,
-) -> Result<TargetSettings, Error> {
-    let parameter = replication.settings_parameter();
-    let answer = ssm.get_parameter().name(&parameter).send().await;
-    let answer = found(Service::Ssm, "GetParameter", answer, |e| e.is_parameter_not_found())?;
-    let Some(text) = answer.and_then(|it| it.parameter?.value) else {
-        return Err(Error::NoSettings { replication: replication.to_string(), parameter });
-    };
-    parse_settings(&text).map_err(|source| Error::InvalidSettings { parameter, source })
 }
 
 async fn start(
