@@ -8,7 +8,7 @@ pub use error::Error;
 use aws_sdk_rds::Client;
 use aws_sdk_rds::types::Tag;
 use lambda_support::{Service, call_failed, found, parse, tags};
-use plan::{InstanceSeen, Plan, SnapshotSeen, plan_with_snapshot, plan_without_snapshot};
+use plan::{InstanceSeen, Plan, SnapshotSeen, plan_with_snapshot, plan_without_snapshot, run_of};
 use replication::{Copy, Look, Run, SourceDb, SourceInput, Stage};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -101,18 +101,6 @@ pub async fn handle(rds: &Client, payload: Value) -> Result<Response, Error> {
         },
         run,
     })
-}
-
-/// The run to resume, else the schedule's tick, else the execution itself.
-fn run_of(input: &SourceInput, execution: &Execution) -> Result<Run, Error> {
-    match (&input.run, &input.scheduled_time) {
-        (Some(run), _) => Ok(run.clone()),
-        (None, Some(tick)) => {
-            let at = tick.parse().map_err(|_| Error::InvalidScheduledTime(tick.clone()))?;
-            Ok(Run::scheduled(at, &input.replication))
-        }
-        (None, None) => Ok(Run::started(execution.started_at, &execution.arn)),
-    }
 }
 
 async fn find_snapshot(rds: &Client, copy: &Copy) -> Result<Option<SnapshotSeen>, Error> {
