@@ -181,7 +181,12 @@ const PATIENCE_SECONDS: u64 = 3_600;
 
 /// What a dry run answers.
 pub fn dry(stage: &Stage, kept: usize) -> Look {
-    stage.done("dry run", format!("{kept} runs would be kept"))
+    stage.done("dry run", format!("{} would be kept", counted(kept, "run")))
+}
+
+/// `1 run`, `2 runs`.
+fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
 /// What is answered when the application's secret says something else just before a DB instance would be deleted.
@@ -203,7 +208,7 @@ pub fn pruned(
     } else {
         ""
     };
-    let reason = format!("{kept} runs kept, {deleted} things deleted{unsure}");
+    let reason = format!("{} kept, {} deleted{unsure}", counted(kept, "run"), counted(deleted, "thing"));
     if done {
         return Ok(stage.done("pruned", reason));
     }
@@ -341,6 +346,7 @@ mod tests {
             let stage = Stage { seconds, looks: 9, ..Stage::default() };
             let look = pruned(&stage, done, 2, 1, false).unwrap();
             assert_eq!((look.stage.status.as_deref(), look.done), (Some(expected), is_done), "{seconds}");
+            assert!(look.reason.starts_with("2 runs kept, 1 thing deleted"), "{}", look.reason);
         };
         check(0, true, "pruned", true);
         check(3_599, false, "pruning", false);
