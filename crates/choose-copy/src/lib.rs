@@ -54,10 +54,12 @@ pub struct Response {
     pub application_secret_arn: String,
 }
 
-/// Chooses among the copies that were proven fit to go live, and starts the DB instance of the chosen one. Safe to repeat.
+/// Chooses among the copies that were proven fit to go live, and starts the DB instance of the chosen one. Safe to
+/// repeat.
 ///
-/// Errors: `Snapferry.NoCopyToGoTo`, `RestoreFailed`, `InvalidSettings`, `InvalidRequest`, `StageTimedOut`, `RdsRefused`,
-/// `SecretsManagerRefused`, `SsmRefused` (fatal), `RdsUnavailable`, `SecretsManagerUnavailable`, `SsmUnavailable` (retry).
+/// Errors: `Snapferry.NoCopyToGoTo`, `RestoreFailed`, `InvalidSettings`, `InvalidRequest`, `StageTimedOut`,
+/// `RdsRefused`, `SecretsManagerRefused`, `SsmRefused` (fatal), `RdsUnavailable`, `SecretsManagerUnavailable`,
+/// `SsmUnavailable` (retry).
 /// Source: RDS API `DescribeDBInstances`, `StartDBInstance`; SSM API `GetParameter`.
 pub async fn handle(clients: &Clients, payload: Value) -> Result<Response, Error> {
     let Request { replication, to, chosen, application_secret_arn, stage } = parse(payload)?;

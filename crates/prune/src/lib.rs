@@ -92,8 +92,8 @@ pub struct Response {
 
 /// Deletes what retention no longer keeps, of what this replication provably made. Safe to repeat.
 ///
-/// It never deletes the live copy: while the application's secret cannot say which one that is, every copy that was ever
-/// fit to go live stays.
+/// It never deletes the live copy: while the application's secret cannot say which one that is, every copy that was
+/// ever fit to go live stays.
 /// Errors: `Snapferry.InvalidRequest`, `StageTimedOut`, `RdsRefused`, `SecretsManagerRefused` (fatal),
 /// `RdsUnavailable`, `SecretsManagerUnavailable` (retry).
 /// Source: RDS API `DeleteDBInstance`, `DeleteDBSnapshot`; Secrets Manager API `DeleteSecret`.

@@ -143,8 +143,8 @@ pub(crate) async fn release(secrets: &Client, secret: &str) -> Result<(), Error>
     Ok(())
 }
 
-/// A version identifier that follows from the two versions that a value is made of, so that a repeated write is no second
-/// version: 64 hex digits. It is for everybody to see, so nothing of the value is in it.
+/// A version identifier that follows from the two versions that a value is made of, so that a repeated write is no
+/// second version: 64 hex digits. It is for everybody to see, so nothing of the value is in it.
 ///
 /// Source: Secrets Manager API, PutSecretValue: a token has 32 to 64 characters and becomes the version's identifier.
 pub(crate) fn version_token(secret: &str, [first, second]: [&str; 2]) -> String {

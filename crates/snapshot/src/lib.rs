@@ -57,8 +57,9 @@ pub struct Response {
 
 /// Creates the run's snapshot, or looks how far it is. Safe to repeat: the run names the snapshot.
 ///
-/// Errors: `Snapferry.SourceNotFound`, `SourceNotAvailable`, `SnapshotFailed`, `SnapshotNotOurs`, `SnapshotQuotaExceeded`,
-/// `ClusterNotServed`, `InvalidRequest`, `StageTimedOut`, `RdsRefused` (fatal), `RdsUnavailable` (retry).
+/// Errors: `Snapferry.SourceNotFound`, `SourceNotAvailable`, `SnapshotFailed`, `SnapshotNotOurs`,
+/// `SnapshotQuotaExceeded`, `ClusterNotServed`, `InvalidRequest`, `StageTimedOut`, `RdsRefused` (fatal),
+/// `RdsUnavailable` (retry).
 /// Source: RDS API `CreateDBSnapshot`, `DescribeDBSnapshots`, `DescribeDBInstances`.
 pub async fn handle(rds: &Client, payload: Value) -> Result<Response, Error> {
     let Request { input, execution, stage } = parse(payload)?;
