@@ -91,8 +91,8 @@ async fn assert_live(world: &World, run: &str, rows: &tests::Fingerprint) -> Res
     Ok(())
 }
 
-/// As AWS's rotation of a single user ends: another password on the DB instance and in the application's secret. And, by
-/// the way, a key that somebody adds.
+/// As AWS's rotation of a single user ends: another password on the DB instance and in the application's secret. And,
+/// by the way, a key that somebody adds.
 async fn rotate_password(world: &World, run: &str) -> Result<()> {
     let password = "rotated-4f0c1f2a9b";
     set_password(world, run, password).await?;

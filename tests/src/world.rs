@@ -68,8 +68,8 @@ impl SecretSays {
 }
 
 impl World {
-    /// A world for a test, at a scale that makes RDS's minutes seconds. `replaced` names zips of functions, each with the
-    /// binary that takes its place.
+    /// A world for a test, at a scale that makes RDS's minutes seconds. `replaced` names zips of functions, each with
+    /// the binary that takes its place.
     pub async fn start_with(tools: &Tools, replaced: &[(&str, PathBuf)]) -> Result<Self> {
         Self::start(tools, &tools.checkout.join(".local"), 0.01, replaced).await
     }

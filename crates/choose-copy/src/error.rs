@@ -1,7 +1,7 @@
 //! How this step fails.
 
 use lambda_runtime::Diagnostic;
-use lambda_support::{CallFailed, InvalidRequest};
+use lambda_support::{CallFailed, InvalidRequest, UnusableSettings};
 use replication::{ErrorName, StageTimedOut};
 
 /// Why there is no copy to go back to.
@@ -10,14 +10,8 @@ use replication::{ErrorName, StageTimedOut};
 pub enum Error {
     #[error(transparent)]
     InvalidRequest(#[from] InvalidRequest),
-    #[error("there are no settings for replication {replication}: put them in SSM parameter {parameter}")]
-    NoSettings { replication: String, parameter: String },
-    #[error("the settings in SSM parameter {parameter} cannot be read")]
-    InvalidSettings {
-        parameter: String,
-        #[source]
-        source: InvalidRequest,
-    },
+    #[error(transparent)]
+    UnusableSettings(#[from] UnusableSettings),
     #[error(
         "replication {replication} has no copy {wanted}: the copies that were proven and can still be used are {usable}; name one of those runs, or start a new run"
     )]
@@ -37,7 +31,7 @@ impl Error {
     pub fn name(&self) -> ErrorName {
         match self {
             Self::InvalidRequest(_) => ErrorName::InvalidRequest,
-            Self::NoSettings { .. } | Self::InvalidSettings { .. } => ErrorName::InvalidSettings,
+            Self::UnusableSettings(_) => ErrorName::InvalidSettings,
             Self::NoCopyToGoTo { .. } => ErrorName::NoCopyToGoTo,
             Self::RestoreFailed { .. } => ErrorName::RestoreFailed,
             Self::TimedOut(_) => ErrorName::StageTimedOut,

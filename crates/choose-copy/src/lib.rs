@@ -5,7 +5,7 @@ pub mod plan;
 
 pub use error::Error;
 
-use lambda_support::{Service, call_failed, found, parse, parse_settings};
+use lambda_support::{Service, call_failed, find_settings, found, parse, tags};
 use plan::{Pin, Plan, Proven, To, choose, pin, plan};
 use replication::{Copy, Look, ReplicationName, Run, Stage, TargetSettings, made_here, tag};
 use serde::{Deserialize, Serialize};
@@ -54,14 +54,16 @@ pub struct Response {
     pub application_secret_arn: String,
 }
 
-/// Chooses among the copies that were proven fit to go live, and starts the DB instance of the chosen one. Safe to repeat.
+/// Chooses among the copies that were proven fit to go live, and starts the DB instance of the chosen one. Safe to
+/// repeat.
 ///
-/// Errors: `Snapferry.NoCopyToGoTo`, `RestoreFailed`, `InvalidSettings`, `InvalidRequest`, `StageTimedOut`, `RdsRefused`,
-/// `SecretsManagerRefused`, `SsmRefused` (fatal), `RdsUnavailable`, `SecretsManagerUnavailable`, `SsmUnavailable` (retry).
+/// Errors: `Snapferry.NoCopyToGoTo`, `RestoreFailed`, `InvalidSettings`, `InvalidRequest`, `StageTimedOut`,
+/// `RdsRefused`, `SecretsManagerRefused`, `SsmRefused` (fatal), `RdsUnavailable`, `SecretsManagerUnavailable`,
+/// `SsmUnavailable` (retry).
 /// Source: RDS API `DescribeDBInstances`, `StartDBInstance`; SSM API `GetParameter`.
 pub async fn handle(clients: &Clients, payload: Value) -> Result<Response, Error> {
     let Request { replication, to, chosen, application_secret_arn, stage } = parse(payload)?;
-    let settings = find_settings(&clients.ssm, &replication).await?;
+    let settings = find_settings::<Error>(&clients.ssm, &replication).await?;
     let application_secret_arn = settings.application_secret_arn.clone().unwrap_or(application_secret_arn);
 
     let proven = list_proven(&clients.rds, &replication).await?;
@@ -85,19 +87,6 @@ pub async fn handle(clients: &Clients, payload: Value) -> Result<Response, Error
     Ok(Response { look, run, pin: pin(&to), settings, application_secret_arn })
 }
 
-async fn find_settings(
-    ssm: &aws_sdk_ssm::Client,
-    replication: &ReplicationName,
-) -> Result<TargetSettings, Error> {
-    let parameter = replication.settings_parameter();
-    let answer = ssm.get_parameter().name(&parameter).send().await;
-    let answer = found(Service::Ssm, "GetParameter", answer, |e| e.is_parameter_not_found())?;
-    let Some(text) = answer.and_then(|it| it.parameter?.value) else {
-        return Err(Error::NoSettings { replication: replication.to_string(), parameter });
-    };
-    parse_settings(&text).map_err(|source| Error::InvalidSettings { parameter, source })
-}
-
 /// The copy of this replication that the application's secret names; `None` when it names none, whatever it says.
 async fn find_live(
     secrets: &aws_sdk_secretsmanager::Client,
@@ -119,8 +108,7 @@ async fn list_proven(rds: &aws_sdk_rds::Client, replication: &ReplicationName) -
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| call_failed(Service::Rds, "DescribeDBInstances", &error))?;
         for it in page.db_instances.unwrap_or_default() {
-            let tags = it.tag_list.unwrap_or_default().into_iter();
-            let tags = tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect();
+            let tags = tags(it.tag_list, |it| (it.key, it.value));
             let copy = made_here(it.db_instance_identifier.as_deref().unwrap_or_default(), &tags);
             if let Some(copy) = copy.filter(|it| it.replication == *replication)
                 && tags.contains_key(tag::PROVEN)

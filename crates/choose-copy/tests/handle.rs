@@ -10,10 +10,9 @@ use aws_sdk_secretsmanager::Client as Secrets;
 use aws_sdk_ssm::Client as Ssm;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use choose_copy::{Clients, Error, Response, handle};
-use lambda_runtime::Diagnostic;
 use replication::Copy;
 use serde_json::{Value, json};
-use test_support::{Calls, actions, json_answer, rds_fault, xml_answer};
+use test_support::{Calls, actions, assert_fails, json_answer, rds_fault, xml_answer};
 
 const OLDEST: &str = "orders-20261118t160812z-1111";
 const OLDER: &str = "orders-20261119t160812z-2222";
@@ -197,12 +196,6 @@ fn instances(list: &[String]) -> Rule {
     );
     let answer = format!("<DescribeDBInstancesResponse>{result}</DescribeDBInstancesResponse>");
     mock!(Rds::describe_db_instances).then_http_response(move || xml_answer(200, &answer))
-}
-
-fn assert_fails(answer: Result<Response, Error>, name: &str, message: &str) {
-    let diagnostic = Diagnostic::from(answer.unwrap_err());
-    assert_eq!(diagnostic.error_type, name, "{}", diagnostic.error_message);
-    assert!(diagnostic.error_message.contains(message), "{} lacks {message}", diagnostic.error_message);
 }
 
 /// What the step answers, and every request that it sends, in order.

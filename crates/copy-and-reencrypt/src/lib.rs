@@ -11,7 +11,7 @@ pub use error::Error;
 pub use key::KeySeen;
 
 use aws_sdk_rds::types::{DbSnapshot, Tag};
-use lambda_support::{Service, call_failed, found, parse};
+use lambda_support::{Service, call_failed, found, parse, tags};
 use plan::{CopySeen, Plan, SourceSeen, plan_after_key_refused, plan_with_copy, plan_without_copy};
 use replication::{Copy, DbSnapshotArn, Deadline, Look, Placement, ReplicationName, Run, Stage, made_here};
 use serde::{Deserialize, Serialize};
@@ -148,12 +148,7 @@ fn seen_copy(it: DbSnapshot) -> CopySeen {
         status: it.status.unwrap_or_default(),
         percent: it.percent_progress.and_then(|percent| u8::try_from(percent).ok()),
         kms_key_id: it.kms_key_id,
-        tags: it
-            .tag_list
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|t| Some((t.key?, t.value.unwrap_or_default())))
-            .collect(),
+        tags: tags(it.tag_list, |it| (it.key, it.value)),
     }
 }
 

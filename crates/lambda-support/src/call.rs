@@ -48,8 +48,8 @@ pub struct CallFailed {
 }
 
 impl CallFailed {
-    /// Whether RDS denied the call. On a resource that was just made and tagged that may pass: tags take minutes to count
-    /// in policies. Source: RDS User Guide, "Tagging Amazon RDS resources".
+    /// Whether RDS denied the call. On a resource that was just made and tagged that may pass: tags take minutes to
+    /// count in policies. Source: RDS User Guide, "Tagging Amazon RDS resources".
     pub fn is_denied(&self) -> bool {
         self.service == Service::Rds && self.code == "AccessDenied"
     }

@@ -7,8 +7,8 @@ use std::error::Error;
 /// The longest message that is passed on, in characters: what was sent to us may be in it.
 const MESSAGE_LIMIT: usize = 8_000;
 
-/// The error's name, and its message joined with those of its causes: one line, whatever the input that it quotes, so that
-/// nothing in it looks like a line of a log or a report.
+/// The error's name, and its message joined with those of its causes: one line, whatever the input that it quotes, so
+/// that nothing in it looks like a line of a log or a report.
 pub fn diagnostic(name: ErrorName, error: &dyn Error) -> Diagnostic {
     let mut message = error.to_string();
     let mut cause = error.source();

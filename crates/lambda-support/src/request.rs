@@ -1,6 +1,5 @@
 //! Bad input gets our own error, with the path of the field that is wrong.
 
-use replication::TargetSettings;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -22,20 +21,8 @@ pub fn parse<T: DeserializeOwned>(payload: Value) -> Result<T, InvalidRequest> {
     })
 }
 
-/// Parses the target's settings of one replication, as the SSM parameter holds them.
-pub fn parse_settings(text: &str) -> Result<TargetSettings, InvalidRequest> {
-    let not_json = |error: serde_json::Error| InvalidRequest {
-        path: "(not JSON)".to_owned(),
-        message: error.to_string(),
-    };
-    let settings: TargetSettings = parse(serde_json::from_str(text).map_err(not_json)?)?;
-    match settings.contradiction() {
-        None => Ok(settings),
-        Some((path, problem)) => Err(InvalidRequest { path: path.to_owned(), message: problem.to_owned() }),
-    }
-}
-
-/// The items of a comma-separated environment variable; none when it is missing, so that a guard left out allows nothing.
+/// The items of a comma-separated environment variable; none when it is missing, so that a guard left out allows
+/// nothing.
 pub fn list_from_environment(variable: &str) -> Vec<String> {
     let text = std::env::var(variable).unwrap_or_default();
     text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()

@@ -3,8 +3,10 @@
 //! Which runs go is decided in `replication::retention`; here, what that means for each thing that they left.
 
 use jiff::Timestamp;
-use replication::retention::{Live, Seen, Verdict};
-use replication::{Copy, InvalidIdentifier, ReplicationName, Run, Tags, made_here, tag};
+use replication::retention::{Seen, Verdict};
+use replication::{
+    Copy, Look, ReplicationName, Run, STAGE_DEADLINE, Stage, StageTimedOut, Tags, made_here, tag,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -173,47 +175,48 @@ fn action(thing: &Thing, instance_alive: bool) -> Option<Action> {
     })
 }
 
-/// What the application's secret says of the live copy.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Says {
-    /// Its `dbInstanceIdentifier`.
-    pub db_instance_identifier: Option<String>,
-    /// Its `host` and `port`.
-    pub endpoint: Option<(String, Option<i64>)>,
+/// How long to wait for what RDS does not delete yet, in seconds: the next run prunes again, and a report should not
+/// wait for it.
+const PATIENCE_SECONDS: u64 = 3_600;
+
+/// What a dry run answers.
+pub fn dry(stage: &Stage, kept: usize) -> Look {
+    stage.done("dry run", format!("{} would be kept", counted(kept, "run")))
 }
 
-/// What the application's secret says, in its value and its tags.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Application {
-    /// What its value says; `None` when there is none, or none that can be understood.
-    pub says: Option<Says>,
-    /// The run that it is pinned to: an error when that is no run.
-    pub pinned: Result<Option<Run>, InvalidIdentifier>,
+/// `1 run`, `2 runs`.
+fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-/// Which copies may be live: the one that the secret names, and the one whose endpoint it gives, which is what
-/// applications use. What is named but not known here leaves all good copies in doubt, and so does a secret that says
-/// nothing.
-pub fn live(application: &Application, replication: &ReplicationName, things: &[Thing]) -> Live {
-    let nothing = Says::default();
-    let says = application.says.as_ref().unwrap_or(&nothing);
-    let is_named = |thing: &&Thing| says.db_instance_identifier.as_ref() == Some(&thing.identifier);
-    let is_endpoint = |thing: &&Thing| match (&thing.kind, &says.endpoint) {
-        (Kind::Instance { endpoint: Some((address, number)), .. }, Some((host, port))) => {
-            address.eq_ignore_ascii_case(host) && port.is_none_or(|port| port == *number)
-        }
-        _ => false,
+/// What is answered when the application's secret says something else just before a DB instance would be deleted.
+pub fn moved(stage: &Stage) -> Result<Look, StageTimedOut> {
+    stage.wait("moved", None, STAGE_DEADLINE, "another copy went live meanwhile: looking again")
+}
+
+/// What is answered after everything that could be deleted was. `unsure`: the application's secret does not tell which
+/// copy is live.
+pub fn pruned(
+    stage: &Stage,
+    done: bool,
+    kept: usize,
+    deleted: usize,
+    unsure: bool,
+) -> Result<Look, StageTimedOut> {
+    let unsure = if unsure {
+        "; the application's secret does not tell the live copy, so every copy that may be live stays"
+    } else {
+        ""
     };
-    let instances = || things.iter().filter(|thing| matches!(thing.kind, Kind::Instance { .. }));
-    let (named, reached) = (instances().find(is_named), instances().find(is_endpoint));
-    let copies = named.iter().chain(&reached).filter_map(|thing| Copy::from_identifier(&thing.identifier));
-    Live {
-        runs: copies.filter(|it| it.replication == *replication).map(|it| it.run).collect(),
-        uncertain: application.says.is_none()
-            || application.pinned.is_err()
-            || (says.db_instance_identifier.is_some() && named.is_none())
-            || (says.endpoint.is_some() && reached.is_none()),
+    let reason = format!("{} kept, {} deleted{unsure}", counted(kept, "run"), counted(deleted, "thing"));
+    if done {
+        return Ok(stage.done("pruned", reason));
     }
+    if stage.seconds >= PATIENCE_SECONDS {
+        let left = "what RDS does not delete yet is left to the next run";
+        return Ok(stage.done("pruned in part", format!("{reason}; {left}")));
+    }
+    stage.wait("pruning", None, STAGE_DEADLINE, reason)
 }
 
 #[cfg(test)]
@@ -338,32 +341,16 @@ mod tests {
     }
 
     #[test]
-    fn the_live_copy_is_known_by_name_or_by_endpoint() {
-        let orders = copy().replication;
-        let foreign = Thing { identifier: "legacy".to_owned(), ..instance("available", false) };
-        let check =
-            |identifier: Option<&str>, host: Option<&str>, things: &[Thing], runs: usize, uncertain: bool| {
-                let says = Says {
-                    db_instance_identifier: identifier.map(str::to_owned),
-                    endpoint: host.map(|host| (host.to_owned(), Some(5432))),
-                };
-                let application = Application { says: Some(says), pinned: Ok(None) };
-                let live = live(&application, &orders, things);
-                assert_eq!((live.runs.len(), live.uncertain), (runs, uncertain), "{application:?}");
-            };
-        let (ours, name) = ([instance("available", false)], copy().identifier());
-        check(None, None, &ours, 0, false);
-        check(Some(&name), Some("DB.example"), &ours, 1, false);
-        check(Some(&name), None, &ours, 1, false);
-        check(None, Some("db.example"), &ours, 1, false);
-        // An alias, a name that is gone, and a name that the host contradicts.
-        check(Some(&name), Some("alias.example"), &ours, 1, true);
-        check(Some("orders-20261102t000000z-0000"), None, &ours, 0, true);
-        check(Some("legacy"), Some("db.example"), &ours, 1, true);
-        check(Some("legacy"), Some("db.example"), &[foreign], 0, false);
-        let silent = Application { says: None, pinned: Ok(None) };
-        assert!(live(&silent, &orders, &ours).uncertain);
-        let pinned = Run::try_from("no run".to_owned()).map(Some);
-        assert!(live(&Application { says: Some(Says::default()), pinned }, &orders, &ours).uncertain);
+    fn what_rds_does_not_delete_is_left_to_the_next_run_after_an_hour() {
+        let check = |seconds: u64, done: bool, expected: &str, is_done: bool| {
+            let stage = Stage { seconds, looks: 9, ..Stage::default() };
+            let look = pruned(&stage, done, 2, 1, false).unwrap();
+            assert_eq!((look.stage.status.as_deref(), look.done), (Some(expected), is_done), "{seconds}");
+            assert!(look.reason.starts_with("2 runs kept, 1 thing deleted"), "{}", look.reason);
+        };
+        check(0, true, "pruned", true);
+        check(3_599, false, "pruning", false);
+        check(3_600, false, "pruned in part", true);
+        check(3_600, true, "pruned", true);
     }
 }

@@ -6,8 +6,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
-use prune::plan::{Action, Application, Kind, Owned, Says, Thing};
-use prune::plan::{live, owned, plan, seen_in_source, seen_in_target, spare};
+use prune::live::{Application, Says, live};
+use prune::plan::{Action, Kind, Owned, Thing};
+use prune::plan::{owned, plan, seen_in_source, seen_in_target, spare};
 use replication::retention::{TargetFacts, of_source, of_target};
 use replication::{Copy, ReplicationName, Run, SourceRetention, Tags, TargetRetention, tag};
 use std::collections::BTreeSet;

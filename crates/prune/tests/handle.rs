@@ -10,10 +10,10 @@ mod support;
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use aws_smithy_mocks::{Rule, mock};
-use lambda_runtime::Diagnostic;
 use prune::{Error, Response, handle};
 use serde_json::{Value, json};
 use support::*;
+use test_support::{Calls, assert_fails, fault, json_answer, rds_fault};
 
 const OLD: &str = "orders-20200101t000000z-0000";
 const MIDDLE: &str = "orders-20200102t000000z-0000";
@@ -79,9 +79,7 @@ async fn what_earlier_looks_deleted_stays_on_the_list_and_what_is_refused_is_not
     request["deleted"] = json!(["snapshot:earlier"]);
     let refused = mock!(Rds::delete_db_snapshot)
         .match_requests(|it| it.db_snapshot_identifier() == Some(OLD))
-        .then_http_response(|| {
-            xml(400, "<ErrorResponse><Error><Code>InvalidDBSnapshotState</Code></Error></ErrorResponse>")
-        });
+        .then_http_response(|| rds_fault("InvalidDBSnapshotState"));
     let rules = [refused, snapshots(&[snapshot(OLD), snapshot(MIDDLE), snapshot(NEW)])];
     let answer = look(&rules, &[], request).await.0.unwrap();
     assert_eq!(answer.deleted, ["snapshot:earlier".to_owned(), format!("snapshot:{MIDDLE}")].into());
@@ -206,8 +204,8 @@ async fn another_copy_that_went_live_meanwhile_stops_the_deletion() {
     let (before, after) = (application(NEW), application(OLD));
     let moved = mock!(Secrets::get_secret_value)
         .sequence()
-        .http_response(move || http(&before))
-        .http_response(move || http(&after))
+        .http_response(move || json_answer(&before))
+        .http_response(move || json_answer(&after))
         .build();
     let mut application = secrets(NEW, &[]);
     application[1] = moved;
@@ -264,9 +262,7 @@ async fn a_protected_instance_is_unprotected_and_a_stopped_one_started_before_it
 async fn one_failing_deletion_does_not_stop_the_others_and_is_reported() {
     let refused = mock!(Rds::delete_db_snapshot)
         .match_requests(|request| request.db_snapshot_identifier() == Some(OLD))
-        .then_http_response(|| {
-            xml(403, "<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>")
-        });
+        .then_http_response(|| fault(403, "AccessDenied", "said RDS"));
     let rules = [refused, snapshots(&[snapshot(OLD), snapshot(MIDDLE), snapshot(NEW)])];
     let (answer, sent) = look(&rules, &[], source()).await;
     assert_eq!(sent[1..], [delete_snapshot(OLD), delete_snapshot(MIDDLE)]);
@@ -276,8 +272,7 @@ async fn one_failing_deletion_does_not_stop_the_others_and_is_reported() {
 #[tokio::test]
 async fn what_its_state_forbids_to_delete_is_looked_at_again() {
     for code in ["InvalidDBSnapshotState", "DBSnapshotNotFound"] {
-        let error = format!("<ErrorResponse><Error><Code>{code}</Code></Error></ErrorResponse>");
-        let refused = mock!(Rds::delete_db_snapshot).then_http_response(move || xml(400, &error));
+        let refused = mock!(Rds::delete_db_snapshot).then_http_response(|| rds_fault(code));
         let rules = [refused, snapshots(&[snapshot(OLD), snapshot(NEW)])];
         assert!(!look(&rules, &[], source()).await.0.unwrap().look.done, "{code}");
     }
@@ -325,12 +320,6 @@ fn delete_instance(identifier: &str) -> Value {
     })
 }
 
-fn assert_fails(answer: Result<Response, Error>, name: &str, message: &str) {
-    let diagnostic = Diagnostic::from(answer.unwrap_err());
-    assert_eq!(diagnostic.error_type, name, "{}", diagnostic.error_message);
-    assert!(diagnostic.error_message.contains(message), "{} lacks {message}", diagnostic.error_message);
-}
-
 /// What the step answers, and every request that it sends, in order; every change is taken.
 async fn look(rds: &[Rule], secrets: &[Rule], request: Value) -> (Result<Response, Error>, Vec<Value>) {
     let taken = [
@@ -339,7 +328,7 @@ async fn look(rds: &[Rule], secrets: &[Rule], request: Value) -> (Result<Respons
         mock!(Rds::modify_db_instance).then_http_response(|| taken("ModifyDBInstance")),
         mock!(Rds::start_db_instance).then_http_response(|| taken("StartDBInstance")),
     ];
-    let secret_deleted = mock!(Secrets::delete_secret).then_http_response(|| xml(200, "{}"));
+    let secret_deleted = mock!(Secrets::delete_secret).then_http_response(|| json_answer(&json!({})));
     let calls = Calls::default();
     let (rds, secrets) = clients(&calls, &[rds, &taken].concat(), &[secrets, &[secret_deleted]].concat());
     let answer = handle(&rds, &secrets, request).await;

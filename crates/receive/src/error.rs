@@ -1,7 +1,7 @@
 //! How a hand-off is refused.
 
 use lambda_runtime::Diagnostic;
-use lambda_support::{CallFailed, InvalidRequest};
+use lambda_support::{CallFailed, InvalidRequest, UnusableSettings};
 use replication::ErrorName;
 
 /// Why a hand-off started nothing.
@@ -24,14 +24,8 @@ pub enum Error {
     UnknownVersion { found: u32, accepted: u32 },
     #[error("{field} of the hand-off is {found:?}, but {expected:?} by {authority}")]
     Disagrees { field: &'static str, found: String, expected: String, authority: &'static str },
-    #[error("there are no settings for replication {replication}: put them in SSM parameter {parameter}")]
-    NoSettings { replication: String, parameter: String },
-    #[error("the settings in SSM parameter {parameter} cannot be read")]
-    InvalidSettings {
-        parameter: String,
-        #[source]
-        source: InvalidRequest,
-    },
+    #[error(transparent)]
+    UnusableSettings(#[from] UnusableSettings),
     #[error(
         "execution {arn} of this run ended as {status}: resume it (start {name}-r2 with the same input) or start a new run"
     )]
@@ -53,7 +47,7 @@ impl Error {
             Self::NotANotification(_) | Self::NotAHandoff(_) => ErrorName::HandoffNotReadable,
             Self::TooLarge { .. } => ErrorName::HandoffTooLarge,
             Self::UnknownVersion { .. } => ErrorName::HandoffVersionUnknown,
-            Self::NoSettings { .. } | Self::InvalidSettings { .. } => ErrorName::InvalidSettings,
+            Self::UnusableSettings(_) => ErrorName::InvalidSettings,
             Self::RunFailedBefore { .. } => ErrorName::RunFailedBefore,
             Self::Call(call) => call.name(),
         }

@@ -5,10 +5,9 @@ pub mod plan;
 
 pub use error::Error;
 
-use lambda_runtime::Diagnostic;
-use lambda_support::{Service, call_failed, found, parse, parse_settings};
-use plan::{accept, known, open};
-use replication::{Handoff, MESSAGE_VERSION, ReplicationName, TargetSettings};
+use lambda_support::{Service, call_failed, find_settings, parse};
+use plan::{Refusal, accept, is_reported, known, open, refusal};
+use replication::{Handoff, TargetSettings};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -83,9 +82,9 @@ pub async fn handle(clients: &Clients, guard: &Guard, payload: Value) -> Result<
     for Record { message_id, body, attributes } in batch.records {
         let Err(error) = receive(clients, guard, &body).await else { continue };
         let diagnostic = lambda_support::diagnostic(error.name(), &error);
-        let is_first = matches!(attributes.approximate_receive_count.as_str(), "" | "1");
-        if is_first && !error.name().retryable() {
-            report(clients, guard, &message_id, &diagnostic).await;
+        if is_reported(error.name(), &attributes.approximate_receive_count) {
+            let refusal = refusal(error.name(), &diagnostic.error_message, &message_id);
+            publish(clients, guard, &message_id, refusal).await;
         }
         batch_item_failures.push(BatchItemFailure { item_identifier: message_id });
     }
@@ -94,43 +93,18 @@ pub async fn handle(clients: &Clients, guard: &Guard, payload: Value) -> Result<
 
 async fn receive(clients: &Clients, guard: &Guard, body: &str) -> Result<(), Error> {
     let handoff = open(body, &guard.accepted_topic_arns)?;
-    let settings = find_settings(&clients.ssm, &handoff.replication).await?;
+    let settings = find_settings::<Error>(&clients.ssm, &handoff.replication).await?;
     accept(&handoff, &settings)?;
     start(&clients.states, &guard.state_machine_arn, &handoff, &settings).await
 }
 
 /// A report that cannot be published is logged: the message still ends in the dead-letter queue, which has an alarm.
-async fn report(clients: &Clients, guard: &Guard, message_id: &str, diagnostic: &Diagnostic) {
-    let name = &diagnostic.error_type;
-    let message = json!({
-        "version": MESSAGE_VERSION,
-        "outcome": "REFUSED",
-        "messageId": message_id,
-        "error": name,
-        "cause": diagnostic.error_message.chars().filter(|c| !c.is_control()).take(2_000).collect::<String>(),
-        "advice": "mend the cause, then move the message from the dead-letter queue back to the hand-off queue",
-    });
+async fn publish(clients: &Clients, guard: &Guard, message_id: &str, refusal: Refusal) {
     let publish = clients.sns.publish().topic_arn(&guard.operations_topic_arn);
-    let publish = publish
-        .subject(format!("Snapferry: a hand-off was refused with {name}"))
-        .message(message.to_string());
-    if let Err(error) = publish.send().await {
+    if let Err(error) = publish.subject(refusal.subject).message(refusal.message).send().await {
         let failed = call_failed(Service::Sns, "Publish", &error);
         tracing::error!(message_id, %failed, "the refusal could not be reported");
     }
-}
-
-async fn find_settings(
-    ssm: &aws_sdk_ssm::Client,
-    replication: &ReplicationName,
-) -> Result<TargetSettings, Error> {
-    let parameter = replication.settings_parameter();
-    let answer = ssm.get_parameter().name(&parameter).send().await;
-    let answer = found(Service::Ssm, "GetParameter", answer, |e| e.is_parameter_not_found())?;
-    let Some(text) = answer.and_then(|it| it.parameter?.value) else {
-        return Err(Error::NoSettings { replication: replication.to_string(), parameter });
-    };
-    parse_settings(&text).map_err(|source| Error::InvalidSettings { parameter, source })
 }
 
 async fn start(

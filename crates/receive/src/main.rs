@@ -14,7 +14,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     };
     let guard = receive::Guard {
         accepted_topic_arns: lambda_support::list_from_environment("SNAPFERRY_ACCEPTED_TOPIC_ARNS"),
-        state_machine_arn: std::env::var("SNAPFERRY_TARGET_STATE_MACHINE_ARN").unwrap_or_default(),
+        state_machine_arn: std::env::var("SNAPFERRY_TARGET_ACCOUNT_STATE_MACHINE_ARN").unwrap_or_default(),
         operations_topic_arn: std::env::var("SNAPFERRY_OPERATIONS_TOPIC_ARN").unwrap_or_default(),
     };
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {

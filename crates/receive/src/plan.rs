@@ -5,9 +5,9 @@
 
 use crate::Error;
 use lambda_support::parse;
-use replication::{Handoff, MESSAGE_VERSION, TargetSettings};
+use replication::{ErrorName, Handoff, MESSAGE_VERSION, TargetSettings};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The largest hand-off, in bytes. A real one has about 1,500; executions take 262,144 with their settings.
 pub const HANDOFF_LIMIT_BYTES: usize = 32 * 1024;
@@ -97,6 +97,36 @@ pub fn known(
             Err(Error::OtherHandoff { arn: arn.to_owned(), found: it.db_snapshot_arn.to_string() })
         }
         _ => Ok(()),
+    }
+}
+
+/// Whether the operations topic hears of it: a refusal that is final, at the message's first delivery.
+pub fn is_reported(error: ErrorName, approximate_receive_count: &str) -> bool {
+    matches!(approximate_receive_count, "" | "1") && !error.retryable()
+}
+
+/// What the operations topic is told of a hand-off that was refused.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The notification's subject.
+    pub subject: String,
+    /// One JSON object.
+    pub message: String,
+}
+
+/// Words a refusal; `cause` is cut to what a notification holds.
+pub fn refusal(error: ErrorName, cause: &str, message_id: &str) -> Refusal {
+    let message = json!({
+        "version": MESSAGE_VERSION,
+        "outcome": "REFUSED",
+        "messageId": message_id,
+        "error": error.as_str(),
+        "cause": cause.chars().filter(|c| !c.is_control()).take(2_000).collect::<String>(),
+        "advice": "mend the cause, then move the message from the dead-letter queue back to the hand-off queue",
+    });
+    Refusal {
+        subject: format!("Snapferry: a hand-off was refused with {error}"),
+        message: message.to_string(),
     }
 }
 
@@ -197,5 +227,20 @@ mod tests {
         let original = "arn:aws:rds:us-east-1:111111111111:snapshot:orders-20261120t160812z-3f9a";
         let other: Handoff = serde_json::from_value(with("dbSnapshotArn", json!(original))).unwrap();
         check("SUCCEEDED", Some(&other), Some("Snapferry.HandoffRefused"));
+    }
+    #[test]
+    fn a_final_refusal_is_reported_once_and_in_one_line() {
+        for (error, delivery, expected) in [
+            (ErrorName::InvalidSettings, "1", true),
+            (ErrorName::InvalidSettings, "", true),
+            (ErrorName::InvalidSettings, "2", false),
+            (ErrorName::SsmUnavailable, "1", false),
+        ] {
+            assert_eq!(is_reported(error, delivery), expected, "{error} {delivery}");
+        }
+        let refusal = refusal(ErrorName::HandoffRefused, &"x\n".repeat(5_000), "message-0");
+        assert_eq!(refusal.subject, "Snapferry: a hand-off was refused with Snapferry.HandoffRefused");
+        let message: Value = serde_json::from_str(&refusal.message).unwrap();
+        assert_eq!(message["cause"], "x".repeat(2_000));
     }
 }

@@ -3,17 +3,12 @@
 // Clippy's allowance for tests does not reach their helpers.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
-use aws_sdk_sfn::config::http::HttpResponse;
-use aws_sdk_sfn::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_sfn::config::retry::RetryConfig;
-use aws_sdk_sfn::config::{ConfigBag, Intercept, RuntimeComponents};
-use aws_sdk_sfn::error::BoxError;
 use aws_sdk_sns::operation::publish::PublishOutput;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
-use lambda_runtime::Diagnostic;
 use receive::{Clients, Error, Guard, Response, handle};
 use serde_json::{Value, json};
-use std::sync::{Arc, Mutex};
+use test_support::{Calls, actions, assert_fails, json_answer, the};
 
 const TOPIC: &str = "arn:aws:sns:us-east-1:111111111111:handoff";
 const OPERATIONS: &str = "arn:aws:sns:us-east-1:222222222222:operations";
@@ -25,18 +20,18 @@ const SNAPSHOT: &str = "arn:aws:rds:us-east-1:111111111111:snapshot:orders-20261
 async fn a_handoff_starts_one_execution_by_the_runs_name_with_handoff_and_settings() {
     let (answer, sent) = receive(&[parameter(settings())], &[started()], &[notification(handoff())]).await;
     assert_eq!(failed(answer), [""; 0]);
-    assert_eq!(sent[0], ("GetParameter".to_owned(), json!({"Name": "/snapferry/replications/orders"})));
-    let (action, start) = &sent[1];
-    assert_eq!(action, "StartExecution");
+    let look = json!({"Action": "GetParameter", "Name": "/snapferry/replications/orders"});
+    assert_eq!((&sent[0], actions(&sent)), (&look, vec!["GetParameter", "StartExecution"]));
+    let start = &sent[1];
     assert_eq!(start["stateMachineArn"], MACHINE);
     assert_eq!(start["name"], "orders-20261120t160812z-3f9a");
-    let input = input_of(&sent[1]);
+    let input = input_of(start);
     assert_eq!(input["handoff"]["dbSnapshotArn"], SNAPSHOT);
     assert_eq!(input["handoff"]["run"], "20261120t160812z-3f9a");
     assert_eq!(input["settings"]["source"], settings()["source"]);
     assert_eq!(input["settings"]["dbInstance"], settings()["dbInstance"]);
     assert_eq!(input["settings"]["retention"]["cutoverGraceHours"], 24, "defaults are filled in");
-    assert_eq!((input.as_object().unwrap().len(), sent.len()), (2, 2));
+    assert_eq!(input.as_object().unwrap().len(), 2);
 }
 
 #[tokio::test]
@@ -48,8 +43,7 @@ async fn one_bad_message_of_a_batch_fails_alone() {
         serde_json::to_value(&response).unwrap(),
         json!({"batchItemFailures": [{"itemIdentifier": "message-1"}]})
     );
-    let actions = sent.iter().map(|(action, _)| action.as_str()).collect::<Vec<_>>();
-    assert_eq!(actions, ["GetParameter", "StartExecution", "GetParameter", "StartExecution"]);
+    assert_eq!(actions(&sent), ["GetParameter", "StartExecution", "GetParameter", "StartExecution"]);
 }
 
 #[tokio::test]
@@ -57,21 +51,20 @@ async fn repeating_a_finished_step_changes_nothing() {
     let message = [notification(handoff())];
     let (_, first) = receive(&[parameter(settings())], &[started()], &message).await;
     // Step Functions takes the same name and input once: its refusal, or its first answer, is the proof.
-    let rules = [exists(), execution("SUCCEEDED", &first[1].1["input"])];
+    let rules = [exists(), execution("SUCCEEDED", &first[1]["input"])];
     let (answer, again) = receive(&[parameter(settings())], &rules, &message).await;
     assert_eq!(failed(answer), [""; 0]);
     assert_eq!(again[..2], first[..], "the same request, byte for byte");
-    assert_eq!(again[2..], [("DescribeExecution".to_owned(), json!({ "executionArn": EXECUTION }))]);
+    assert_eq!(again[2..], [look_at_execution()]);
 }
 
 #[tokio::test]
 async fn bad_input_is_invalid_request() {
     let check = async |payload: Value, expected: &str| {
         let (clients, calls) = clients(&[], &[]);
-        let diagnostic = Diagnostic::from(handle(&clients, &guard(), payload).await.unwrap_err());
-        assert_eq!(diagnostic.error_type, "Snapferry.InvalidRequest");
-        assert!(diagnostic.error_message.contains(expected), "{}", diagnostic.error_message);
-        assert!(calls.0.lock().unwrap().is_empty());
+        let answer = handle(&clients, &guard(), payload).await;
+        assert_fails(answer, "Snapferry.InvalidRequest", expected);
+        assert!(calls.sent().is_empty());
     };
     check(json!({}), "missing field `Records`").await;
     check(json!({"Records": [{"body": "{}"}]}), "`Records[0]`: missing field `messageId`").await;
@@ -118,9 +111,9 @@ async fn a_source_that_the_settings_do_not_name_starts_nothing() {
 
 #[tokio::test]
 async fn settings_that_are_missing_or_cannot_be_read_start_nothing() {
-    assert_starts_nothing(answer_ssm(400, json!({"__type": "ParameterNotFound"})), "missing").await;
+    assert_starts_nothing(answer_ssm(json!({"__type": "ParameterNotFound"})), "missing").await;
     let not_json = json!({"Parameter": {"Value": "copies = 2"}});
-    assert_starts_nothing(answer_ssm(200, not_json), "not JSON").await;
+    assert_starts_nothing(answer_ssm(not_json), "not JSON").await;
     assert_starts_nothing(parameter(with(settings(), "copies", json!(2))), "unknown field").await;
     assert_starts_nothing(parameter(with(settings(), "retention", json!({"copies": "2"}))), "wrong type")
         .await;
@@ -136,7 +129,7 @@ async fn an_execution_that_runs_or_succeeded_makes_a_duplicate_and_one_that_ende
         let rules = [exists(), execution(status, &input)];
         let (answer, sent) = receive(&[parameter(settings())], &rules, &[notification(handoff())]).await;
         assert_eq!(failed(answer).is_empty(), duplicate, "{status}");
-        assert_eq!(sent[2], ("DescribeExecution".to_owned(), json!({ "executionArn": EXECUTION })));
+        assert_eq!(sent[2], look_at_execution());
     }
 }
 
@@ -152,10 +145,10 @@ async fn an_execution_of_another_handoff_is_no_duplicate() {
 #[tokio::test]
 async fn a_message_is_delivered_again_when_a_service_does_not_answer() {
     let throttled = json!({"__type": "ThrottlingException", "message": "Rate exceeded"});
-    assert_starts_nothing(answer_ssm(400, throttled.clone()), "Systems Manager").await;
+    assert_starts_nothing(answer_ssm(throttled.clone()), "Systems Manager").await;
 
-    let start = mock!(aws_sdk_sfn::Client::start_execution)
-        .then_http_response(move || http(400, throttled.to_string()));
+    let start =
+        mock!(aws_sdk_sfn::Client::start_execution).then_http_response(move || json_answer(&throttled));
     let (answer, sent) = receive(&[parameter(settings())], &[start], &[notification(handoff())]).await;
     assert_eq!(failed(answer), ["message-0"]);
     assert_eq!(sent.len(), 2, "{sent:?}");
@@ -163,7 +156,7 @@ async fn a_message_is_delivered_again_when_a_service_does_not_answer() {
 
 #[tokio::test]
 async fn a_refusal_is_reported_by_its_name_at_the_first_delivery_alone() {
-    let no_settings = || answer_ssm(400, json!({"__type": "ParameterNotFound"}));
+    let no_settings = || answer_ssm(json!({"__type": "ParameterNotFound"}));
     let elsewhere = json!({"TopicArn": "arn:aws:sns:us-east-1:1:x", "Message": "{}"}).to_string();
     for (body, name) in [
         (notification(handoff()), "Snapferry.InvalidSettings"),
@@ -173,21 +166,21 @@ async fn a_refusal_is_reported_by_its_name_at_the_first_delivery_alone() {
         ("not a notification".to_owned(), "Snapferry.HandoffNotReadable"),
     ] {
         let (_, sent) = receive_at(1, &[no_settings()], &[], std::slice::from_ref(&body)).await;
-        let (action, report) = sent.last().unwrap();
-        assert_eq!((action.as_str(), &report["TopicArn"]), ("Publish", &json!(OPERATIONS)));
+        let report = the("Publish", &sent);
+        assert_eq!((report, &report["TopicArn"]), (sent.last().unwrap(), &json!(OPERATIONS)));
         assert_eq!(report["Subject"], format!("Snapferry: a hand-off was refused with {name}"));
         let message: Value = serde_json::from_str(report["Message"].as_str().unwrap()).unwrap();
         assert_eq!((&message["error"], &message["messageId"]), (&json!(name), &json!("message-0")));
 
         let (answer, sent) = receive_at(2, &[no_settings()], &[], &[body]).await;
         assert_eq!(failed(answer), ["message-0"]);
-        assert!(sent.iter().all(|(action, _)| action != "Publish"), "{sent:?}");
+        assert!(!actions(&sent).contains(&"Publish"), "{sent:?}");
     }
 }
 
 #[tokio::test]
 async fn what_a_later_delivery_may_mend_is_not_reported() {
-    let throttled = answer_ssm(400, json!({"__type": "ThrottlingException"}));
+    let throttled = answer_ssm(json!({"__type": "ThrottlingException"}));
     let (answer, sent) = receive_at(1, &[throttled], &[], &[notification(handoff())]).await;
     assert_eq!(failed(answer), ["message-0"]);
     assert_eq!(sent.len(), 1, "{sent:?}");
@@ -219,7 +212,11 @@ fn notification(handoff: Value) -> String {
     json!({"Type": "Notification", "TopicArn": TOPIC, "Message": handoff.to_string()}).to_string()
 }
 
-fn input_of((_, start): &(String, Value)) -> Value {
+fn look_at_execution() -> Value {
+    json!({"Action": "DescribeExecution", "executionArn": EXECUTION})
+}
+
+fn input_of(start: &Value) -> Value {
     serde_json::from_str(start["input"].as_str().unwrap()).unwrap()
 }
 
@@ -236,21 +233,21 @@ async fn assert_starts_nothing(ssm: Rule, why: &str) {
 }
 
 fn parameter(settings: Value) -> Rule {
-    answer_ssm(200, json!({"Parameter": {"Value": settings.to_string()}}))
+    answer_ssm(json!({"Parameter": {"Value": settings.to_string()}}))
 }
 
-fn answer_ssm(status: u16, answer: Value) -> Rule {
-    mock!(aws_sdk_ssm::Client::get_parameter).then_http_response(move || http(status, answer.to_string()))
+fn answer_ssm(answer: Value) -> Rule {
+    mock!(aws_sdk_ssm::Client::get_parameter).then_http_response(move || json_answer(&answer))
 }
 
 fn started() -> Rule {
-    let answer = json!({"executionArn": EXECUTION, "startDate": 1_795_190_892}).to_string();
-    mock!(aws_sdk_sfn::Client::start_execution).then_http_response(move || http(200, answer.clone()))
+    let answer = json!({"executionArn": EXECUTION, "startDate": 1_795_190_892});
+    mock!(aws_sdk_sfn::Client::start_execution).then_http_response(move || json_answer(&answer))
 }
 
 fn exists() -> Rule {
-    let answer = json!({"__type": "ExecutionAlreadyExists"}).to_string();
-    mock!(aws_sdk_sfn::Client::start_execution).then_http_response(move || http(400, answer.clone()))
+    let answer = json!({"__type": "ExecutionAlreadyExists"});
+    mock!(aws_sdk_sfn::Client::start_execution).then_http_response(move || json_answer(&answer))
 }
 
 fn execution(status: &str, input: &Value) -> Rule {
@@ -258,11 +255,7 @@ fn execution(status: &str, input: &Value) -> Rule {
         "executionArn": EXECUTION, "stateMachineArn": MACHINE, "startDate": 1_795_190_892, "status": status,
         "input": input,
     });
-    mock!(aws_sdk_sfn::Client::describe_execution).then_http_response(move || http(200, answer.to_string()))
-}
-
-fn http(status: u16, body: String) -> HttpResponse {
-    HttpResponse::new(status.try_into().unwrap(), body.into())
+    mock!(aws_sdk_sfn::Client::describe_execution).then_http_response(move || json_answer(&answer))
 }
 
 fn guard() -> Guard {
@@ -274,13 +267,9 @@ fn guard() -> Guard {
 }
 
 /// What the step answers to a batch of SQS messages, and every request that it sends, in order, without its reports.
-async fn receive(
-    ssm: &[Rule],
-    states: &[Rule],
-    bodies: &[String],
-) -> (Result<Response, Error>, Vec<(String, Value)>) {
+async fn receive(ssm: &[Rule], states: &[Rule], bodies: &[String]) -> (Result<Response, Error>, Vec<Value>) {
     let (answer, mut sent) = receive_at(1, ssm, states, bodies).await;
-    sent.retain(|(action, _)| action != "Publish");
+    sent.retain(|call| call["Action"] != "Publish");
     (answer, sent)
 }
 
@@ -290,7 +279,7 @@ async fn receive_at(
     ssm: &[Rule],
     states: &[Rule],
     bodies: &[String],
-) -> (Result<Response, Error>, Vec<(String, Value)>) {
+) -> (Result<Response, Error>, Vec<Value>) {
     let (clients, calls) = clients(ssm, states);
     let record = |(at, body)| {
         json!({
@@ -300,7 +289,7 @@ async fn receive_at(
     };
     let records = bodies.iter().enumerate().map(record).collect::<Vec<_>>();
     let answer = handle(&clients, &guard(), json!({ "Records": records })).await;
-    let sent = calls.0.lock().unwrap().clone();
+    let sent = calls.sent();
     (answer, sent)
 }
 
@@ -317,32 +306,4 @@ fn clients(ssm: &[Rule], states: &[Rule]) -> (Clients, Calls) {
         config.retry_config(RetryConfig::disabled()).interceptor(calls.clone())
     });
     (Clients { ssm, states, sns }, calls)
-}
-
-/// Every request as it goes over the wire: action and body.
-#[derive(Debug, Clone, Default)]
-struct Calls(Arc<Mutex<Vec<(String, Value)>>>);
-
-impl Intercept for Calls {
-    fn name(&self) -> &'static str {
-        "Calls"
-    }
-
-    fn read_before_transmit(
-        &self,
-        context: &BeforeTransmitInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let body = context.request().body().bytes().unwrap();
-        let (action, body) = match context.request().headers().get("x-amz-target") {
-            Some(target) => (target.rsplit('.').next().unwrap().to_owned(), serde_json::from_slice(body)?),
-            None => {
-                let form = form_urlencoded::parse(body).map(|(key, value)| (key, json!(value)));
-                ("Publish".to_owned(), form.collect())
-            }
-        };
-        self.0.lock().unwrap().push((action, body));
-        Ok(())
-    }
 }

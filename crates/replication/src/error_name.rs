@@ -196,7 +196,8 @@ error_names! {
     /// Repair: let the security groups in, or route the subnets, that the message names, then resume the run.
     DatabaseNotReachable: fatal,
     /// The restored database offers no TLS, or a certificate that is not trusted or not its own.
-    /// Repair: give it a certificate of RDS's authorities, or name another authority by the stack's `VerifyCertificatesLayerArn`, then resume the run.
+    /// Repair: give it a certificate of RDS's authorities, or name another authority by the stack's
+    /// `VerifyCertificatesLayerArn`, then resume the run.
     TlsNotTrusted: fatal,
     /// The restored database refuses the credentials of the copy's secret: somebody changed them.
     /// Repair: delete the copy's secret with `--force-delete-without-recovery`, then resume the run: it makes another.
@@ -208,7 +209,8 @@ error_names! {
     /// Repair: correct the statement, and start a new run.
     PostRestoreSqlFailed: fatal,
     /// An assertion does not hold in the copy; the message says which, and what was found. The copy is not live.
-    /// Repair: look at the copy, which is kept for `failedCopyHours`; then mend the source or the assertion, and start a new run.
+    /// Repair: look at the copy, which is kept for `failedCopyHours`; then mend the source or the assertion, and start
+    /// a new run.
     VerificationFailed: fatal,
     /// The settings ask for SQL in an engine that there is no client for.
     /// Repair: leave assertions and `postRestoreSql` out, let `logins` be `keep`, and start a new run.

@@ -102,11 +102,11 @@ impl Stage {
         Ok(Look { done: false, reason, percent, wait_seconds, stage: self.looked(status, wait_seconds) })
     }
 
-    /// A refusal that passes by itself while permissions come through: it is asked again twice, with pauses that add up to
-    /// five minutes. `None` once it has been refused three times.
+    /// A refusal that passes by itself while permissions come through: it is asked again twice, with pauses that add up
+    /// to five minutes. `None` once it has been refused three times.
     ///
-    /// Source: KMS API, CreateGrant, eventual consistency, usually under five minutes; RDS User Guide, tagging: changes of
-    /// tags can take several minutes to count in policies.
+    /// Source: KMS API, CreateGrant, eventual consistency, usually under five minutes; RDS User Guide, tagging: changes
+    /// of tags can take several minutes to count in policies.
     pub fn refused(
         &self,
         deadline: Deadline,

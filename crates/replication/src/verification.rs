@@ -26,8 +26,8 @@ pub struct Verification {
     pub statement_timeout_seconds: Bounded<1, 300>,
     /// What becomes of the logins that the snapshot brings beside the master user and RDS's own.
     pub logins: Logins,
-    /// Statements that change the copy before it is checked, such as masking; at most 20. They run as the master user, in
-    /// one transaction as far as the engine allows, and may run more than once: write them so that it does no harm.
+    /// Statements that change the copy before it is checked, such as masking; at most 20. They run as the master user,
+    /// in one transaction as far as the engine allows, and may run more than once: write them so that it does no harm.
     pub post_restore_sql: Vec<String>,
 }
 

@@ -164,8 +164,8 @@ fn replication(it: &Ended) -> Option<ReplicationName> {
     }
 }
 
-/// The request that `Prune` gets after a failure; `None` when the execution's input does not say what to prune, and after
-/// a rollback, which deletes nothing.
+/// The request that `Prune` gets after a failure; `None` when the execution's input does not say what to prune, and
+/// after a rollback, which deletes nothing.
 pub fn prune_request(it: &Ended, application_secret_arn: &str) -> Option<Value> {
     Some(match input(it)? {
         Input::Target { handoff, settings } => json!({"target": {

@@ -4,17 +4,12 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 use aws_sdk_sns::Client;
-use aws_sdk_sns::config::http::HttpResponse;
-use aws_sdk_sns::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_sns::config::retry::RetryConfig;
-use aws_sdk_sns::config::{ConfigBag, Intercept, RuntimeComponents};
-use aws_sdk_sns::error::BoxError;
 use aws_sdk_sns::operation::publish::PublishOutput;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
-use lambda_runtime::Diagnostic;
 use report::{Error, Response, handle};
 use serde_json::{Value, json};
-use std::sync::{Arc, Mutex};
+use test_support::{Calls, assert_fails, fault};
 
 const TOPIC: &str = "arn:aws:sns:us-east-1:222222222222:operations";
 const EXECUTION: &str = "arn:aws:states:us-east-1:222222222222:execution:target:orders-20261120t160812z-3f9a";
@@ -164,7 +159,7 @@ async fn throttling_is_retryable_and_a_refusal_is_not() {
         (403, "AuthorizationError", "Snapferry.SnsRefused"),
         (404, "NotFound", "Snapferry.SnsRefused"),
     ] {
-        let topic = mock!(Client::publish).then_http_response(move || fault(status, code));
+        let topic = mock!(Client::publish).then_http_response(move || fault(status, code, "said SNS"));
         let (answer, _) = report_to(topic, succeeded(true)).await;
         assert_fails(answer, name, &format!("Publish failed: {code}"));
     }
@@ -211,18 +206,6 @@ fn message(published: &Value) -> Value {
     serde_json::from_str(published["Message"].as_str().unwrap()).unwrap()
 }
 
-fn assert_fails(answer: Result<Response, Error>, name: &str, message: &str) {
-    let diagnostic = Diagnostic::from(answer.unwrap_err());
-    assert_eq!(diagnostic.error_type, name, "{}", diagnostic.error_message);
-    assert!(diagnostic.error_message.contains(message), "{} lacks {message}", diagnostic.error_message);
-}
-
-/// An error as SNS sends it.
-fn fault(status: u16, code: &str) -> HttpResponse {
-    let error = format!("<Error><Type>Sender</Type><Code>{code}</Code><Message>said SNS</Message></Error>");
-    HttpResponse::new(status.try_into().unwrap(), format!("<ErrorResponse>{error}</ErrorResponse>").into())
-}
-
 /// What the step answers, and all that it publishes.
 async fn report(request: Value) -> (Result<Response, Error>, Vec<Value>) {
     report_to(mock!(Client::publish).then_output(|| PublishOutput::builder().build()), request).await
@@ -234,27 +217,6 @@ async fn report_to(topic: Rule, request: Value) -> (Result<Response, Error>, Vec
         config.retry_config(RetryConfig::disabled()).interceptor(calls.clone())
     });
     let answer = handle(&sns, request).await;
-    let published = calls.0.lock().unwrap().clone();
+    let published = calls.sent();
     (answer, published)
-}
-
-/// Every request as it goes over the wire, parameter by parameter.
-#[derive(Debug, Clone, Default)]
-struct Calls(Arc<Mutex<Vec<Value>>>);
-
-impl Intercept for Calls {
-    fn name(&self) -> &'static str {
-        "Calls"
-    }
-
-    fn read_before_transmit(
-        &self,
-        context: &BeforeTransmitInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let form = form_urlencoded::parse(context.request().body().bytes().unwrap());
-        self.0.lock().unwrap().push(form.map(|(key, value)| (key, json!(value))).collect());
-        Ok(())
-    }
 }

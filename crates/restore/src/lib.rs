@@ -7,9 +7,9 @@ pub use error::Error;
 
 use aws_sdk_rds::Client;
 use aws_sdk_rds::types::{DbInstance, Tag};
-use lambda_support::{Service, call_failed, found, parse};
+use lambda_support::{Service, call_failed, found, parse, tags};
 use plan::{InstanceSeen, LaterSettings, PerformanceInsights, Plan, expected_seconds, plan};
-use replication::{Bounded, Copy, Handoff, Look, Stage, Tags, TargetSettings, tag};
+use replication::{Bounded, Copy, Handoff, Look, Stage, TargetSettings, tag};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -85,7 +85,7 @@ async fn last_seconds(rds: &Client, copy: &Copy) -> Option<u64> {
     let seen = rds.describe_db_instances().send().await.ok()?.db_instances?;
     let seen: Vec<_> = seen
         .into_iter()
-        .filter_map(|it| Some((it.db_instance_identifier?, tags(it.tag_list.unwrap_or_default()))))
+        .filter_map(|it| Some((it.db_instance_identifier?, tags(it.tag_list, |it| (it.key, it.value)))))
         .collect();
     expected_seconds(copy, &seen)
 }
@@ -99,10 +99,6 @@ async fn keep_seconds(rds: &Client, arn: &str, seconds: u64) {
     }
 }
 
-fn tags(list: Vec<Tag>) -> Tags {
-    list.into_iter().filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect()
-}
-
 async fn find(rds: &Client, copy: &Copy) -> Result<Option<InstanceSeen>, Error> {
     let answer = rds.describe_db_instances().db_instance_identifier(copy.identifier()).send().await;
     let answer = found(Service::Rds, "DescribeDBInstances", answer, |e| e.is_db_instance_not_found_fault())?;
@@ -113,7 +109,7 @@ async fn find(rds: &Client, copy: &Copy) -> Result<Option<InstanceSeen>, Error> 
         has_endpoint: it
             .endpoint
             .is_some_and(|endpoint| endpoint.address.is_some() && endpoint.port.is_some()),
-        tags: tags(it.tag_list.unwrap_or_default()),
+        tags: tags(it.tag_list, |it| (it.key, it.value)),
     }))
 }
 

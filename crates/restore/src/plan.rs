@@ -5,8 +5,8 @@ use replication::{
     Bounded, Copy, DbInstanceSettings, Deadline, InstanceStatus, Look, Placement, Stage, Tags, made_here, tag,
 };
 
-/// How long the newest other copy of this replication took to restore, in seconds: RDS gives no percentage of a restore,
-/// so this is the estimate that the waits follow. `seen` is every DB instance of the account, by identifier.
+/// How long the newest other copy of this replication took to restore, in seconds: RDS gives no percentage of a
+/// restore, so this is the estimate that the waits follow. `seen` is every DB instance of the account, by identifier.
 pub fn expected_seconds(copy: &Copy, seen: &[(String, Tags)]) -> Option<u64> {
     let of_replication = |(identifier, tags): &(String, Tags)| {
         let it = made_here(identifier, tags)

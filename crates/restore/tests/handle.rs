@@ -11,11 +11,11 @@ use aws_sdk_rds::operation::add_tags_to_resource::AddTagsToResourceOutput;
 use aws_sdk_rds::operation::modify_db_instance::ModifyDbInstanceOutput;
 use aws_sdk_rds::types::{DbInstance, Endpoint};
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
-use lambda_runtime::Diagnostic;
 use replication::Copy;
 use restore::{Error, Response, handle};
 use serde_json::{Value, json};
 use support::*;
+use test_support::{Calls, assert_fails};
 
 #[tokio::test]
 async fn the_shortest_restore_says_explicitly_that_it_is_neither_public_nor_protected() {
@@ -311,12 +311,6 @@ fn assert_waits(answer: Result<Response, Error>) -> Response {
     let answer = answer.unwrap();
     assert!(!answer.look.done && answer.look.wait_seconds > 0, "{:?}", answer.look);
     answer
-}
-
-fn assert_fails(answer: Result<Response, Error>, name: &str, message: &str) {
-    let diagnostic = Diagnostic::from(answer.unwrap_err());
-    assert_eq!(diagnostic.error_type, name, "{}", diagnostic.error_message);
-    assert!(diagnostic.error_message.contains(message), "{} lacks {message}", diagnostic.error_message);
 }
 
 /// What the step answers, and every request that it sends, in order.

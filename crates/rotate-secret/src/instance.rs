@@ -2,7 +2,7 @@
 
 use crate::Error;
 use aws_sdk_rds::Client;
-use lambda_support::{Service, found};
+use lambda_support::{Service, found, tags};
 use replication::{Copy, InstanceStatus, Tags, made_here};
 
 /// What was seen of a DB instance.
@@ -71,11 +71,6 @@ pub(crate) async fn find(rds: &Client, identifier: &str) -> Result<Option<Instan
             .filter_map(|group| group.vpc_security_group_id)
             .collect(),
         deletion_protection: it.deletion_protection.unwrap_or_default(),
-        tags: it
-            .tag_list
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))
-            .collect(),
+        tags: tags(it.tag_list, |it| (it.key, it.value)),
     }))
 }

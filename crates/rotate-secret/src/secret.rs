@@ -3,7 +3,7 @@
 use crate::{Error, SecretValue};
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::types::Tag;
-use lambda_support::{Service, call_failed, found};
+use lambda_support::{Service, call_failed, found, tags};
 use replication::{Run, Tags, tag};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -63,12 +63,7 @@ pub(crate) async fn describe(secrets: &Client, secret: &str) -> Result<SecretSee
     let answer = answer.ok_or_else(|| Error::ApplicationSecretNotFound(secret.to_owned()))?;
     Ok(SecretSeen {
         stages: answer.version_ids_to_stages.unwrap_or_default().into_iter().collect(),
-        tags: answer
-            .tags
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))
-            .collect(),
+        tags: tags(answer.tags, |it| (it.key, it.value)),
     })
 }
 
@@ -148,8 +143,8 @@ pub(crate) async fn release(secrets: &Client, secret: &str) -> Result<(), Error>
     Ok(())
 }
 
-/// A version identifier that follows from the two versions that a value is made of, so that a repeated write is no second
-/// version: 64 hex digits. It is for everybody to see, so nothing of the value is in it.
+/// A version identifier that follows from the two versions that a value is made of, so that a repeated write is no
+/// second version: 64 hex digits. It is for everybody to see, so nothing of the value is in it.
 ///
 /// Source: Secrets Manager API, PutSecretValue: a token has 32 to 64 characters and becomes the version's identifier.
 pub(crate) fn version_token(secret: &str, [first, second]: [&str; 2]) -> String {

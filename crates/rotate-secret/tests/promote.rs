@@ -13,6 +13,7 @@ use aws_smithy_mocks::mock;
 use promotion::*;
 use serde_json::{Value, json};
 use support::*;
+use test_support::{actions, assert_fails, json_answer, rds_fault, the};
 
 /// AWSCURRENT before the pin: see `promote::handle`.
 const LOOKS: [&str; 3] = ["DescribeDBInstances", "GetSecretValue", "DescribeSecret"];
@@ -76,7 +77,7 @@ async fn when_somebody_else_moved_awscurrent_the_next_look_starts_from_the_top()
     let not_there =
         json!({"__type": "InvalidParameterException", "message": "AWSCURRENT is attached to v-other"});
     let lost =
-        mock!(Secrets::update_secret_version_stage).then_http_response(move || secrets_answer(&not_there));
+        mock!(Secrets::update_secret_version_stage).then_http_response(move || json_answer(&not_there));
     let rules = [described(json!({})), secret(APPLICATION, "v-present", "{}"), own_secret(), put(), lost];
     let (answer, _) = look(&[copy()], &rules).await;
     assert!(!assert_waits(answer).live);
@@ -133,7 +134,7 @@ async fn when_an_instance_cannot_be_tagged_awscurrent_stays() {
             .match_requests(move |it| it.resource_name().is_some_and(|name| name.ends_with(untagged)))
             .then_http_response(|| rds_fault("Throttling"));
         let (answer, sent) = look(&[copy(), instance(made_by_run(OUTGOING)), refused], &rules).await;
-        assert_fails(answer.unwrap_err(), "Snapferry.RdsUnavailable", "AddTagsToResource");
+        assert_fails(answer, "Snapferry.RdsUnavailable", "AddTagsToResource");
         assert!(!actions(&sent).contains(&"UpdateSecretVersionStage"), "{sent:?}");
     }
 }
@@ -228,13 +229,13 @@ async fn an_application_secret_without_a_readable_value_is_refused_and_nothing_i
     ] {
         let unproven = instance(made_by_run(IDENTIFIER));
         let (answer, sent) = look(&[unproven], &[described(json!({})), rule]).await;
-        assert_fails(answer.unwrap_err(), name, message);
+        assert_fails(answer, name, message);
         assert_eq!(actions(&sent), LOOKS[..looks], "it is not tagged as proven either");
     }
     let missing = json!({"__type": "ResourceNotFoundException"});
-    let missing = mock!(Secrets::describe_secret).then_http_response(move || secrets_answer(&missing));
+    let missing = mock!(Secrets::describe_secret).then_http_response(move || json_answer(&missing));
     let (answer, _) = look(&[copy()], &[missing, no_secret(APPLICATION)]).await;
-    assert_fails(answer.unwrap_err(), "Snapferry.SecretNotFound", APPLICATION);
+    assert_fails(answer, "Snapferry.SecretNotFound", APPLICATION);
 }
 
 #[tokio::test]
@@ -246,7 +247,7 @@ async fn a_copy_whose_own_secret_is_missing_or_incomplete_does_not_go_live() {
     ] {
         let rules = [described(json!({})), secret(APPLICATION, "v-present", "{}"), own];
         let (answer, sent) = look(&[copy()], &rules).await;
-        assert_fails(answer.unwrap_err(), name, SECRET);
+        assert_fails(answer, name, SECRET);
         assert_eq!(actions(&sent), [&LOOKS[..], &["AddTagsToResource", "GetSecretValue"]].concat());
     }
 }
@@ -269,7 +270,7 @@ async fn a_rollback_pins_before_awscurrent_moves_and_goes_back_on_purpose() {
     let mut request = request_to_promote();
     request["pin"] = json!("set");
     let newer = json!({"dbInstanceIdentifier": "orders-20261121t160812z-0000"});
-    let taken = mock!(Secrets::tag_resource).then_http_response(|| secrets_answer(&json!({})));
+    let taken = mock!(Secrets::tag_resource).then_http_response(|| json_answer(&json!({})));
     let rules = [described(json!({})), secret(APPLICATION, "v-present", &newer.to_string()), taken];
     let (answer, sent) = look_with(&[copy()], &rules, request.clone()).await;
     assert!(!assert_waits(answer).live);
@@ -294,7 +295,7 @@ async fn a_rollback_to_the_latest_releases_the_pin_and_then_promotes() {
     let mut request = request_to_promote();
     request["pin"] = json!("release");
     let pin = json!({"Tags": [{"Key": "snapferry:pinned", "Value": "20261101t000000z-0000"}]});
-    let taken = mock!(Secrets::untag_resource).then_http_response(|| secrets_answer(&json!({})));
+    let taken = mock!(Secrets::untag_resource).then_http_response(|| json_answer(&json!({})));
     let rules = [described(pin), secret(APPLICATION, "v-present", "{}"), taken];
     let (answer, sent) = look_with(&[copy()], &rules, request.clone()).await;
     assert_waits(answer);
@@ -307,7 +308,7 @@ async fn a_rollback_to_the_latest_releases_the_pin_and_then_promotes() {
 #[tokio::test]
 async fn no_password_is_told_in_an_answer_or_in_an_error_whichever_call_fails() {
     let denied =
-        || secrets_answer(&json!({"__type": "AccessDeniedException", "message": "said Secrets Manager"}));
+        || json_answer(&json!({"__type": "AccessDeniedException", "message": "said Secrets Manager"}));
     let no_put = mock!(Secrets::put_secret_value).then_http_response(denied);
     let no_move = mock!(Secrets::update_secret_version_stage).then_http_response(denied);
     let present = json!({ "password": PASSWORD }).to_string();
@@ -333,7 +334,7 @@ async fn bad_input_is_invalid_request() {
         let mut request = request_to_promote();
         request[field] = value;
         let (answer, sent) = look_with(&[], &[], request).await;
-        assert_fails(answer.unwrap_err(), "Snapferry.InvalidRequest", expected);
+        assert_fails(answer, "Snapferry.InvalidRequest", expected);
         assert!(sent.is_empty());
     };
     check("pin", json!("maybe"), "`pin`: unknown variant").await;

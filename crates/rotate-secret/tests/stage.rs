@@ -15,6 +15,7 @@ use rotate_secret::stage::{Response, handle};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use support::*;
+use test_support::{actions, assert_fails, json_answer, rds_fault, the};
 
 #[tokio::test]
 async fn the_secret_is_made_before_the_password_is_set_and_the_tag_comes_last() {
@@ -76,12 +77,12 @@ async fn a_secret_that_exists_keeps_its_password() {
 #[tokio::test]
 async fn a_secret_that_another_call_made_meanwhile_is_read_again() {
     let exists = json!({"__type": "ResourceExistsException"});
-    let create = mock!(aws_sdk_secretsmanager::Client::create_secret)
-        .then_http_response(move || secrets_answer(&exists));
+    let create =
+        mock!(aws_sdk_secretsmanager::Client::create_secret).then_http_response(move || json_answer(&exists));
     let theirs = json!({"username": "u", "password": "theirs"}).to_string();
     let found = mock!(aws_sdk_secretsmanager::Client::get_secret_value)
         .sequence()
-        .http_response(|| secrets_answer(&json!({"__type": "ResourceNotFoundException"})))
+        .http_response(|| json_answer(&json!({"__type": "ResourceNotFoundException"})))
         .output(move || {
             GetSecretValueOutput::builder().version_id("version-2").secret_string(&theirs).build()
         })
@@ -123,7 +124,7 @@ async fn after_a_lost_tag_the_same_password_is_set_again() {
     let lost =
         mock!(aws_sdk_rds::Client::add_tags_to_resource).then_http_response(|| rds_fault("Throttling"));
     let (answer, first) = look(&[copy(), password_set(), lost], &[existing()]).await;
-    assert_fails(answer.unwrap_err(), "Snapferry.RdsUnavailable", "AddTagsToResource");
+    assert_fails(answer, "Snapferry.RdsUnavailable", "AddTagsToResource");
     let (_, second) = look(&[copy(), password_set(), tagged()], &[existing()]).await;
     assert_eq!(the("ModifyDBInstance", &first), the("ModifyDBInstance", &second));
 }
@@ -142,7 +143,7 @@ async fn no_password_is_told_in_an_answer_or_in_an_error_whichever_call_fails() 
     let refused = |code: &str| json!({"__type": code, "message": "said Secrets Manager"});
     let create_refused = refused("AccessDeniedException");
     let create_refused = mock!(aws_sdk_secretsmanager::Client::create_secret)
-        .then_http_response(move || secrets_answer(&create_refused));
+        .then_http_response(move || json_answer(&create_refused));
     let not_set =
         mock!(aws_sdk_rds::Client::modify_db_instance).then_http_response(|| rds_fault("ValidationError"));
     let not_tagged =
@@ -170,9 +171,10 @@ async fn no_password_is_told_in_an_answer_or_in_an_error_whichever_call_fails() 
 async fn a_password_that_rds_refuses_is_told_by_name_without_rdss_own_words() {
     let refused = mock!(aws_sdk_rds::Client::modify_db_instance)
         .then_http_response(|| rds_fault("InvalidParameterValue"));
-    let error = look(&[copy(), refused], &[existing()]).await.0.unwrap_err();
+    let (answer, _) = look(&[copy(), refused], &[existing()]).await;
+    let error = answer.as_ref().unwrap_err();
     assert!(!format!("{error} {error:?}").contains("said RDS"), "{error:?}");
-    assert_fails(error, "Snapferry.PasswordRefused", SECRET);
+    assert_fails(answer, "Snapferry.PasswordRefused", SECRET);
 }
 
 #[tokio::test]
@@ -181,7 +183,7 @@ async fn bad_input_is_invalid_request() {
         let mut request = request_to_stage();
         request[field] = value;
         let (answer, sent) = look_with(&[], &[], request).await;
-        assert_fails(answer.unwrap_err(), "Snapferry.InvalidRequest", expected);
+        assert_fails(answer, "Snapferry.InvalidRequest", expected);
         assert!(sent.is_empty());
     };
     check("run", json!("yesterday"), "`run`: \"yesterday\" is not a run").await;
@@ -202,7 +204,7 @@ async fn an_instance_that_is_gone_foreign_or_hopeless_ends_the_run_and_nothing_i
         (instance(failed), "Snapferry.RestoreFailed"),
     ] {
         let (answer, sent) = look(&[rule], &[no_secret(SECRET)]).await;
-        assert_fails(answer.unwrap_err(), name, IDENTIFIER);
+        assert_fails(answer, name, IDENTIFIER);
         assert_eq!(sent.len(), 2, "{sent:?}");
     }
 }
@@ -216,7 +218,7 @@ async fn throttling_is_retryable_and_a_refusal_is_not() {
         ("DecryptionFailure", "Snapferry.SecretsManagerRefused"),
     ] {
         let (answer, _) = look(&[copy()], &[secret_answer(SECRET, json!({"__type": code}))]).await;
-        assert_fails(answer.unwrap_err(), name, &format!("GetSecretValue failed: {code}"));
+        assert_fails(answer, name, &format!("GetSecretValue failed: {code}"));
     }
 }
 
@@ -225,8 +227,7 @@ async fn a_refused_password_is_renewed_once_for_an_execution() {
     let mut request = request_to_stage();
     request["renewedFor"] = json!("arn:aws:states:us-east-1:222222222222:execution:rollback:e");
     let put = || {
-        mock!(aws_sdk_secretsmanager::Client::put_secret_value)
-            .then_http_response(|| secrets_answer(&json!({})))
+        mock!(aws_sdk_secretsmanager::Client::put_secret_value).then_http_response(|| json_answer(&json!({})))
     };
     let mut value = json!({"username": "orders_master", "password": "refused", "host": "db.example"});
     let refused = || secret(SECRET, "version-1", &value.to_string());
@@ -242,7 +243,7 @@ async fn a_refused_password_is_renewed_once_for_an_execution() {
     // Another call of the same execution was first: its version stays.
     let exists = json!({"__type": "ResourceExistsException"});
     let exists = mock!(aws_sdk_secretsmanager::Client::put_secret_value)
-        .then_http_response(move || secrets_answer(&exists));
+        .then_http_response(move || json_answer(&exists));
     assert_waits(look_with(&[applied()], &[refused(), random(), exists], request.clone()).await.0);
 
     value["password"] = json!(PASSWORD);
@@ -257,7 +258,7 @@ async fn a_refused_password_is_renewed_once_for_an_execution() {
 async fn a_secret_that_a_clean_up_scheduled_for_deletion_is_restored() {
     let scheduled = || secret_answer(SECRET, json!({"__type": "InvalidRequestException"}));
     let restored = mock!(aws_sdk_secretsmanager::Client::restore_secret)
-        .then_http_response(|| secrets_answer(&json!({ "Name": SECRET })));
+        .then_http_response(|| json_answer(&json!({ "Name": SECRET })));
     let (answer, sent) = look(&[copy()], &[scheduled(), restored]).await;
     assert_waits(answer);
     assert_eq!(actions(&sent), ["DescribeDBInstances", "GetSecretValue", "RestoreSecret"]);
@@ -323,7 +324,7 @@ fn password_set() -> Rule {
 
 fn random() -> Rule {
     mock!(aws_sdk_secretsmanager::Client::get_random_password)
-        .then_http_response(|| secrets_answer(&json!({ "RandomPassword": PASSWORD })))
+        .then_http_response(|| json_answer(&json!({ "RandomPassword": PASSWORD })))
 }
 
 /// A secret that is not there until it is made, and then holds what it was made with.
@@ -339,7 +340,7 @@ fn new_secret() -> [Rule; 3] {
             Some(text) => MockResponse::Output(
                 GetSecretValueOutput::builder().version_id("version-1").secret_string(text).build(),
             ),
-            None => MockResponse::Http(secrets_answer(&json!({"__type": "ResourceNotFoundException"}))),
+            None => MockResponse::Http(json_answer(&json!({"__type": "ResourceNotFoundException"}))),
         }
     });
     [random(), create, get]

@@ -1,20 +1,17 @@
 //! State `Share`: lets the target account copy the run's DB snapshot, and hands it off.
 
 mod error;
+pub mod handoff;
 pub mod key_policy;
 pub mod plan;
 
 pub use error::Error;
 
 use aws_sdk_rds::types::{DbInstance, DbSnapshot};
-use jiff::Timestamp;
-use key_policy::missing_actions;
-use lambda_support::{Service, call_failed, found, parse};
-use plan::{Plan, plan};
-use replication::{
-    AccountId, Bounded, Copy, DbInstanceSettings, DbSnapshotArn, Deadline, Handoff, Look, MESSAGE_VERSION,
-    ReplicationName, Run, Stage, Tags,
-};
+use handoff::handoff;
+use lambda_support::{Service, call_failed, found, parse, tags};
+use plan::{Plan, check_policy, own_key, plan};
+use replication::{AccountId, Copy, DbSnapshotArn, Deadline, Handoff, Look, ReplicationName, Run, Stage};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -71,7 +68,8 @@ pub async fn handle(
 
     let snapshot = find_snapshot(rds, identifier).await?;
     let shared_with = find_shared_accounts(rds, identifier).await?;
-    let plan = plan(&copy, identifier, &tags(&snapshot), &request.target_account_id, allowed, &shared_with)?;
+    let tags = tags(snapshot.tag_list.clone(), |it| (it.key, it.value));
+    let plan = plan(&copy, identifier, &tags, &request.target_account_id, allowed, &shared_with)?;
     check_key(kms, &request, snapshot.kms_key_id()).await?;
     if plan == Plan::Share {
         let (stage, deadline) = (&request.stage, request.stage_deadline_seconds);
@@ -99,29 +97,19 @@ pub async fn handle(
     Ok(Response { look: request.stage.done("shared", reason), handoff: Some(handoff) })
 }
 
+/// Reads the policy of the snapshot's key, when that is this account's. One that this role may not read is not checked.
 async fn check_key(kms: &aws_sdk_kms::Client, request: &Request, key: Option<&str>) -> Result<(), Error> {
-    // arn:<partition>:kms:<region>:<account>:key/<id>
-    let owner = |key: &str| key.split(':').nth(4).map(str::to_owned);
-    let Some(key) =
-        key.filter(|key| owner(key).as_deref() == Some(request.db_snapshot_arn.account_id.as_str()))
-    else {
-        return Ok(());
-    };
+    let Some(key) = own_key(key, &request.db_snapshot_arn.account_id) else { return Ok(()) };
     let answer = kms.get_key_policy().key_id(key).send().await;
-    let answer = match answer.map_err(|error| call_failed(Service::Kms, "GetKeyPolicy", &error)) {
-        Ok(answer) => answer,
+    let policy = match answer.map_err(|error| call_failed(Service::Kms, "GetKeyPolicy", &error)) {
+        Ok(answer) => answer.policy,
         Err(failed) if failed.transient => return Err(failed.into()),
         Err(failed) => {
             tracing::warn!(key, %failed, "the key's policy cannot be read, so it is not checked for the target account");
             return Ok(());
         }
     };
-    let policy = serde_json::from_str(answer.policy().unwrap_or_default()).unwrap_or_default();
-    let missing = missing_actions(&policy, request.target_account_id.as_str());
-    if missing.is_empty() {
-        return Ok(());
-    }
-    Err(Error::KeyNotShared { key: key.to_owned(), account: request.target_account_id.clone(), missing })
+    check_policy(key, &policy.unwrap_or_default(), &request.target_account_id)
 }
 
 async fn find_snapshot(rds: &aws_sdk_rds::Client, identifier: &str) -> Result<DbSnapshot, Error> {
@@ -180,83 +168,4 @@ async fn publish(sns: &aws_sdk_sns::Client, topic_arn: &str, handoff: &Handoff) 
     let answer = sns.publish().topic_arn(topic_arn).message(message).send().await;
     answer.map_err(|error| call_failed(Service::Sns, "Publish", &error))?;
     Ok(())
-}
-
-/// The hand-off follows from the snapshot and its instance alone, so that a repeated step publishes the same one.
-fn handoff(request: &Request, snapshot: &DbSnapshot, instance: Option<DbInstance>) -> Result<Handoff, Error> {
-    let arn = &request.db_snapshot_arn;
-    let need = |value: Option<&str>, field| {
-        value.map(str::to_owned).ok_or_else(|| Error::SnapshotIncomplete { arn: arn.to_string(), field })
-    };
-    // `SnapshotCreateTime` changes on copy, the other two do not.
-    let current = snapshot
-        .snapshot_database_time()
-        .or(snapshot.original_snapshot_create_time())
-        .or(snapshot.snapshot_create_time())
-        .and_then(|at| Timestamp::new(at.secs(), 0).ok())
-        .ok_or_else(|| Error::SnapshotIncomplete { arn: arn.to_string(), field: "SnapshotCreateTime" })?;
-    Ok(Handoff {
-        version: MESSAGE_VERSION,
-        replication: request.replication.clone(),
-        run: request.run.clone(),
-        source_account_id: arn.account_id.clone(),
-        source_region: arn.region.clone(),
-        db_instance_identifier: need(snapshot.db_instance_identifier(), "DBInstanceIdentifier")?,
-        db_snapshot_arn: arn.clone(),
-        engine: need(snapshot.engine(), "Engine")?,
-        engine_version: need(snapshot.engine_version(), "EngineVersion")?,
-        kms_key_id: snapshot.kms_key_id().map(str::to_owned),
-        allocated_storage: snapshot.allocated_storage().unwrap_or_default(),
-        data_current_at: current,
-        master_username: need(snapshot.master_username(), "MasterUsername")?,
-        db_name: instance.as_ref().and_then(|it| it.db_name.clone()),
-        db_instance: instance.map(defaults).unwrap_or_default(),
-    })
-}
-
-/// What every gp3 volume has. RDS reports it, but refuses to be given it for a small volume: "You can't specify IOPS or
-/// storage throughput". Source: RDS User Guide, "Amazon RDS DB instance storage", gp3.
-const GP3_BASELINE_IOPS: i32 = 3_000;
-/// The same, in MiB/s.
-const GP3_BASELINE_THROUGHPUT: i32 = 125;
-
-/// The source's settings that mean the same in another account.
-fn defaults(it: DbInstance) -> DbInstanceSettings {
-    let gp3 = it.storage_type.as_deref() == Some("gp3");
-    DbInstanceSettings {
-        port: it.endpoint.and_then(|endpoint| endpoint.port).and_then(Bounded::new),
-        db_instance_class: it.db_instance_class,
-        multi_az: it.multi_az,
-        storage_type: it.storage_type,
-        iops: it.iops.filter(|it| !gp3 || *it > GP3_BASELINE_IOPS).and_then(Bounded::new),
-        storage_throughput: it
-            .storage_throughput
-            .filter(|it| *it > GP3_BASELINE_THROUGHPUT)
-            .and_then(Bounded::new),
-        // A copy is as large as its snapshot, unless the target wants it larger.
-        allocated_storage: None,
-        max_allocated_storage: it.max_allocated_storage.and_then(Bounded::new),
-        enable_iam_database_authentication: it.iam_database_authentication_enabled,
-        enable_cloudwatch_logs_exports: it.enabled_cloudwatch_logs_exports.filter(|list| !list.is_empty()),
-        ca_certificate_identifier: it.ca_certificate_identifier,
-        backup_retention_period: it.backup_retention_period.and_then(Bounded::new),
-        preferred_backup_window: it.preferred_backup_window,
-        preferred_maintenance_window: it.preferred_maintenance_window,
-        auto_minor_version_upgrade: it.auto_minor_version_upgrade,
-        engine_lifecycle_support: it.engine_lifecycle_support,
-        license_model: it.license_model,
-        deletion_protection: it.deletion_protection,
-        copy_tags_to_snapshot: it.copy_tags_to_snapshot,
-        network_type: it.network_type,
-        monitoring_interval: it.monitoring_interval.and_then(Bounded::new),
-        enable_performance_insights: it.performance_insights_enabled,
-        performance_insights_retention_period: it
-            .performance_insights_retention_period
-            .and_then(Bounded::new),
-    }
-}
-
-fn tags(snapshot: &DbSnapshot) -> Tags {
-    let list = snapshot.tag_list().iter();
-    list.filter_map(|tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()))).collect()
 }

@@ -1,6 +1,7 @@
 //! Decides whether a snapshot may be shared, and whether it is already; sees only its arguments.
 
 use crate::Error;
+use crate::key_policy::missing_actions;
 use replication::{AccountId, Copy, Tags, made_here};
 
 /// What to do before the hand-off is published.
@@ -29,6 +30,23 @@ pub fn plan(
         return Err(Error::SnapshotNotOurs(db_snapshot_identifier.to_owned()));
     }
     Ok(if shared_with.iter().any(|it| it == target.as_str()) { Plan::AlreadyShared } else { Plan::Share })
+}
+
+/// The key, when it is this account's: another one's policy is not for this role to read.
+pub fn own_key<'a>(key: Option<&'a str>, account: &AccountId) -> Option<&'a str> {
+    // arn:<partition>:kms:<region>:<account>:key/<id>
+    key.filter(|key| key.split(':').nth(4) == Some(account.as_str()))
+}
+
+/// Refuses a key whose policy lets nobody in the target account copy the snapshot. A policy that cannot be understood
+/// allows nothing.
+pub fn check_policy(key: &str, policy: &str, target: &AccountId) -> Result<(), Error> {
+    let policy = serde_json::from_str(policy).unwrap_or_default();
+    let missing = missing_actions(&policy, target.as_str());
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Error::KeyNotShared { key: key.to_owned(), account: target.clone(), missing })
 }
 
 #[cfg(test)]

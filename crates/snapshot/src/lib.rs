@@ -7,9 +7,9 @@ pub use error::Error;
 
 use aws_sdk_rds::Client;
 use aws_sdk_rds::types::Tag;
-use lambda_support::{Service, call_failed, found, parse};
-use plan::{InstanceSeen, Plan, SnapshotSeen, plan_with_snapshot, plan_without_snapshot};
-use replication::{Copy, Look, Run, SourceDb, SourceInput, Stage, Tags};
+use lambda_support::{Service, call_failed, found, parse, tags};
+use plan::{InstanceSeen, Plan, SnapshotSeen, plan_with_snapshot, plan_without_snapshot, run_of};
+use replication::{Copy, Look, Run, SourceDb, SourceInput, Stage};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -57,8 +57,9 @@ pub struct Response {
 
 /// Creates the run's snapshot, or looks how far it is. Safe to repeat: the run names the snapshot.
 ///
-/// Errors: `Snapferry.SourceNotFound`, `SourceNotAvailable`, `SnapshotFailed`, `SnapshotNotOurs`, `SnapshotQuotaExceeded`,
-/// `ClusterNotServed`, `InvalidRequest`, `StageTimedOut`, `RdsRefused` (fatal), `RdsUnavailable` (retry).
+/// Errors: `Snapferry.SourceNotFound`, `SourceNotAvailable`, `SnapshotFailed`, `SnapshotNotOurs`,
+/// `SnapshotQuotaExceeded`, `ClusterNotServed`, `InvalidRequest`, `StageTimedOut`, `RdsRefused` (fatal),
+/// `RdsUnavailable` (retry).
 /// Source: RDS API `CreateDBSnapshot`, `DescribeDBSnapshots`, `DescribeDBInstances`.
 pub async fn handle(rds: &Client, payload: Value) -> Result<Response, Error> {
     let Request { input, execution, stage } = parse(payload)?;
@@ -103,18 +104,6 @@ pub async fn handle(rds: &Client, payload: Value) -> Result<Response, Error> {
     })
 }
 
-/// The run to resume, else the schedule's tick, else the execution itself.
-fn run_of(input: &SourceInput, execution: &Execution) -> Result<Run, Error> {
-    match (&input.run, &input.scheduled_time) {
-        (Some(run), _) => Ok(run.clone()),
-        (None, Some(tick)) => {
-            let at = tick.parse().map_err(|_| Error::InvalidScheduledTime(tick.clone()))?;
-            Ok(Run::scheduled(at, &input.replication))
-        }
-        (None, None) => Ok(Run::started(execution.started_at, &execution.arn)),
-    }
-}
-
 async fn find_snapshot(rds: &Client, copy: &Copy) -> Result<Option<SnapshotSeen>, Error> {
     let answer = rds.describe_db_snapshots().db_snapshot_identifier(copy.identifier()).send().await;
     let answer = found(Service::Rds, "DescribeDBSnapshots", answer, |e| e.is_db_snapshot_not_found_fault())?;
@@ -122,7 +111,7 @@ async fn find_snapshot(rds: &Client, copy: &Copy) -> Result<Option<SnapshotSeen>
         arn: it.db_snapshot_arn.unwrap_or_default(),
         status: it.status.unwrap_or_default(),
         percent: it.percent_progress.and_then(|percent| u8::try_from(percent).ok()),
-        tags: tags(it.tag_list.unwrap_or_default()),
+        tags: tags(it.tag_list, |it| (it.key, it.value)),
     }))
 }
 
@@ -166,8 +155,4 @@ async fn create(rds: &Client, copy: &Copy, identifier: &str) -> Result<String, E
             _ => Err(call_failed(Service::Rds, "CreateDBSnapshot", &error).into()),
         },
     }
-}
-
-fn tags(list: Vec<Tag>) -> Tags {
-    list.into_iter().filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect()
 }

@@ -1,7 +1,7 @@
 //! Decides what a look at the source leads to; sees only its arguments.
 
-use crate::Error;
-use replication::{Copy, Deadline, InstanceStatus, Look, Stage, Tags, made_here};
+use crate::{Error, Execution};
+use replication::{Copy, Deadline, InstanceStatus, Look, Run, SourceInput, Stage, Tags, made_here};
 
 /// What was seen of the run's snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,18 @@ pub enum Plan {
     Create,
     /// Nothing now; the look says whether ever.
     Answer(Look),
+}
+
+/// The run to resume, else the schedule's tick, else the execution itself.
+pub fn run_of(input: &SourceInput, execution: &Execution) -> Result<Run, Error> {
+    match (&input.run, &input.scheduled_time) {
+        (Some(run), _) => Ok(run.clone()),
+        (None, Some(tick)) => {
+            let at = tick.parse().map_err(|_| Error::InvalidScheduledTime(tick.clone()))?;
+            Ok(Run::scheduled(at, &input.replication))
+        }
+        (None, None) => Ok(Run::started(execution.started_at, &execution.arn)),
+    }
 }
 
 /// Decides while the run has no snapshot.

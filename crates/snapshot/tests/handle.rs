@@ -4,25 +4,18 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 use aws_sdk_rds::Client;
-use aws_sdk_rds::config::http::HttpResponse;
-use aws_sdk_rds::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_rds::config::retry::RetryConfig;
-use aws_sdk_rds::config::{ConfigBag, Intercept, RuntimeComponents};
-use aws_sdk_rds::error::BoxError;
 use aws_sdk_rds::operation::create_db_snapshot::CreateDbSnapshotOutput;
 use aws_sdk_rds::operation::describe_db_instances::DescribeDbInstancesOutput;
 use aws_sdk_rds::operation::describe_db_snapshots::DescribeDbSnapshotsOutput;
 use aws_sdk_rds::types::{DbInstance, DbSnapshot, Tag};
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
-use lambda_runtime::Diagnostic;
 use replication::Copy;
 use serde_json::{Value, json};
 use snapshot::{Response, handle};
-use std::sync::{Arc, Mutex};
+use test_support::{Calls, assert_fails, fault, the};
 
 const IDENTIFIER: &str = "orders-20261120t160812z-3f9a";
-const LOOK_AT_SNAPSHOT: &str = "DescribeDBSnapshots DBSnapshotIdentifier=orders-20261120t160812z-3f9a";
-const LOOK_AT_SOURCE: &str = "DescribeDBInstances DBInstanceIdentifier=orders-prod";
 
 #[tokio::test]
 async fn the_snapshot_carries_both_identifiers_and_the_three_tags() {
@@ -32,12 +25,15 @@ async fn the_snapshot_carries_both_identifiers_and_the_three_tags() {
     assert_eq!(
         calls.sent(),
         [
-            LOOK_AT_SNAPSHOT,
-            LOOK_AT_SOURCE,
-            "CreateDBSnapshot DBSnapshotIdentifier=orders-20261120t160812z-3f9a DBInstanceIdentifier=orders-prod \
-             Tags.Tag.1.Key=snapferry:made-by Tags.Tag.1.Value=snapferry \
-             Tags.Tag.2.Key=snapferry:replication Tags.Tag.2.Value=orders \
-             Tags.Tag.3.Key=snapferry:run Tags.Tag.3.Value=20261120t160812z-3f9a",
+            look_at_snapshot(),
+            look_at_source(),
+            json!({
+                "Action": "CreateDBSnapshot",
+                "DBSnapshotIdentifier": IDENTIFIER, "DBInstanceIdentifier": "orders-prod",
+                "Tags.Tag.1.Key": "snapferry:made-by", "Tags.Tag.1.Value": "snapferry",
+                "Tags.Tag.2.Key": "snapferry:replication", "Tags.Tag.2.Value": "orders",
+                "Tags.Tag.3.Key": "snapferry:run", "Tags.Tag.3.Value": "20261120t160812z-3f9a",
+            }),
         ]
     );
     assert_waits(&answer);
@@ -56,16 +52,16 @@ async fn repeating_a_finished_step_changes_nothing() {
         assert_eq!(answer.look.wait_seconds, 0);
         assert_eq!(answer.db_snapshot_arn, Some(arn()));
     }
-    assert_eq!(calls.sent(), [LOOK_AT_SNAPSHOT, LOOK_AT_SNAPSHOT]);
+    assert_eq!(calls.sent(), [look_at_snapshot(), look_at_snapshot()]);
 }
 
 #[tokio::test]
 async fn bad_input_is_invalid_request() {
     let check = async |field: &[&str], value: Option<Value>, expected: &str| {
         let calls = Calls::default();
-        let error = handle(&rds(&calls, &[]), with(field, value)).await.unwrap_err();
-        assert_fails(error, "Snapferry.InvalidRequest", expected);
-        assert_eq!(calls.sent(), [""; 0]);
+        let answer = handle(&rds(&calls, &[]), with(field, value)).await;
+        assert_fails(answer, "Snapferry.InvalidRequest", expected);
+        assert!(calls.sent().is_empty());
     };
     check(&["stage"], None, "missing field `stage`").await;
     check(&["input", "targetAccountId"], None, "`input`: missing field `targetAccountId`").await;
@@ -77,8 +73,8 @@ async fn bad_input_is_invalid_request() {
     check(&["surprise"], Some(json!(1)), "`surprise`: unknown field").await;
     let mut tick = with(&["input", "run"], None);
     tick["input"]["scheduledTime"] = json!("4 o'clock");
-    let error = handle(&rds(&Calls::default(), &[]), tick).await.unwrap_err();
-    assert_fails(error, "Snapferry.InvalidRequest", "scheduledTime \"4 o'clock\" is not a time in RFC 3339");
+    let answer = handle(&rds(&Calls::default(), &[]), tick).await;
+    assert_fails(answer, "Snapferry.InvalidRequest", "scheduledTime \"4 o'clock\" is not a time in RFC 3339");
 }
 
 #[tokio::test]
@@ -94,7 +90,7 @@ async fn a_source_that_is_busy_is_waited_for_and_nothing_is_created() {
     let calls = Calls::default();
     let rds = rds(&calls, &[no_snapshot(), source("backing-up")]);
     assert_waits(&handle(&rds, request()).await.unwrap());
-    assert_eq!(calls.sent(), [LOOK_AT_SNAPSHOT, LOOK_AT_SOURCE]);
+    assert_eq!(calls.sent(), [look_at_snapshot(), look_at_source()]);
 }
 
 #[tokio::test]
@@ -115,8 +111,8 @@ async fn a_snapshot_that_exists_already_is_looked_at_again() {
     assert_waits(&handle(&rds(&calls, &rules), request()).await.unwrap());
     // The next look sees whose it is.
     let foreign = snapshot(DbSnapshot::builder().status("available"));
-    let error = handle(&rds(&calls, &[foreign]), request()).await.unwrap_err();
-    assert_fails(error, "Snapferry.SnapshotNotOurs", IDENTIFIER);
+    let answer = handle(&rds(&calls, &[foreign]), request()).await;
+    assert_fails(answer, "Snapferry.SnapshotNotOurs", IDENTIFIER);
 }
 
 #[tokio::test]
@@ -127,17 +123,18 @@ async fn throttling_is_retryable_and_a_refusal_is_not() {
         ("InvalidParameterValue", "Snapferry.RdsRefused", false),
     ] {
         let rds = rds(&Calls::default(), &[no_snapshot(), source("available"), refused(code, "said RDS")]);
-        let error = handle(&rds, request()).await.unwrap_err();
-        assert_eq!(error.name().retryable(), retryable, "{code}");
-        assert_fails(error, expected, &format!("CreateDBSnapshot failed: {code}: said RDS"));
+        let answer = handle(&rds, request()).await;
+        let name = answer.as_ref().unwrap_err().name();
+        assert_eq!(name.retryable(), retryable, "{code}");
+        assert_fails(answer, expected, &format!("CreateDBSnapshot failed: {code}: said RDS"));
     }
     let full = [no_snapshot(), source("available"), refused("SnapshotQuotaExceeded", "")];
-    let error = handle(&rds(&Calls::default(), &full), request()).await.unwrap_err();
-    assert_fails(error, "Snapferry.SnapshotQuotaExceeded", "as many manual DB snapshots");
+    let answer = handle(&rds(&Calls::default(), &full), request()).await;
+    assert_fails(answer, "Snapferry.SnapshotQuotaExceeded", "as many manual DB snapshots");
     let look =
         mock!(Client::describe_db_snapshots).then_http_response(|| fault(503, "ServiceUnavailable", ""));
-    let error = handle(&rds(&Calls::default(), &[look]), request()).await.unwrap_err();
-    assert_fails(error, "Snapferry.RdsUnavailable", "DescribeDBSnapshots");
+    let answer = handle(&rds(&Calls::default(), &[look]), request()).await;
+    assert_fails(answer, "Snapferry.RdsUnavailable", "DescribeDBSnapshots");
 }
 
 #[tokio::test]
@@ -146,8 +143,8 @@ async fn a_missing_source_is_told_by_name_whichever_call_notices() {
     let look = mock!(Client::describe_db_instances).then_http_response(missing);
     let create = mock!(Client::create_db_snapshot).then_http_response(missing);
     for rules in [vec![no_snapshot(), look], vec![no_snapshot(), source("available"), create]] {
-        let error = handle(&rds(&Calls::default(), &rules), request()).await.unwrap_err();
-        assert_fails(error, "Snapferry.SourceNotFound", "orders-prod");
+        let answer = handle(&rds(&Calls::default(), &rules), request()).await;
+        assert_fails(answer, "Snapferry.SourceNotFound", "orders-prod");
     }
 }
 
@@ -155,14 +152,14 @@ async fn a_missing_source_is_told_by_name_whichever_call_notices() {
 async fn a_cluster_is_refused_by_name_before_any_call_and_its_member_before_any_change() {
     let calls = Calls::default();
     let cluster = with(&["input", "source"], Some(json!({"dbClusterIdentifier": "orders-cluster"})));
-    let error = handle(&rds(&calls, &[]), cluster).await.unwrap_err();
-    assert_fails(error, "Snapferry.ClusterNotServed", "orders-cluster");
-    assert_eq!(calls.sent(), [""; 0]);
+    let answer = handle(&rds(&calls, &[]), cluster).await;
+    assert_fails(answer, "Snapferry.ClusterNotServed", "orders-cluster");
+    assert!(calls.sent().is_empty());
 
     let member =
         DbInstance::builder().db_instance_status("available").db_cluster_identifier("orders-cluster");
-    let error = handle(&rds(&calls, &[no_snapshot(), instance(member)]), request()).await.unwrap_err();
-    assert_fails(error, "Snapferry.ClusterNotServed", "orders-cluster");
+    let answer = handle(&rds(&calls, &[no_snapshot(), instance(member)]), request()).await;
+    assert_fails(answer, "Snapferry.ClusterNotServed", "orders-cluster");
 }
 
 #[tokio::test]
@@ -176,8 +173,7 @@ async fn a_tick_delivered_twice_names_one_run_and_two_executions_without_a_tick_
         let calls = Calls::default();
         let rds = rds(&calls, &[no_snapshot(), source("available"), created()]);
         let answer = handle(&rds, request).await.unwrap();
-        let created = format!("DBSnapshotIdentifier=orders-{} ", answer.run);
-        assert!(calls.sent()[2].contains(&created), "{:?}", calls.sent());
+        assert_eq!(calls.sent()[2]["DBSnapshotIdentifier"], format!("orders-{}", answer.run));
         assert_eq!(answer.settings.run, Some(answer.run.clone()), "the run is passed on, for a resumption");
         answer.run.to_string()
     };
@@ -194,7 +190,7 @@ async fn a_run_in_the_input_is_resumed_whatever_the_schedule_says() {
     let rds = rds(&calls, &[snapshot_of_this_run("available")]);
     let request = with(&["input", "scheduledTime"], Some(json!("2026-12-01T00:00:00Z")));
     assert_eq!(handle(&rds, request).await.unwrap().run.as_str(), "20261120t160812z-3f9a");
-    assert_eq!(calls.sent(), [LOOK_AT_SNAPSHOT]);
+    assert_eq!(calls.sent(), [look_at_snapshot()]);
 }
 
 #[tokio::test]
@@ -204,8 +200,9 @@ async fn a_source_identifier_of_63_characters_works() {
     let rds = rds(&calls, &[no_snapshot(), source("available"), created()]);
     let request = with(&["input", "source", "dbInstanceIdentifier"], Some(json!(long)));
     assert_waits(&handle(&rds, request).await.unwrap());
-    let wanted = format!("CreateDBSnapshot DBSnapshotIdentifier={IDENTIFIER} DBInstanceIdentifier={long} ");
-    assert!(calls.sent()[2].starts_with(&wanted), "{:?}", calls.sent());
+    let sent = calls.sent();
+    let create = the("CreateDBSnapshot", &sent);
+    assert_eq!([&create["DBSnapshotIdentifier"], &create["DBInstanceIdentifier"]], [IDENTIFIER, &long]);
 }
 
 #[tokio::test]
@@ -213,7 +210,7 @@ async fn a_stage_ends_at_its_deadline_by_name() {
     let mut request = with(&["stage"], Some(json!({"seconds": 600, "looks": 9, "status": "creating"})));
     request["input"]["stageDeadlineSeconds"] = json!(600);
     let rds = rds(&Calls::default(), &[snapshot_of_this_run("creating")]);
-    assert_fails(handle(&rds, request).await.unwrap_err(), "Snapferry.StageTimedOut", "600 s in 10 looks");
+    assert_fails(handle(&rds, request).await, "Snapferry.StageTimedOut", "600 s in 10 looks");
 }
 
 fn request() -> Value {
@@ -239,16 +236,18 @@ fn with(field: &[&str], value: Option<Value>) -> Value {
     request
 }
 
+fn look_at_snapshot() -> Value {
+    json!({"Action": "DescribeDBSnapshots", "DBSnapshotIdentifier": IDENTIFIER})
+}
+
+fn look_at_source() -> Value {
+    json!({"Action": "DescribeDBInstances", "DBInstanceIdentifier": "orders-prod"})
+}
+
 fn assert_waits(answer: &Response) {
     assert!(!answer.look.done, "{:?}", answer.look);
     assert!(answer.look.wait_seconds >= 15, "{:?}", answer.look);
     assert_eq!((answer.look.stage.looks, answer.look.stage.seconds), (1, answer.look.wait_seconds));
-}
-
-fn assert_fails(error: snapshot::Error, name: &str, message: &str) {
-    let diagnostic = Diagnostic::from(error);
-    assert_eq!(diagnostic.error_type, name, "{}", diagnostic.error_message);
-    assert!(diagnostic.error_message.contains(message), "{} lacks {message}", diagnostic.error_message);
 }
 
 fn arn() -> String {
@@ -289,43 +288,8 @@ fn refused(code: &'static str, message: &'static str) -> Rule {
     mock!(Client::create_db_snapshot).then_http_response(move || fault(400, code, message))
 }
 
-/// An error as RDS sends it.
-fn fault(status: u16, code: &str, message: &str) -> HttpResponse {
-    let error = format!("<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>");
-    HttpResponse::new(status.try_into().unwrap(), format!("<ErrorResponse>{error}</ErrorResponse>").into())
-}
-
 fn rds(calls: &Calls, rules: &[Rule]) -> Client {
     mock_client!(aws_sdk_rds, RuleMode::MatchAny, rules, |config| {
         config.retry_config(RetryConfig::disabled()).interceptor(calls.clone())
     })
-}
-
-/// Every request as it goes over the wire: `<Action> <parameter>=<value> …`, in order.
-#[derive(Debug, Clone, Default)]
-struct Calls(Arc<Mutex<Vec<String>>>);
-
-impl Calls {
-    fn sent(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
-    }
-}
-
-impl Intercept for Calls {
-    fn name(&self) -> &'static str {
-        "Calls"
-    }
-
-    fn read_before_transmit(
-        &self,
-        context: &BeforeTransmitInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let form = form_urlencoded::parse(context.request().body().bytes().unwrap());
-        let words = form.filter(|(key, _)| key != "Version").map(|(key, value)| format!("{key}={value}"));
-        let call = words.collect::<Vec<_>>().join(" ");
-        self.0.lock().unwrap().push(call.trim_start_matches("Action=").to_owned());
-        Ok(())
-    }
 }

@@ -9,6 +9,7 @@ use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterce
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
+use lambda_runtime::Diagnostic;
 use serde_json::{Map, Value, json};
 use std::sync::{Arc, Mutex};
 
@@ -76,8 +77,22 @@ pub fn xml_answer(status: u16, body: &str) -> HttpResponse {
     HttpResponse::new(status.try_into().unwrap(), body.to_owned().into())
 }
 
-/// An error as RDS sends it.
+/// An error as RDS and SNS send it.
+pub fn fault(status: u16, code: &str, message: &str) -> HttpResponse {
+    let error = format!("<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>");
+    xml_answer(status, &format!("<ErrorResponse>{error}</ErrorResponse>"))
+}
+
+/// An error as RDS sends most of them.
 pub fn rds_fault(code: &str) -> HttpResponse {
-    let error = format!("<Error><Type>Sender</Type><Code>{code}</Code><Message>said RDS</Message></Error>");
-    xml_answer(400, &format!("<ErrorResponse>{error}</ErrorResponse>"))
+    fault(400, code, "said RDS")
+}
+
+/// The step failed with that name, and said that much.
+#[track_caller]
+pub fn assert_fails<T, E: Into<Diagnostic>>(answer: Result<T, E>, name: &str, message: &str) {
+    let Err(error) = answer else { panic!("it did not fail with {name}") };
+    let diagnostic: Diagnostic = error.into();
+    assert_eq!(diagnostic.error_type, name, "{}", diagnostic.error_message);
+    assert!(diagnostic.error_message.contains(message), "{} lacks {message}", diagnostic.error_message);
 }

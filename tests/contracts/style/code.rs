@@ -20,9 +20,13 @@ fn places(files: &[File], words: &[&str], why: &str) -> Vec<String> {
 
 #[test]
 fn what_decides_has_no_client_clock_environment_or_file() {
-    let decides = |file: &File| file.name() == "plan.rs" || file.path.starts_with("crates/replication/");
-    let files: Vec<File> = product().into_iter().filter(decides).collect();
-    assert!(files.len() > 15);
+    let names = ["plan.rs", "handoff.rs", "key_policy.rs", "live.rs"];
+    let decides = |file: &File| names.contains(&file.name()) || file.path.starts_with("crates/replication/");
+    // What a service answers is data; its client is what may not be there.
+    let without_data =
+        |file: File| File { text: file.text.replace("use aws_sdk_rds::types::", "use "), ..file };
+    let files: Vec<File> = product().into_iter().filter(decides).map(without_data).collect();
+    assert!(files.len() > 18);
     let words =
         ["async ", ".await", "aws_", "::now(", "SystemTime", "Instant", "env::", "fs::", "net::", "println!"];
     none(&places(&files, &words, "what decides sees only its arguments"));
@@ -58,6 +62,21 @@ fn no_file_is_longer_than_400_lines_without_a_reason() {
         too_long.map(|file| file.at(400, "longer than 400 lines: split it")).collect();
     let idle = reasons.iter().filter(|(path, _)| !long(&file(path)));
     broken.extend(idle.map(|(path, _)| format!("{path}: needs no reason any more")));
+    none(&broken);
+}
+
+#[test]
+fn no_comment_is_wider_than_120_columns() {
+    // Not yet: a line or two of each.
+    let later = ["crates/verify/", "crates/local-aws/"];
+    let mut broken = Vec::new();
+    for file in files(".").into_iter().filter(|file| file.path.ends_with(".rs")) {
+        let wide = |line: &str| line.trim_start().starts_with("//") && line.chars().count() > 120;
+        let lines = file.text.lines().enumerate().filter(|(_, line)| wide(line));
+        if !later.iter().any(|folder| file.path.starts_with(folder)) {
+            broken.extend(lines.map(|(index, _)| file.at(index, "wider than 120 columns: reflow it")));
+        }
+    }
     none(&broken);
 }
 

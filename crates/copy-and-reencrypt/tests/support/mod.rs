@@ -1,16 +1,12 @@
-//! The account that `CopyAndReencrypt` looks at, as RDS and KMS describe it, and the requests that it sends.
+//! The account that `CopyAndReencrypt` looks at, as RDS and KMS describe it, and the answers that it gets.
 
-use aws_sdk_rds::config::http::HttpResponse;
-use aws_sdk_rds::config::interceptors::BeforeTransmitInterceptorContextRef;
-use aws_sdk_rds::config::{ConfigBag, Intercept, RuntimeComponents};
-use aws_sdk_rds::error::BoxError;
 use aws_sdk_rds::operation::copy_db_snapshot::CopyDbSnapshotOutput;
 use aws_sdk_rds::operation::describe_db_snapshots::DescribeDbSnapshotsOutput;
 use aws_sdk_rds::types::{DbSnapshot, Tag, builders::DbSnapshotBuilder};
 use aws_smithy_mocks::{Rule, mock};
 use replication::Copy;
 use serde_json::{Value, json};
-use std::sync::{Arc, Mutex};
+use test_support::{fault, xml_answer};
 
 pub const COPY: &str = "orders-20261120t160812z-3f9a-copy";
 pub const SOURCE_ARN: &str = "arn:aws:rds:us-east-1:111111111111:snapshot:orders-20261120t160812z-3f9a";
@@ -75,42 +71,5 @@ pub fn key(id: &'static str, manager: &str, state: &str, spec: &str) -> Rule {
 pub fn kms(id: &'static str, status: u16, answer: Value) -> Rule {
     mock!(aws_sdk_kms::Client::describe_key)
         .match_requests(move |request| request.key_id().is_some_and(|it| it.ends_with(id)))
-        .then_http_response(move || HttpResponse::new(status.try_into().unwrap(), answer.to_string().into()))
-}
-
-/// An error as RDS sends it.
-pub fn fault(status: u16, code: &str, message: &str) -> HttpResponse {
-    let error = format!("<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>");
-    HttpResponse::new(status.try_into().unwrap(), format!("<ErrorResponse>{error}</ErrorResponse>").into())
-}
-
-/// `<Action> <parameter>=<value> …` to RDS, `<Action> <JSON>` to KMS.
-#[derive(Debug, Clone, Default)]
-pub struct Calls(Arc<Mutex<Vec<String>>>);
-
-impl Calls {
-    pub fn sent(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
-    }
-}
-
-impl Intercept for Calls {
-    fn name(&self) -> &'static str {
-        "Calls"
-    }
-
-    fn read_before_transmit(
-        &self,
-        context: &BeforeTransmitInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let body = context.request().body().bytes().unwrap();
-        let target = context.request().headers().get("x-amz-target").and_then(|it| it.rsplit('.').next());
-        let call = target.map(|action| format!("{action} {}", String::from_utf8_lossy(body)));
-        let form = form_urlencoded::parse(body).filter(|(key, _)| key != "Version");
-        let words = || form.map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ");
-        self.0.lock().unwrap().push(call.unwrap_or_else(words).trim_start_matches("Action=").to_owned());
-        Ok(())
-    }
+        .then_http_response(move || xml_answer(status, &answer.to_string()))
 }

@@ -1,22 +1,17 @@
-//! The DB instance that `Restore` looks at, as RDS describes it, and the requests that it sends.
+//! The DB instance that `Restore` looks at, as RDS describes it, and the answers that it gets.
 
 use aws_sdk_rds::Client;
-use aws_sdk_rds::config::http::HttpResponse;
-use aws_sdk_rds::config::interceptors::BeforeTransmitInterceptorContextRef;
-use aws_sdk_rds::config::{ConfigBag, Intercept, RuntimeComponents};
-use aws_sdk_rds::error::BoxError;
 use aws_sdk_rds::operation::describe_db_instances::DescribeDbInstancesOutput;
 use aws_sdk_rds::operation::restore_db_instance_from_db_snapshot::RestoreDbInstanceFromDbSnapshotOutput;
 use aws_sdk_rds::types::{DbInstance, Endpoint, Tag, builders::DbInstanceBuilder};
 use aws_smithy_mocks::{Rule, mock};
 use replication::{Copy, Tags};
-use serde_json::{Value, json};
-use std::sync::{Arc, Mutex};
+use test_support::{fault, rds_fault};
 
 pub const IDENTIFIER: &str = "orders-20261120t160812z-3f9a";
 
 pub fn no_instance() -> Rule {
-    mock!(Client::describe_db_instances).then_http_response(|| fault(404, "DBInstanceNotFound"))
+    mock!(Client::describe_db_instances).then_http_response(|| fault(404, "DBInstanceNotFound", "not found"))
 }
 
 pub fn instance(status: &str) -> Rule {
@@ -49,39 +44,5 @@ pub fn started() -> Rule {
 }
 
 pub fn refused(code: &'static str) -> Rule {
-    mock!(Client::restore_db_instance_from_db_snapshot).then_http_response(move || fault(400, code))
-}
-
-/// An error as RDS sends it.
-pub fn fault(status: u16, code: &str) -> HttpResponse {
-    let error = format!("<Error><Type>Sender</Type><Code>{code}</Code><Message>said RDS</Message></Error>");
-    HttpResponse::new(status.try_into().unwrap(), format!("<ErrorResponse>{error}</ErrorResponse>").into())
-}
-
-/// Every request as it goes over the wire, parameter by parameter.
-#[derive(Debug, Clone, Default)]
-pub struct Calls(Arc<Mutex<Vec<Value>>>);
-
-impl Calls {
-    pub fn sent(&self) -> Vec<Value> {
-        self.0.lock().unwrap().clone()
-    }
-}
-
-impl Intercept for Calls {
-    fn name(&self) -> &'static str {
-        "Calls"
-    }
-
-    fn read_before_transmit(
-        &self,
-        context: &BeforeTransmitInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let form = form_urlencoded::parse(context.request().body().bytes().unwrap());
-        let parameters = form.filter(|(key, _)| key != "Version");
-        self.0.lock().unwrap().push(parameters.map(|(key, value)| (key, json!(value))).collect());
-        Ok(())
-    }
+    mock!(Client::restore_db_instance_from_db_snapshot).then_http_response(move || rds_fault(code))
 }

@@ -55,11 +55,12 @@ pub struct Response {
 ///
 /// Before that the outgoing copy's secret gets the credentials that were current, so that a password rotated meanwhile
 /// still works after a rollback, and both DB instances are tagged with the time, which their grace is counted from.
-/// A rollback pins before AWSCURRENT moves. AWSCURRENT is read before the pin: whoever finds no pin then, and moves from
-/// the version that it read, loses against a rollback that pinned in between.
+/// A rollback pins before AWSCURRENT moves. AWSCURRENT is read before the pin: whoever finds no pin then, and moves
+/// from the version that it read, loses against a rollback that pinned in between.
 /// Errors: `Snapferry.SecretNotInitialised`, `SecretNotJson`, `SecretBinary`, `SecretTooLarge`, `SecretNotFound`,
 /// `SecretOfAnotherReplication`, `DbInstanceNotFound`, `DbInstanceNotOurs`, `RestoreFailed`, `InvalidRequest`,
-/// `StageTimedOut`, `RdsRefused`, `SecretsManagerRefused` (fatal), `RdsUnavailable`, `SecretsManagerUnavailable` (retry).
+/// `StageTimedOut`, `RdsRefused`, `SecretsManagerRefused` (fatal), `RdsUnavailable`, `SecretsManagerUnavailable`
+/// (retry).
 /// Source: Secrets Manager API `PutSecretValue`, `UpdateSecretVersionStage`.
 pub async fn handle(
     rds: &aws_sdk_rds::Client,

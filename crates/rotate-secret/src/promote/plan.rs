@@ -93,8 +93,8 @@ pub fn plan(copy: &Copy, seen: &Seen<'_>, wanted: &Wanted<'_>, stage: &Stage) ->
     }
     let pinned = seen.secret.tags.get(tag::PINNED).map(String::as_str);
     match wanted.pin {
-        // First the pin: a run that goes live at this very moment must find it. And once: whoever pins after this rollback
-        // means it.
+        // First the pin: a run that goes live at this very moment must find it. And once: whoever pins after this
+        // rollback means it.
         Pin::Set if stage.looks == 0 && pinned != Some(copy.run.as_str()) => return Ok(Plan::SetPin),
         Pin::Release if stage.looks == 0 && pinned.is_some() => return Ok(Plan::ReleasePin),
         _ => {}

@@ -1,5 +1,5 @@
-//! The cut-over under everybody who may move the application's secret at the same time: other runs, rollbacks, a rotation,
-//! and people. The real steps on the real clients, in every order of their calls up to so many pauses.
+//! The cut-over under everybody who may move the application's secret at the same time: other runs, rollbacks, a
+//! rotation, and people. The real steps on the real clients, in every order of their calls up to so many pauses.
 
 // Clippy's allowance for tests does not reach their helpers.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]

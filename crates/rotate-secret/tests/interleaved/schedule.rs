@@ -1,5 +1,5 @@
-//! Every order in which calls may take effect, up to so many pauses: an actor that could go on and is passed over, for as
-//! long as the others like.
+//! Every order in which calls may take effect, up to so many pauses: an actor that could go on and is passed over, for
+//! as long as the others like.
 
 use std::sync::Arc;
 use tokio::sync::{Notify, mpsc};
@@ -69,8 +69,8 @@ impl Turn {
     }
 }
 
-/// Runs every schedule with at most so many `pauses`; `check` is told the order in which calls took effect. Answers how many
-/// schedules there are.
+/// Runs every schedule with at most so many `pauses`; `check` is told the order in which calls took effect. Answers how
+/// many schedules there are.
 pub async fn exhaust<A: Actors>(
     actors: usize,
     pauses: usize,

@@ -7,6 +7,7 @@ use aws_smithy_mocks::{Rule, mock};
 use rotate_secret::Error;
 use rotate_secret::promote::{Response, handle};
 use serde_json::{Value, json};
+use test_support::json_answer;
 
 pub const APPLICATION: &str = "arn:aws:secretsmanager:us-east-1:222222222222:secret:orders-AbCdEf";
 pub const OUTGOING: &str = "orders-20261119t160812z-1111";
@@ -70,7 +71,7 @@ pub fn world(present: &Value) -> Vec<Rule> {
 pub fn described(answer: Value) -> Rule {
     mock!(Secrets::describe_secret)
         .match_requests(|request| request.secret_id() == Some(APPLICATION))
-        .then_http_response(move || secrets_answer(&answer))
+        .then_http_response(move || json_answer(&answer))
 }
 
 /// What the copy's secret says.
@@ -86,9 +87,9 @@ pub fn own_secret() -> Rule {
 }
 
 pub fn put() -> Rule {
-    mock!(Secrets::put_secret_value).then_http_response(|| secrets_answer(&json!({})))
+    mock!(Secrets::put_secret_value).then_http_response(|| json_answer(&json!({})))
 }
 
 pub fn moved() -> Rule {
-    mock!(Secrets::update_secret_version_stage).then_http_response(|| secrets_answer(&json!({})))
+    mock!(Secrets::update_secret_version_stage).then_http_response(|| json_answer(&json!({})))
 }

@@ -1,19 +1,13 @@
-//! What the tests of both steps share: the clients, the requests that they send, and what must never be said.
+//! What the tests of both steps share: the clients, the answers that they get, and what must never be said.
 
-use aws_sdk_rds::config::http::HttpResponse;
-use aws_sdk_rds::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_rds::config::retry::RetryConfig;
-use aws_sdk_rds::config::{ConfigBag, Intercept, RuntimeComponents};
-use aws_sdk_rds::error::BoxError;
 use aws_sdk_rds::operation::add_tags_to_resource::AddTagsToResourceOutput;
 use aws_sdk_rds::operation::describe_db_instances::DescribeDbInstancesOutput;
 use aws_sdk_rds::types::{DbInstance, Endpoint, Tag, builders::DbInstanceBuilder};
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
-use lambda_runtime::Diagnostic;
 use replication::Copy;
-use rotate_secret::Error;
-use serde_json::{Map, Value, json};
-use std::sync::{Arc, Mutex};
+use serde_json::{Value, json};
+use test_support::{Calls, json_answer};
 
 pub const IDENTIFIER: &str = "orders-20261120t160812z-3f9a";
 pub const SECRET: &str = "snapferry/orders/20261120t160812z-3f9a";
@@ -57,18 +51,6 @@ pub fn tagged() -> Rule {
         .then_output(|| AddTagsToResourceOutput::builder().build())
 }
 
-/// An error as RDS sends it.
-pub fn rds_fault(code: &str) -> HttpResponse {
-    let error = format!("<Error><Type>Sender</Type><Code>{code}</Code><Message>said RDS</Message></Error>");
-    HttpResponse::new(400.try_into().unwrap(), format!("<ErrorResponse>{error}</ErrorResponse>").into())
-}
-
-/// An answer as Secrets Manager sends it.
-pub fn secrets_answer(answer: &Value) -> HttpResponse {
-    let status: u16 = if answer.get("__type").is_some() { 400 } else { 200 };
-    HttpResponse::new(status.try_into().unwrap(), answer.to_string().into())
-}
-
 /// The version of a secret that is current.
 pub fn secret(name: &'static str, version: &str, text: &str) -> Rule {
     secret_answer(name, json!({"Name": name, "VersionId": version, "SecretString": text}))
@@ -81,13 +63,7 @@ pub fn no_secret(name: &'static str) -> Rule {
 pub fn secret_answer(name: &'static str, answer: Value) -> Rule {
     mock!(aws_sdk_secretsmanager::Client::get_secret_value)
         .match_requests(move |it| it.secret_id() == Some(name) && it.version_stage() == Some("AWSCURRENT"))
-        .then_http_response(move || secrets_answer(&answer))
-}
-
-pub fn assert_fails(error: Error, name: &str, message: &str) {
-    let diagnostic = Diagnostic::from(error);
-    assert_eq!(diagnostic.error_type, name, "{}", diagnostic.error_message);
-    assert!(diagnostic.error_message.contains(message), "{} lacks {message}", diagnostic.error_message);
+        .then_http_response(move || json_answer(&answer))
 }
 
 /// A password that every encoding changes.
@@ -114,19 +90,6 @@ pub fn value_of(call: &Value) -> Value {
     serde_json::from_str(call["SecretString"].as_str().unwrap()).unwrap()
 }
 
-/// The names of calls, in order.
-pub fn actions(sent: &[Value]) -> Vec<&str> {
-    sent.iter().map(|call| call["Action"].as_str().unwrap()).collect()
-}
-
-/// The one call of that name.
-pub fn the<'a>(action: &str, sent: &'a [Value]) -> &'a Value {
-    let mut calls = sent.iter().filter(|call| call["Action"] == action);
-    let call = calls.next().unwrap_or_else(|| panic!("no {action} in {sent:?}"));
-    assert!(calls.next().is_none(), "more than one {action} in {sent:?}");
-    call
-}
-
 /// Both clients, and every request to either as it goes over the wire, in order.
 pub fn clients(
     rds: &[Rule],
@@ -140,42 +103,4 @@ pub fn clients(
         config.retry_config(RetryConfig::disabled()).interceptor(calls.clone())
     });
     (rds, secrets, calls)
-}
-
-/// Requests, parameter by parameter, with `Action` for both protocols.
-#[derive(Debug, Clone, Default)]
-pub struct Calls(Arc<Mutex<Vec<Value>>>);
-
-impl Calls {
-    pub fn sent(&self) -> Vec<Value> {
-        self.0.lock().unwrap().clone()
-    }
-}
-
-impl Intercept for Calls {
-    fn name(&self) -> &'static str {
-        "Calls"
-    }
-
-    fn read_before_transmit(
-        &self,
-        context: &BeforeTransmitInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let body = context.request().body().bytes().unwrap();
-        let call: Map<String, Value> = match context.request().headers().get("x-amz-target") {
-            Some(target) => {
-                let mut call: Map<String, Value> = serde_json::from_slice(body)?;
-                call.insert("Action".to_owned(), json!(target.rsplit('.').next()));
-                call
-            }
-            None => form_urlencoded::parse(body)
-                .filter(|(key, _)| key != "Version")
-                .map(|(key, value)| (key.into_owned(), json!(value)))
-                .collect(),
-        };
-        self.0.lock().unwrap().push(Value::Object(call));
-        Ok(())
-    }
 }

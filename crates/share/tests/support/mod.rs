@@ -1,10 +1,6 @@
-//! The source account that `Share` looks at, as RDS and KMS describe it, and the requests that it sends.
+//! The source account that `Share` looks at, as RDS and KMS describe it, and the answers that it gets.
 
 use aws_sdk_rds::Client;
-use aws_sdk_rds::config::http::HttpResponse;
-use aws_sdk_rds::config::interceptors::BeforeTransmitInterceptorContextRef;
-use aws_sdk_rds::config::{ConfigBag, Intercept, RuntimeComponents};
-use aws_sdk_rds::error::BoxError;
 use aws_sdk_rds::operation::describe_db_snapshot_attributes::DescribeDbSnapshotAttributesOutput;
 use aws_sdk_rds::operation::describe_db_snapshots::DescribeDbSnapshotsOutput;
 use aws_sdk_rds::operation::modify_db_snapshot_attribute::ModifyDbSnapshotAttributeOutput;
@@ -15,7 +11,7 @@ use aws_sdk_sns::operation::publish::PublishOutput;
 use aws_smithy_mocks::{Rule, mock};
 use replication::Copy;
 use serde_json::{Value, json};
-use std::sync::{Arc, Mutex};
+use test_support::{json_answer, rds_fault, xml_answer};
 
 pub const ARN: &str = "arn:aws:rds:us-east-1:111111111111:snapshot:orders-20261120t160812z-3f9a-copy";
 
@@ -84,8 +80,7 @@ pub fn source() -> Rule {
     let result = format!("<DBInstances><DBInstance>{instance}</DBInstance></DBInstances>");
     let result = format!("<DescribeDBInstancesResult>{result}</DescribeDBInstancesResult>");
     let answer = format!("<DescribeDBInstancesResponse>{result}</DescribeDBInstancesResponse>");
-    mock!(Client::describe_db_instances)
-        .then_http_response(move || HttpResponse::new(200.try_into().unwrap(), answer.clone().into()))
+    mock!(Client::describe_db_instances).then_http_response(move || xml_answer(200, &answer))
 }
 
 pub fn shared() -> Rule {
@@ -94,13 +89,7 @@ pub fn shared() -> Rule {
 }
 
 pub fn refused(code: &'static str) -> Rule {
-    mock!(Client::modify_db_snapshot_attribute).then_http_response(move || fault(400, code, "said RDS"))
-}
-
-/// An error as RDS and SNS send it.
-pub fn fault(status: u16, code: &str, message: &str) -> HttpResponse {
-    let error = format!("<Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>");
-    HttpResponse::new(status.try_into().unwrap(), format!("<ErrorResponse>{error}</ErrorResponse>").into())
+    mock!(Client::modify_db_snapshot_attribute).then_http_response(move || rds_fault(code))
 }
 
 pub fn published() -> Rule {
@@ -109,44 +98,12 @@ pub fn published() -> Rule {
 
 /// A policy of the snapshot's key.
 pub fn policy(statements: &[Value]) -> Rule {
-    let answer = json!({ "Policy": json!({ "Statement": statements }).to_string() }).to_string();
-    mock!(aws_sdk_kms::Client::get_key_policy)
-        .then_http_response(move || HttpResponse::new(200.try_into().unwrap(), answer.clone().into()))
+    let answer = json!({ "Policy": json!({ "Statement": statements }).to_string() });
+    mock!(aws_sdk_kms::Client::get_key_policy).then_http_response(move || json_answer(&answer))
 }
 
 /// Statements that let the target account do everything.
 pub fn everything() -> [Value; 1] {
     let principal = json!({"AWS": "arn:aws:iam::222222222222:root"});
     [json!({"Effect": "Allow", "Principal": principal, "Action": "kms:*"})]
-}
-
-/// `<Action> <parameter>=<value> …` to RDS and SNS, `<Action> <JSON>` to KMS.
-#[derive(Debug, Clone, Default)]
-pub struct Calls(Arc<Mutex<Vec<String>>>);
-
-impl Calls {
-    pub fn sent(&self) -> Vec<String> {
-        self.0.lock().unwrap().clone()
-    }
-}
-
-impl Intercept for Calls {
-    fn name(&self) -> &'static str {
-        "Calls"
-    }
-
-    fn read_before_transmit(
-        &self,
-        context: &BeforeTransmitInterceptorContextRef<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let body = context.request().body().bytes().unwrap();
-        let target = context.request().headers().get("x-amz-target").and_then(|it| it.rsplit('.').next());
-        let call = target.map(|action| format!("{action} {}", String::from_utf8_lossy(body)));
-        let form = form_urlencoded::parse(body).filter(|(key, _)| key != "Version");
-        let words = || form.map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ");
-        self.0.lock().unwrap().push(call.unwrap_or_else(words).trim_start_matches("Action=").to_owned());
-        Ok(())
-    }
 }
