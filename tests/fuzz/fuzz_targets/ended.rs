@@ -1,4 +1,5 @@
-//! The event of an execution that ended, with whatever input it was started with: no panic, and a subject that SNS takes.
+//! The event of an execution that ended, with whatever input it was started with: no panic, and a subject that SNS
+//! takes.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
