@@ -71,7 +71,12 @@ impl LocalAws {
 
     /// Every call so far.
     pub async fn calls(&self) -> Result<Vec<Value>> {
-        Ok(reqwest::get(format!("{}/_local-aws/calls?since=0", self.endpoint))
+        self.calls_since(0).await
+    }
+
+    /// The calls after this number.
+    pub async fn calls_since(&self, sequence: u64) -> Result<Vec<Value>> {
+        Ok(reqwest::get(format!("{}/_local-aws/calls?since={sequence}", self.endpoint))
             .await?
             .error_for_status()?
             .json()
@@ -83,6 +88,20 @@ impl LocalAws {
         let request =
             reqwest::Client::new().post(format!("{}/_local-aws/misbehave", self.endpoint)).json(how);
         request.send().await?.error_for_status()?;
+        Ok(())
+    }
+
+    /// The calls that are still to go wrong.
+    pub async fn pending_faults(&self) -> Result<Vec<Value>> {
+        let answer = reqwest::get(format!("{}/_local-aws/misbehaviours", self.endpoint)).await?;
+        let mut pending: Value = answer.error_for_status()?.json().await?;
+        Ok(serde_json::from_value(pending["calls"].take())?)
+    }
+
+    /// Lets all calls go right from now on.
+    pub async fn forget_faults(&self) -> Result<()> {
+        let url = format!("{}/_local-aws/misbehaviours", self.endpoint);
+        reqwest::Client::new().delete(url).send().await?.error_for_status()?;
         Ok(())
     }
 

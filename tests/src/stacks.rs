@@ -10,6 +10,11 @@ use std::collections::BTreeMap;
 pub struct Outputs(BTreeMap<String, String>);
 
 impl Outputs {
+    /// Every output with its name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
     /// One output.
     pub fn get(&self, key: &str) -> Result<&str> {
         self.0.get(key).map(String::as_str).with_context(|| format!("the stack has no output {key}"))

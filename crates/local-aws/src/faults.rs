@@ -1,4 +1,5 @@
-//! What goes wrong with a call of any service on request: it is throttled, refused, slow, or its connection closes.
+//! What goes wrong with a call of any service on request: it is throttled, refused or slow, its connection closes, or its
+//! caller is killed.
 
 use std::sync::Mutex;
 
@@ -54,6 +55,8 @@ pub enum How {
     ConnectionClosedBefore,
     /// It has its effect, then the connection closes without an answer.
     ConnectionClosedAfter,
+    /// It has its effect, then the process that made it is killed. Only for calls of functions.
+    CallerKilled,
     /// It has its effect at once, and is answered late.
     Slow {
         /// How late, in real time.
@@ -83,6 +86,11 @@ impl Faults {
     /// Those still to come.
     pub fn pending(&self) -> Vec<CallFault> {
         lock(&self.0).clone()
+    }
+
+    /// Forgets those still to come.
+    pub fn forget(&self) {
+        lock(&self.0).clear();
     }
 
     /// What happens to this call, if anything; every fault that it matches counts it.

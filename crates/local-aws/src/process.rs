@@ -1,6 +1,10 @@
-//! Child processes: a free port to give them, and an orderly end.
+//! Child processes: a free port to give them, an orderly end, and a sudden one.
 
-use std::{net::TcpListener, time::Duration};
+use std::{
+    fs,
+    net::{SocketAddr, TcpListener},
+    time::Duration,
+};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Child;
@@ -22,5 +26,91 @@ pub async fn end(child: &mut Child, signal: Signal, patience: Duration) {
     }
     if let Err(error) = child.kill().await {
         tracing::warn!("cannot end child process {pid:?}: {error}");
+    }
+}
+
+/// Kills the process that holds this end of a connection to us, if it is one of our descendants.
+pub fn kill_descendant(peer: SocketAddr) -> Result<(), String> {
+    let owner = owner_of(peer).ok_or_else(|| format!("no process of ours holds {peer}"))?;
+    let pid = Pid::from_raw(owner).ok_or("0 is no process")?;
+    kill_process(pid, Signal::KILL).map_err(|error| format!("process {owner}: {error}"))
+}
+
+fn owner_of(peer: SocketAddr) -> Option<i32> {
+    let table = fs::read_to_string("/proc/net/tcp").ok()?;
+    let inode = socket_at(&table, peer)?;
+    let socket = format!("socket:[{inode}]");
+    let processes = fs::read_dir("/proc").ok()?.flatten();
+    let mut processes = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    processes.find(|pid| {
+        let open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+        let mut open = open.filter_map(|entry| fs::read_link(entry.path()).ok());
+        open.any(|target| target.to_str() == Some(&socket)) && is_descendant(*pid)
+    })
+}
+
+/// The inode of the socket whose local end this is. Source: Linux, `Documentation/networking/proc_net_tcp.rst`.
+fn socket_at(table: &str, local: SocketAddr) -> Option<&str> {
+    let SocketAddr::V4(local) = local else { return None };
+    // The address stands there as the machine's word: least significant byte first.
+    let address = format!("{:08X}:{:04X}", u32::from_ne_bytes(local.ip().octets()), local.port());
+    let line = table.lines().find(|line| line.split_whitespace().nth(1) == Some(address.as_str()))?;
+    line.split_whitespace().nth(9)
+}
+
+/// Whether we started it, or one that we started did.
+fn is_descendant(pid: i32) -> bool {
+    let us = i32::try_from(std::process::id()).unwrap_or_default();
+    let mut parent = parent_of(pid);
+    while let Some(it) = parent {
+        if it == us {
+            return true;
+        }
+        parent = parent_of(it).filter(|next| *next > 0);
+    }
+    false
+}
+
+fn parent_of(pid: i32) -> Option<i32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // `pid (name) state ppid …`, and the name may hold anything.
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::BufRead,
+        net::Ipv4Addr,
+        process::{Command, Stdio},
+    };
+
+    use super::*;
+
+    #[test]
+    fn the_socket_is_found_by_its_local_end() {
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n   \
+                     0: 0100007F:1F90 0100007F:A2B4 01 00000000:00000000 00:00000000 00000000  0  0 4711 1 0 20 4 30 10 -1\n";
+        let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        assert_eq!(socket_at(table, local(8080)), Some("4711"));
+        assert_eq!(socket_at(table, local(8081)), None);
+    }
+
+    #[test]
+    fn only_a_descendant_is_killed() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let connect = format!("exec 3<>/dev/tcp/127.0.0.1/{port}; echo there; read -r _");
+        let mut command = Command::new("bash");
+        let child = command.args(["-c", &connect]);
+        let mut child = child.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (_stream, peer) = listener.accept().unwrap();
+        let mut line = String::new();
+        std::io::BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        kill_descendant(peer).unwrap();
+        assert!(!child.wait().unwrap().success());
+
+        let ours = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        kill_descendant(ours.local_addr().unwrap()).unwrap_err();
     }
 }

@@ -29,8 +29,10 @@ use crate::{
     kms::{Keys, direct::Verdict},
     mends::{Mended, Mends, Passing},
     ministack, operation,
+    process::kill_descendant,
     rds::{self, Rds, automated_backups, misbehaviour::Misbehaviour, place::Place},
     record::{Call, Record},
+    server::Peer,
     wire,
 };
 
@@ -203,13 +205,13 @@ fn json_of(body: &[u8]) -> Value {
 ///
 /// - `GET /_local-aws/calls?since=N`: the record.
 /// - `POST /_local-aws/misbehave`: a `Misbehaviour` of RDS, or `{"call": CallFault}` for a call of any service.
-/// - `GET /_local-aws/misbehaviours`: those still to come.
+/// - `GET /_local-aws/misbehaviours`: those still to come; `DELETE` forgets those of calls.
 /// - `POST /_local-aws/automated-snapshot`: has RDS back a DB instance up now.
 pub fn router(relay: Arc<Relay>) -> Router {
     Router::new()
         .route("/_local-aws/calls", get(calls))
         .route("/_local-aws/misbehave", post(misbehave))
-        .route("/_local-aws/misbehaviours", get(misbehaviours))
+        .route("/_local-aws/misbehaviours", get(misbehaviours).delete(forget))
         .route("/_local-aws/automated-snapshot", post(automated_snapshot))
         .fallback(any(handle))
         .with_state(relay)
@@ -242,6 +244,11 @@ async fn misbehaviours(State(relay): State<Arc<Relay>>) -> Json<Value> {
     Json(json!({ "calls": relay.faults.pending(), "rds": relay.rds.misbehaviours().pending() }))
 }
 
+async fn forget(State(relay): State<Arc<Relay>>) -> StatusCode {
+    relay.faults.forget();
+    StatusCode::NO_CONTENT
+}
+
 /// A DB instance of an account and Region.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -263,6 +270,7 @@ async fn automated_snapshot(State(relay): State<Arc<Relay>>, Json(whose): Json<W
 async fn handle(State(relay): State<Arc<Relay>>, request: Request) -> Response {
     let at = Timestamp::now();
     let (parts, body) = request.into_parts();
+    let peer = parts.extensions.get::<Peer>().copied();
     let body = match to_bytes(body, usize::MAX).await {
         Ok(body) => body,
         Err(error) => return (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
@@ -305,6 +313,20 @@ async fn handle(State(relay): State<Arc<Relay>>, request: Request) -> Response {
     call.status = response.status().as_u16();
     if fault == Some(How::ConnectionClosedAfter) {
         call.error = call.error.or_else(|| Some("AnswerLost".to_owned()));
+        relay.record.push(call);
+        return wire::closed();
+    }
+    if fault == Some(How::CallerKilled) {
+        // Before the record shows it: whoever waits for it there finds the caller gone.
+        let killed = peer
+            .ok_or_else(|| "its connection is not known".to_owned())
+            .and_then(|Peer(peer)| kill_descendant(peer));
+        if let Err(error) = &killed {
+            tracing::error!("the caller of {} is not killed: {error}", call.operation);
+        }
+        call.error = call
+            .error
+            .or_else(|| Some(if killed.is_ok() { "CallerKilled" } else { "AnswerLost" }.to_owned()));
         relay.record.push(call);
         return wire::closed();
     }

@@ -1,6 +1,6 @@
 //! The HTTP server. Axum's own cannot close a connection without an answer, as a broken network does.
 
-use std::{io, pin::Pin};
+use std::{io, net::SocketAddr, pin::Pin};
 
 use axum::{Router, body::Body, http::Response};
 use hyper::{Request, body::Incoming, server::conn::http1, service::Service};
@@ -15,9 +15,9 @@ use crate::wire::Close;
 /// Answers on the listener for ever.
 pub async fn serve(listener: TcpListener, router: Router) -> io::Result<()> {
     loop {
-        let (stream, _) = listener.accept().await?;
+        let (stream, peer) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        let service = Closing(TowerToHyperService::new(router.clone()));
+        let service = Closing(TowerToHyperService::new(router.clone()), Peer(peer));
         // An error is a client that is gone, or a connection that was to close.
         tokio::spawn(async move {
             let connection = http1::Builder::new()
@@ -30,14 +30,19 @@ pub async fn serve(listener: TcpListener, router: Router) -> io::Result<()> {
     }
 }
 
-struct Closing(TowerToHyperService<Router>);
+/// Where a request comes from, among its extensions.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub SocketAddr);
+
+struct Closing(TowerToHyperService<Router>, Peer);
 
 impl Service<Request<Incoming>> for Closing {
     type Response = Response<Body>;
     type Error = io::Error;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(self.1);
         let answer = self.0.call(request);
         Box::pin(async move {
             let Ok(response) = answer.await;

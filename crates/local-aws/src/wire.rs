@@ -47,7 +47,9 @@ pub fn error_of(how: &How, parts: &Parts, call: &Call) -> Option<(String, Respon
             (code.to_owned(), status, message)
         }
         How::Refused { code, message, status } => (code.clone(), *status, message.clone()),
-        How::ConnectionClosedBefore | How::ConnectionClosedAfter | How::Slow { .. } => return None,
+        How::ConnectionClosedBefore | How::ConnectionClosedAfter | How::CallerKilled | How::Slow { .. } => {
+            return None;
+        }
     };
     let response = error(parts, &call.service, &code, status, &message);
     Some((code, response))

@@ -1,0 +1,125 @@
+//! A world that serves case after case: a live copy, the one before it, and things of others that must stay as they are.
+
+use anyhow::{Context, Result};
+use replication::Run;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use tests::{Account, REPLICATION, SOURCE_INSTANCE, Tools, World};
+
+/// RDS's minutes in fractions of a second: what takes time here is the work itself.
+const TIME_SCALE: f64 = 0.004;
+/// A hand-off that was not received is delivered again after so many seconds, not after the 300 of the template.
+const VISIBILITY_SECONDS: &str = "20";
+/// Named as if a run had made them, but without the tags: deleting them would be deleting what others own.
+pub const FOREIGN: &str = "orders-20200101t000000z-0000";
+
+/// A world with two copies, of which the newer one is live.
+pub struct Lane {
+    pub world: World,
+    pub live: Run,
+    /// None once a clean-up has deleted it.
+    pub previous: Option<Run>,
+    /// What others own, as it was made.
+    pub foreign: BTreeMap<String, String>,
+    attempts: u32,
+    sequence: u64,
+}
+
+impl Lane {
+    pub async fn start(tools: &Tools) -> Result<Self> {
+        let world = World::start(tools, &tools.checkout.join(".local"), TIME_SCALE, &[]).await?;
+        let foreign = world.target.rds.create_db_instance().db_instance_identifier(FOREIGN);
+        let foreign = foreign.db_instance_class("db.t4g.medium").engine("postgres").allocated_storage(20);
+        foreign.master_username("somebody").master_user_password("somebody-elses").send().await?;
+        world.create_source().await?;
+        let secret = world.target.secrets.create_secret().name(format!("snapferry/{REPLICATION}/by-hand"));
+        secret.secret_string("{}").send().await?;
+        world.target.instance_in(FOREIGN, "available").await?;
+        for (account, instance) in [(&world.source, SOURCE_INSTANCE), (&world.target, FOREIGN)] {
+            account.instance_in(instance, "available").await?;
+            let create = account.rds.create_db_snapshot().db_instance_identifier(instance);
+            create.db_snapshot_identifier(FOREIGN).send().await?;
+            tests::eventually("the snapshot of others", || async {
+                let describe = account.rds.describe_db_snapshots().db_snapshot_identifier(FOREIGN);
+                let it = describe.send().await?.db_snapshots.unwrap_or_default();
+                Ok(it.into_iter().find(|it| it.status() == Some("available")))
+            })
+            .await?;
+        }
+        let queue = world.target_outputs.get("HandoffQueueUrl")?;
+        let visibility = aws_sdk_sqs::types::QueueAttributeName::VisibilityTimeout;
+        let set = world.target.sqs.set_queue_attributes().queue_url(queue);
+        set.attributes(visibility, VISIBILITY_SECONDS).send().await?;
+        let mut settings = world.settings();
+        settings["retention"] = json!({"copies": 1, "cutoverGraceHours": 0});
+        world.put_settings(&settings).await?;
+
+        let mut lane = Self {
+            world,
+            live: "20200101t000000z-0000".to_owned().try_into().map_err(|_| anyhow::anyhow!("a run"))?,
+            previous: None,
+            foreign: BTreeMap::new(),
+            attempts: 0,
+            sequence: 0,
+        };
+        lane.foreign = crate::invariants::foreign(&lane.world).await?;
+        for _ in 0..2 {
+            lane.run_unharmed().await?;
+        }
+        Ok(lane)
+    }
+
+    /// A run in which nothing goes wrong: another copy is live, and the one that was is the previous one.
+    pub async fn run_unharmed(&mut self) -> Result<()> {
+        let run = self.next_run().await;
+        let source = self.start_source(&run).await?;
+        self.world.finish_run(&source).await?;
+        self.went_live(run);
+        crate::invariants::sweep_source(self).await
+    }
+
+    pub fn went_live(&mut self, run: Run) {
+        let before = std::mem::replace(&mut self.live, run);
+        self.previous = (before.as_str() != "20200101t000000z-0000").then_some(before);
+    }
+
+    /// A run's name, later than that of the live copy: names tell seconds.
+    pub async fn next_run(&mut self) -> Run {
+        loop {
+            let run = Run::started(jiff::Timestamp::now(), "faults");
+            if run.as_str()[..16] > self.live.as_str()[..16] {
+                return run;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    }
+
+    /// The number of the last call so far.
+    pub async fn sequence(&mut self) -> Result<u64> {
+        let calls = self.world.local_aws.calls_since(self.sequence).await?;
+        self.sequence = calls.last().and_then(|it| it["sequence"].as_u64()).unwrap_or(self.sequence);
+        Ok(self.sequence)
+    }
+
+    /// Starts the source machine for this run, whether it is new or resumed.
+    pub async fn start_source(&self, run: &Run) -> Result<String> {
+        let mut input = self.world.input();
+        input["run"] = json!(run);
+        self.world.start_run(&input).await
+    }
+
+    /// Starts a machine of an account.
+    pub async fn start_machine(&self, account: &Account, machine: &str, input: &Value) -> Result<String> {
+        let start = account.states.start_execution().state_machine_arn(machine).input(input.to_string());
+        Ok(start.send().await?.execution_arn)
+    }
+
+    /// Starts an execution once more, under another name.
+    pub async fn start_again(&mut self, account: &Account, machine: &str, arn: &str) -> Result<String> {
+        self.attempts += 1;
+        let first = account.states.describe_execution().execution_arn(arn).send().await?;
+        let name = format!("{}-r{}", first.name.context("an execution has a name")?, self.attempts + 1);
+        let start = account.states.start_execution().state_machine_arn(machine).name(name);
+        Ok(start.set_input(first.input).send().await?.execution_arn)
+    }
+}

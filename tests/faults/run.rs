@@ -1,0 +1,232 @@
+//! One case: make ready, arm the fault, run, resume what failed by name, check.
+
+use crate::cases::{Case, Names, Scenario};
+use crate::invariants::{self, Watch};
+use crate::lane::Lane;
+use anyhow::{Context, Result, ensure};
+use aws_sdk_sfn::types::ExecutionStatus;
+use replication::Run;
+use serde_json::{Value, json};
+use tests::{Account, Execution, Outputs, REPLICATION, eventually};
+
+/// Runs a scenario, with a fault or without; answers the calls that were made meanwhile.
+pub async fn run(lane: &mut Lane, scenario: Scenario, case: Option<&Case>) -> Result<(Vec<Value>, Names)> {
+    if lane.previous.is_none() {
+        lane.run_unharmed().await?;
+    }
+    let run = match scenario {
+        Scenario::Run => Some(lane.next_run().await),
+        _ => None,
+    };
+    let names = Names::of(lane, run.as_ref())?;
+    prepare(lane, scenario).await.context("cannot make ready")?;
+    let since = lane.sequence().await?;
+    if let Some(case) = case {
+        lane.world.local_aws.misbehave(&case.misbehaviour(&names)).await?;
+    }
+    let watch = Watch::begin(lane)?;
+    let performed = perform(lane, scenario, run).await;
+    let seen = watch.end().await?;
+    let pending = lane.world.local_aws.pending_faults().await?;
+    lane.world.local_aws.forget_faults().await?;
+    performed?;
+    ensure!(seen.is_empty(), "the application's secret: {}", seen.join("; "));
+    if let Some(case) = case {
+        let untouched = pending.iter().any(|it| it["times"] == case.times);
+        ensure!(!untouched, "expected such a call, but none was made");
+    }
+    let record = lane.world.local_aws.calls_since(since).await?;
+    invariants::only_ours_was_changed(lane, &record).await?;
+    tidy_up(lane, scenario).await.context("cannot go back to where the next case begins")?;
+    invariants::no_orphan_survives(lane).await?;
+    invariants::sweep_source(lane).await?;
+    Ok((record, names))
+}
+
+/// What a scenario needs before it.
+async fn prepare(lane: &mut Lane, scenario: Scenario) -> Result<()> {
+    let previous = lane.previous.clone().context("there is a previous copy")?;
+    let identifier = format!("{REPLICATION}-{previous}");
+    let rds = &lane.world.target.rds;
+    let modify = rds.modify_db_instance().db_instance_identifier(&identifier).apply_immediately(true);
+    match scenario {
+        Scenario::Run => return Ok(()),
+        Scenario::Release => return roll_back(lane, "previous", previous.as_str()).await.map(|_| ()),
+        Scenario::CleanUp => {
+            modify.deletion_protection(true).send().await?;
+            eventually("the protection", || async {
+                let it = lane.world.target.instance_in(&identifier, "available").await?;
+                Ok((it.deletion_protection() == Some(true)).then_some(()))
+            })
+            .await?;
+        }
+        Scenario::RollBack => {
+            let password = "by-hand-2b5d-by-hand";
+            let mut login = lane.world.secret(&format!("snapferry/{REPLICATION}/{previous}")).await?;
+            password.clone_into(&mut login.password);
+            modify.master_user_password(password).send().await?;
+            eventually("the new password", || async { Ok(login.connect().await.ok().map(|_| ())) }).await?;
+            lane.world.target.instance_in(&identifier, "available").await?;
+        }
+    }
+    rds.stop_db_instance().db_instance_identifier(&identifier).send().await?;
+    lane.world.target.instance_in(&identifier, "stopped").await?;
+    Ok(())
+}
+
+async fn perform(lane: &mut Lane, scenario: Scenario, run: Option<Run>) -> Result<()> {
+    let previous = lane.previous.clone().context("there is a previous copy")?;
+    match scenario {
+        Scenario::Run => {
+            let run = run.context("a run has a name")?;
+            replicate(lane, &run).await?;
+            lane.went_live(run);
+            invariants::is_live(lane, &lane.live).await
+        }
+        Scenario::RollBack => {
+            roll_back(lane, "previous", previous.as_str()).await?;
+            invariants::is_live(lane, &previous).await
+        }
+        Scenario::Release => {
+            roll_back(lane, "latest", "latest").await?;
+            invariants::is_live(lane, &lane.live).await
+        }
+        Scenario::CleanUp => {
+            clean_up(lane, 0).await?;
+            lane.previous = None;
+            invariants::is_live(lane, &lane.live).await
+        }
+    }
+}
+
+async fn tidy_up(lane: &mut Lane, scenario: Scenario) -> Result<()> {
+    if scenario == Scenario::RollBack {
+        roll_back(lane, "latest", "latest").await?;
+        invariants::is_live(lane, &lane.live).await?;
+    }
+    clean_up(lane, 1).await
+}
+
+/// A whole run, in both accounts.
+async fn replicate(lane: &mut Lane, run: &Run) -> Result<()> {
+    let (source, target) = (lane.world.source.clone(), lane.world.target.clone());
+    let before = clean_ups(&source, &lane.world.source_outputs).await?;
+    let arn = lane.start_source(run).await?;
+    let first = Execution::ended(&source, &arn).await?;
+    if failed_by_name(&first)? {
+        cleaned_up(&source, &lane.world.source_outputs, before).await?;
+        let arn = lane.start_source(run).await?;
+        Execution::ended(&source, &arn).await?.succeeded().with_context(|| resumed_after(&first))?;
+    }
+    let before = clean_ups(&target, &lane.world.target_outputs).await?;
+    let machine = lane.world.target_outputs.get("TargetAccountStateMachineArn")?.to_owned();
+    let arn = Execution::named(&target, &machine, &format!("{REPLICATION}-{run}")).await?;
+    resume(lane, &target, &machine, &arn, before).await?;
+    invariants::handoffs_are_received(lane).await
+}
+
+/// Waits for the end of an execution, and resumes it once if it failed by name.
+async fn resume(
+    lane: &mut Lane,
+    account: &Account,
+    machine: &str,
+    arn: &str,
+    clean_ups_before: usize,
+) -> Result<()> {
+    let first = Execution::ended(account, arn).await?;
+    if failed_by_name(&first)? {
+        cleaned_up(account, &lane.world.target_outputs, clean_ups_before).await?;
+        let again = lane.start_again(account, machine, arn).await?;
+        Execution::ended(account, &again).await?.succeeded().with_context(|| resumed_after(&first))?;
+    }
+    Ok(())
+}
+
+/// A rollback; one that failed by name is started again, naming where it was to go: that may be live by now.
+async fn roll_back(lane: &mut Lane, to: &str, resumed_to: &str) -> Result<()> {
+    let target = lane.world.target.clone();
+    let machine = lane.world.target_outputs.get("RollbackStateMachineArn")?.to_owned();
+    let before = clean_ups(&target, &lane.world.target_outputs).await?;
+    let arn = lane.start_machine(&target, &machine, &json!({"replication": REPLICATION, "to": to})).await?;
+    let first = Execution::ended(&target, &arn).await?;
+    if failed_by_name(&first)? {
+        cleaned_up(&target, &lane.world.target_outputs, before).await?;
+        let input = json!({"replication": REPLICATION, "to": resumed_to});
+        let arn = lane.start_machine(&target, &machine, &input).await?;
+        Execution::ended(&target, &arn).await?.succeeded().with_context(|| resumed_after(&first))?;
+    }
+    Ok(())
+}
+
+/// The clean-up in both accounts, as after a failed execution, keeping so many copies beside the live one. One that
+/// failed by name is started again.
+async fn clean_up(lane: &mut Lane, copies: u32) -> Result<()> {
+    let event = |machine: &str, input: Value| {
+        let arn = format!("{}:failed", machine.replacen(":stateMachine:", ":execution:", 1));
+        json!({"detail": {"executionArn": arn, "name": "failed", "status": "FAILED", "input": input.to_string(),
+            "error": "Snapferry.RdsRefused", "cause": "{\"errorMessage\": \"refused\"}"}})
+    };
+    let source = lane.world.source_outputs.get("SourceAccountStateMachineArn")?;
+    let target = lane.world.target_outputs.get("TargetAccountStateMachineArn")?;
+    let retention = json!({"copies": copies, "cutoverGraceHours": 0, "failedCopyHours": 72});
+    let handoff = json!({"replication": REPLICATION, "run": null});
+    let events = [
+        event(source, lane.world.input()),
+        event(target, json!({"handoff": handoff, "settings": {"retention": retention}})),
+    ];
+    let world = &lane.world;
+    let mut started = Vec::new();
+    for ((account, outputs), event) in
+        [(&world.source, &world.source_outputs), (&world.target, &world.target_outputs)]
+            .into_iter()
+            .zip(&events)
+    {
+        let machine = outputs.get("CleanUpStateMachineArn")?;
+        started.push((account, machine, event, lane.start_machine(account, machine, event).await?));
+    }
+    for (account, machine, event, arn) in started {
+        let first = Execution::ended(account, &arn).await?;
+        if failed_by_name(&first)? {
+            let arn = lane.start_machine(account, machine, event).await?;
+            Execution::ended(account, &arn).await?.succeeded().with_context(|| resumed_after(&first))?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether it failed; an error if not by one of our names.
+fn failed_by_name(it: &Execution) -> Result<bool> {
+    if it.status == ExecutionStatus::Succeeded {
+        return Ok(false);
+    }
+    let error = it.error.as_deref().unwrap_or_default();
+    ensure!(
+        error.starts_with("Snapferry."),
+        "expected success or a failure by name, but {} is {} with {error:?}: {:?}",
+        it.arn,
+        it.status,
+        it.cause
+    );
+    Ok(true)
+}
+
+fn resumed_after(first: &Execution) -> String {
+    format!("expected that what failed with {:?} ({:?}) resumes", first.error, first.cause)
+}
+
+async fn clean_ups(account: &Account, outputs: &Outputs) -> Result<usize> {
+    let list = account.states.list_executions().state_machine_arn(outputs.get("CleanUpStateMachineArn")?);
+    Ok(list.max_results(1000).send().await?.executions.len())
+}
+
+/// Waits until the clean-up that a failure starts is through.
+async fn cleaned_up(account: &Account, outputs: &Outputs, before: usize) -> Result<()> {
+    let machine = outputs.get("CleanUpStateMachineArn")?;
+    eventually("the clean-up after a failure", || async {
+        let list = account.states.list_executions().state_machine_arn(machine).max_results(1000);
+        let list = list.send().await?.executions;
+        let running = list.iter().any(|it| it.status == ExecutionStatus::Running);
+        Ok((list.len() > before && !running).then_some(()))
+    })
+    .await
+}
