@@ -19,7 +19,9 @@ pub(crate) async fn act(
             Action::DeleteInstance(it) => delete_instance(rds, it).await.map(|taken| (taken, false)),
             Action::DeleteSnapshot(it) => delete_snapshot(rds, it).await.map(|taken| (taken, taken)),
             Action::DeleteSecret(it) => delete_secret(secrets, it).await.map(|()| (true, true)),
-            Action::WaitForInstance(_) | Action::WaitForSnapshot(_) => Ok((false, false)),
+            Action::WaitForInstance(_) | Action::WaitForSnapshot(_) | Action::WaitWithSecret(_) => {
+                Ok((false, false))
+            }
         };
         match result {
             Ok((taken, finished)) => {

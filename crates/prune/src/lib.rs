@@ -114,8 +114,9 @@ pub async fn handle(
         Account::Target(it) => {
             let said = application.insert(look::application(secrets, &it.application_secret_arn).await?);
             let mut things = look::snapshots(rds).await?;
-            things.extend(look::instances(rds).await?);
+            // A secret is made after its DB instance: seen in this order, one without the other has lost it.
             things.extend(look::secrets(secrets, &it.replication).await?);
+            things.extend(look::instances(rds).await?);
             let live = live(said, &it.replication, &things);
             let pinned = said.pinned.as_ref().ok().and_then(Option::as_ref);
             let owned = owned(things, &it.replication);
@@ -124,7 +125,8 @@ pub async fn handle(
         }
     };
     let actions = plan(&runs, &owned, &spare);
-    let planned = actions.iter().map(Action::to_string).collect();
+    let goes = |action: &&Action| !matches!(action, Action::WaitWithSecret(_));
+    let planned = actions.iter().filter(goes).map(Action::to_string).collect();
     let kept = runs.values().filter(|it| !it.delete()).count();
     if dry_run {
         return Ok(Response { look: dry(&stage, kept), runs, planned, deleted });

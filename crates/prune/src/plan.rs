@@ -67,6 +67,8 @@ pub enum Action {
     WaitForInstance(String),
     /// Wait for a DB snapshot that is not in a state to be deleted.
     WaitForSnapshot(String),
+    /// Wait until the rest of a copy is gone, before its secret goes.
+    WaitWithSecret(String),
 }
 
 /// The thing that goes, by the resource types of ARNs.
@@ -78,7 +80,7 @@ impl fmt::Display for Action {
             | Self::DeleteInstance(it)
             | Self::WaitForInstance(it) => write!(f, "db:{it}"),
             Self::DeleteSnapshot(it) | Self::WaitForSnapshot(it) => write!(f, "snapshot:{it}"),
-            Self::DeleteSecret(it) => write!(f, "secret:{it}"),
+            Self::DeleteSecret(it) | Self::WaitWithSecret(it) => write!(f, "secret:{it}"),
         }
     }
 }
@@ -107,7 +109,17 @@ fn secret_maker(name: &str, tags: &Tags) -> Option<Copy> {
 
 /// What is seen of each run in the target account: good, once its DB instance was proven fit to go live.
 pub fn seen_in_target(owned: &[Owned]) -> BTreeMap<Run, Seen> {
-    seen(owned, |thing| matches!(thing.kind, Kind::Instance { .. }) && thing.tags.contains_key(tag::PROVEN))
+    let is_instance = |it: &Thing| matches!(it.kind, Kind::Instance { .. });
+    let mut runs = seen(owned, |thing| is_instance(thing) && thing.tags.contains_key(tag::PROVEN));
+    let with = |is: &dyn Fn(&Thing) -> bool| -> BTreeSet<&Run> {
+        owned.iter().filter(|it| is(&it.thing)).map(|it| &it.run).collect()
+    };
+    let (instances, secrets) = (with(&is_instance), with(&|it| it.kind == Kind::Secret));
+    for (run, it) in &mut runs {
+        // A secret is made for a DB instance that is there, and is the last thing of a run to be deleted.
+        it.remains = secrets.contains(run) && !instances.contains(run);
+    }
+    runs
 }
 
 /// What is seen of each run in the source account: good, once a snapshot of it is available.
@@ -142,26 +154,26 @@ pub fn spare(owned: &[Owned], current: Option<&Run>) -> BTreeSet<String> {
         .collect()
 }
 
-/// What to do with all things of the runs that go, and with what is spare. A secret outlives its DB instance, never the
-/// other way round.
+/// What to do with all things of the runs that go, and with what is spare. A secret goes last: it opens the DB instance,
+/// and tells by itself that a deletion was interrupted, where a snapshot may be all that a failed run has made so far.
 pub fn plan(verdicts: &BTreeMap<Run, Verdict>, owned: &[Owned], spare: &BTreeSet<String>) -> Vec<Action> {
     let goes = |it: &&Owned| {
         verdicts.get(&it.run).is_some_and(|verdict| verdict.delete()) || spare.contains(&it.thing.identifier)
     };
     let alive: BTreeSet<&Run> = owned
         .iter()
-        .filter(|it| matches!(it.thing.kind, Kind::Instance { .. }) && it.thing.status != "deleting")
+        .filter(|it| it.thing.kind != Kind::Secret && it.thing.status != "deleting")
         .map(|it| &it.run)
         .collect();
     owned.iter().filter(goes).filter_map(|it| action(&it.thing, alive.contains(&it.run))).collect()
 }
 
-fn action(thing: &Thing, instance_alive: bool) -> Option<Action> {
+fn action(thing: &Thing, others_alive: bool) -> Option<Action> {
     let identifier = thing.identifier.clone();
     Some(match (&thing.kind, thing.status.as_str()) {
         // On its way: nothing is left to do.
         (_, "deleting") => return None,
-        (Kind::Secret, _) if instance_alive => return None,
+        (Kind::Secret, _) if others_alive => Action::WaitWithSecret(identifier),
         (Kind::Secret, _) => Action::DeleteSecret(identifier),
         (Kind::Snapshot, "available" | "failed") => Action::DeleteSnapshot(identifier),
         (Kind::Snapshot, _) => Action::WaitForSnapshot(identifier),
@@ -326,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_outlives_its_instance_and_a_kept_run_keeps_all() {
+    fn a_secret_goes_last_and_a_kept_run_keeps_all() {
         let both = [
             Owned { run: copy().run, thing: instance("available", false) },
             Owned { run: copy().run, thing: thing(&copy().secret_name(), Kind::Secret, "") },
@@ -334,7 +346,16 @@ mod tests {
         let verdict = |verdict| BTreeMap::from([(copy().run, verdict)]);
         assert_eq!(
             plan(&verdict(Verdict::DeleteFailed), &both, &BTreeSet::new()),
-            [Action::DeleteInstance(copy().identifier())]
+            [Action::DeleteInstance(copy().identifier()), Action::WaitWithSecret(copy().secret_name())]
+        );
+        let kind = Kind::Snapshot;
+        let rest = [
+            Owned { run: copy().run, thing: thing(&copy().identifier(), kind, "available") },
+            both[1].clone(),
+        ];
+        assert_eq!(
+            plan(&verdict(Verdict::DeleteRemains), &rest, &BTreeSet::new()),
+            [Action::DeleteSnapshot(copy().identifier()), Action::WaitWithSecret(copy().secret_name())]
         );
         assert_eq!(plan(&verdict(Verdict::KeepLive), &both, &BTreeSet::new()), []);
         assert_eq!(plan(&BTreeMap::new(), &both, &BTreeSet::new()), []);

@@ -124,6 +124,15 @@ async fn a_secret_goes_after_its_instance_with_a_recovery_window() {
     }
 }
 
+/// As after a look whose deletions went through and whose answer was lost.
+#[tokio::test]
+async fn a_secret_whose_instance_is_gone_goes_however_young_it_is() {
+    let instances = instances(&[instance(NEW)]);
+    let (answer, sent) = look(&[snapshots(&[]), instances], &secrets(NEW, &[secret(FUTURE)]), target()).await;
+    assert!(answer.unwrap().look.done);
+    assert_eq!(sent[5]["Action"], "DeleteSecret", "{sent:?}");
+}
+
 #[tokio::test]
 async fn repeating_a_finished_step_changes_nothing() {
     let kept = [instances(&[instance(NEW)]), snapshots(&[snapshot(NEW)])];
@@ -135,7 +144,7 @@ async fn repeating_a_finished_step_changes_nothing() {
         assert!(answer.look.done && answer.deleted.is_empty());
     }
     let looks =
-        ["GetSecretValue", "DescribeSecret", "DescribeDBSnapshots", "DescribeDBInstances", "ListSecrets"];
+        ["GetSecretValue", "DescribeSecret", "DescribeDBSnapshots", "ListSecrets", "DescribeDBInstances"];
     let sent = calls.sent();
     assert_eq!(sent.iter().map(|call| &call["Action"]).collect::<Vec<_>>(), [looks, looks].concat());
 }

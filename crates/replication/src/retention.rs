@@ -12,6 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Seen {
     /// Whether it got as far as credentials of its own: a copy that could go live.
     pub good: bool,
+    /// Whether it got credentials of its own and its database is gone: a deletion that was interrupted.
+    pub remains: bool,
     /// When it was last known to be live, when it was.
     pub last_live: Option<Timestamp>,
     /// When the newest of its things was made: a run that was resumed is as young as that.
@@ -51,12 +53,14 @@ pub enum Verdict {
     DeleteSuperseded,
     /// Deleted: what a failed run left, past its time.
     DeleteFailed,
+    /// Deleted: its database is gone already, so that nothing can use the rest.
+    DeleteRemains,
 }
 
 impl Verdict {
     /// Whether the run's remains are deleted.
     pub fn delete(self) -> bool {
-        matches!(self, Self::DeleteSuperseded | Self::DeleteFailed)
+        matches!(self, Self::DeleteSuperseded | Self::DeleteFailed | Self::DeleteRemains)
     }
 }
 
@@ -110,6 +114,8 @@ pub fn of_target(
         } else if it.good && facts.live.runs.last().is_some_and(|live| live < run) && young {
             // It may be about to go live: another execution of this replication is at work on it.
             Verdict::KeepYoung
+        } else if it.remains && !facts.live.uncertain {
+            Verdict::DeleteRemains
         } else if !it.good {
             if young { Verdict::KeepYoung } else { Verdict::DeleteFailed }
         } else if others < retention.copies.as_u64() {
@@ -239,6 +245,30 @@ mod tests {
         let verdicts = of_target(&facts, &retention, &seen);
         assert_eq!((verdicts[&run(19)], verdicts[&run(1)]), (Verdict::KeepYoung, Verdict::KeepYoung));
         assert!(!of_source(now(), None, &source_retention(1, 1), &seen)[&run(1)].delete());
+    }
+
+    #[test]
+    fn what_an_interrupted_deletion_left_goes_whatever_its_age() {
+        let remains = Seen { remains: true, ..Seen::default() };
+        let seen = BTreeMap::from([
+            (run(16), Seen { keep: true, ..remains.clone() }),
+            // Of less than 72 hours ago.
+            (run(17), Seen { newest: Some(now()), ..remains.clone() }),
+            (run(18), good()),
+            (run(19), remains),
+        ]);
+        let (mut live, current) = (live(run(18)), run(19));
+        let check = |live: &Live, verdict| {
+            let facts = TargetFacts { now: now(), current: Some(&current), live, pinned: None };
+            let verdicts = of_target(&facts, &TargetRetention::default(), &seen);
+            assert_eq!(
+                [&verdicts[&run(16)], &verdicts[&run(17)], &verdicts[&run(19)]],
+                [&Verdict::KeepTagged, &verdict, &Verdict::KeepCurrent]
+            );
+        };
+        check(&live, Verdict::DeleteRemains);
+        live.uncertain = true;
+        check(&live, Verdict::KeepYoung);
     }
 
     #[test]
