@@ -6,6 +6,7 @@ use replication::Run;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt;
+use tests::SOURCE_ACCOUNT;
 
 /// What is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,6 +104,11 @@ impl fmt::Display for Case {
 }
 
 impl Case {
+    /// Whether it takes the source account's part of a run, or the hand-off, to meet the call.
+    pub fn concerns_the_source(&self) -> bool {
+        self.call.function.starts_with(SOURCE_ACCOUNT) || self.call.function.ends_with("/Receive")
+    }
+
     /// What the relay is asked for in this lane.
     pub fn misbehaviour(&self, names: &Names) -> Value {
         let (account, function) = self.call.function.split_once('/').unwrap();

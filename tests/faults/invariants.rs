@@ -189,7 +189,8 @@ pub async fn no_orphan_survives(lane: &Lane) -> Result<()> {
 
     // In the source account a run is kept for an hour at least; its own snapshot only until a newer run has a copy.
     for snapshot in snapshots(&lane.world.source).await? {
-        let latest = snapshot == format!("{REPLICATION}-{}", lane.live);
+        // The copy that was handed off is of the latest of its runs, which may have been handed off again and again.
+        let latest = lane.handed_off().strip_suffix("-copy") == Some(&snapshot);
         ensure!(latest || snapshot.ends_with("-copy"), "orphan: source snapshot {snapshot}");
     }
     Ok(())
@@ -214,7 +215,7 @@ pub async fn sweep_source(lane: &Lane) -> Result<()> {
     let kept = [Some(&lane.live), lane.previous.as_ref()];
     for snapshot in snapshots(source).await? {
         let is_kept = kept.into_iter().flatten().any(|run| snapshot.contains(run.as_str()));
-        if !is_kept {
+        if !is_kept && snapshot != lane.handed_off() {
             source.rds.delete_db_snapshot().db_snapshot_identifier(snapshot).send().await?;
         }
     }

@@ -21,6 +21,8 @@ pub struct Lane {
     pub previous: Option<Run>,
     /// What others own, as it was made.
     pub foreign: BTreeMap<String, String>,
+    /// The input of the last target execution that was handed off to, and the source snapshot that it names.
+    handoff: Option<Value>,
     attempts: u32,
     sequence: u64,
 }
@@ -59,6 +61,7 @@ impl Lane {
             live: "20200101t000000z-0000".to_owned().try_into().map_err(|_| anyhow::anyhow!("a run"))?,
             previous: None,
             foreign: BTreeMap::new(),
+            handoff: None,
             attempts: 0,
             sequence: 0,
         };
@@ -73,7 +76,8 @@ impl Lane {
     pub async fn run_unharmed(&mut self) -> Result<()> {
         let run = self.next_run().await;
         let source = self.start_source(&run).await?;
-        self.world.finish_run(&source).await?;
+        let (.., target) = self.world.finish_run(&source).await?;
+        self.remember_handoff(&target.arn).await?;
         self.went_live(run);
         crate::invariants::sweep_source(self).await
     }
@@ -106,6 +110,29 @@ impl Lane {
         let mut input = self.world.input();
         input["run"] = json!(run);
         self.world.start_run(&input).await
+    }
+
+    /// Keeps what a target execution was started with.
+    pub async fn remember_handoff(&mut self, arn: &str) -> Result<()> {
+        let it = self.world.target.states.describe_execution().execution_arn(arn).send().await?;
+        self.handoff = Some(serde_json::from_str(it.input().context("an execution has an input")?)?);
+        Ok(())
+    }
+
+    /// Starts a target execution for this run as if the last hand-off were its own.
+    pub async fn repeat_handoff(&self, run: &Run) -> Result<()> {
+        let mut input = self.handoff.clone().context("there was a hand-off")?;
+        input["handoff"]["run"] = json!(run);
+        let machine = self.world.target_outputs.get("TargetAccountStateMachineArn")?;
+        let start = self.world.target.states.start_execution().state_machine_arn(machine);
+        start.name(format!("{REPLICATION}-{run}")).input(input.to_string()).send().await?;
+        Ok(())
+    }
+
+    /// The source snapshot of the last hand-off.
+    pub fn handed_off(&self) -> &str {
+        let arn = self.handoff.as_ref().and_then(|it| it["handoff"]["dbSnapshotArn"].as_str());
+        arn.and_then(|it| it.rsplit(':').next()).unwrap_or_default()
     }
 
     /// Starts a machine of an account.
