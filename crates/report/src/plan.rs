@@ -89,7 +89,7 @@ pub fn of_failure(it: &Ended) -> Outcome {
         "error": error,
         "cause": cut(&cause, CAUSE_LIMIT),
         "advice": match input(it) {
-            Some(Input::Rollback { .. }) => "mend the cause, then start the rollback again; nothing was deleted",
+            Some(Input::Rollback { .. }) => "mend the cause, then start the rollback again, to the run by its name: `previous` counts from what is live by now; nothing was deleted",
             _ => "mend the cause, then redrive the execution, or resume: start a new execution with the same input and the same run",
         },
     });
@@ -233,6 +233,14 @@ mod tests {
         assert_eq!(of_failure(&timed_out).message["error"], "TIMED_OUT");
         let long = Ended { error: Some("x".repeat(500)), ..ended(Value::Null) };
         assert_eq!(of_failure(&long).subject.chars().count(), SUBJECT_LIMIT);
+    }
+
+    #[test]
+    fn a_rollback_that_failed_is_started_again_by_the_runs_name() {
+        // Its last step may have failed: then `previous` already means another copy.
+        let outcome = of_failure(&ended(json!({"replication": "orders", "to": "previous"})));
+        let advice = outcome.message["advice"].as_str().unwrap();
+        assert!(advice.contains("to the run by its name"), "{advice}");
     }
 
     #[test]
