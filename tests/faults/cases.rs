@@ -39,8 +39,8 @@ pub struct Call {
     pub later: bool,
 }
 
-/// What goes wrong with a call, and how often in a row: once, so that the SDK's own repetition mends it, or so often that
-/// the step fails by name and the state machine repeats it.
+/// What goes wrong with a call, and how often in a row: once, so that the SDK's own repetition mends it, or so often
+/// that the step fails by name and the state machine repeats it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
     Throttled,

@@ -1,4 +1,5 @@
-//! A world that serves case after case: a live copy, the one before it, and things of others that must stay as they are.
+//! A world that serves case after case: a live copy, the one before it, and things of others that must stay as they
+//! are.
 
 use anyhow::{Context, Result};
 use replication::Run;
