@@ -79,7 +79,8 @@ async fn perform(lane: &mut Lane, scenario: Scenario, run: Option<Run>, case: Op
     match scenario {
         Scenario::Run => {
             let run = run.context("a run has a name")?;
-            // What goes wrong in the target account cannot be told from there: the source's part is not repeated.
+            // What goes wrong in the target account cannot be told from there: the source's part is not
+            // repeated.
             if case.is_none_or(Case::concerns_the_source) {
                 hand_off(lane, &run).await?;
             } else {
