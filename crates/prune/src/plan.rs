@@ -155,7 +155,8 @@ pub fn spare(owned: &[Owned], current: Option<&Run>) -> BTreeSet<String> {
 }
 
 /// What to do with all things of the runs that go, and with what is spare. A secret goes last: it opens the DB
-/// instance, and tells by itself that a deletion was interrupted, where a snapshot may be all that a failed run has made so far.
+/// instance, and tells by itself that a deletion was interrupted, where a snapshot may be all that a failed run has
+/// made so far.
 pub fn plan(verdicts: &BTreeMap<Run, Verdict>, owned: &[Owned], spare: &BTreeSet<String>) -> Vec<Action> {
     let goes = |it: &&Owned| {
         verdicts.get(&it.run).is_some_and(|verdict| verdict.delete()) || spare.contains(&it.thing.identifier)
