@@ -1,5 +1,5 @@
-//! What goes wrong with a call of any service on request: it is throttled, refused or slow, its connection closes, or its
-//! caller is killed.
+//! What goes wrong with a call of any service on request: it is throttled, refused or slow, its connection closes, or
+//! its caller is killed.
 
 use std::sync::Mutex;
 
