@@ -15,10 +15,38 @@ mod rollback;
 mod sources;
 mod verification;
 
-use anyhow::Result;
-use tests::{Tools, World};
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use tests::{Account, Execution, REPLICATION, Tools, World, eventually};
 
 /// A world of the test's own.
 async fn world() -> Result<World> {
     World::start_with(&Tools::from_environment()?, &[]).await
+}
+
+/// A run from its start to its copy; answers its name.
+async fn run(world: &World) -> Result<String> {
+    let execution = world.start_run(&world.input()).await?;
+    Ok(world.finish_run(&execution).await?.0)
+}
+
+/// A rollback, ended however it ended.
+async fn roll_back(world: &World, to: &str) -> Result<Execution> {
+    let machine = world.target_outputs.get("RollbackStateMachineArn")?;
+    let input = json!({"replication": REPLICATION, "to": to}).to_string();
+    let start = world.target.states.start_execution().state_machine_arn(machine).input(input);
+    Execution::ended(&world.target, &start.send().await?.execution_arn).await
+}
+
+/// The next report of that outcome; others are passed over.
+async fn report_of(account: &Account, reports: &str, outcome: &str) -> Result<Value> {
+    loop {
+        let report = eventually("a report", || account.next_message(reports, 1)).await?;
+        let envelope: Value = serde_json::from_str(&report)?;
+        let message: Value =
+            serde_json::from_str(envelope["Message"].as_str().context("a report has a message")?)?;
+        if message["outcome"] == outcome {
+            return Ok(message);
+        }
+    }
 }

@@ -1,9 +1,9 @@
 //! Runs that overlap, hand-offs that come late, and a scheduler that fires twice.
 
-use crate::world;
+use crate::{report_of, world};
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
-use tests::{Execution, REPLICATION, World, eventually};
+use serde_json::json;
+use tests::{Execution, REPLICATION};
 
 #[tokio::test]
 async fn of_two_runs_at_once_the_newer_one_is_live_and_both_arrive() -> Result<()> {
@@ -35,7 +35,7 @@ async fn a_hand_off_that_comes_after_a_newer_one_restores_a_copy_that_does_not_g
     let first = world.start_run(&world.input()).await?;
     let first = Execution::ended(&world.source, &first).await?.succeeded()?;
     let handoff = first.output.context("a source execution hands off")?;
-    report(&world, &reports, "REFUSED").await?;
+    report_of(&world.target, &reports, "REFUSED").await?;
     world.target.sqs.purge_queue().queue_url(world.target_outputs.get("HandoffQueueUrl")?).send().await?;
 
     world.put_settings(&world.settings()).await?;
@@ -49,7 +49,7 @@ async fn a_hand_off_that_comes_after_a_newer_one_restores_a_copy_that_does_not_g
     let late = Execution::named(&world.target, machine, &format!("{REPLICATION}-{run}")).await?;
     Execution::ended(&world.target, &late).await?.succeeded()?;
     let told = loop {
-        let told = report(&world, &reports, "SUCCEEDED").await?;
+        let told = report_of(&world.target, &reports, "SUCCEEDED").await?;
         if told["run"] == json!(run) {
             break told;
         }
@@ -83,17 +83,4 @@ async fn a_tick_that_is_delivered_twice_makes_one_copy() -> Result<()> {
     assert_eq!(runs.len(), 1, "{runs:?}");
     assert_eq!(world.application_secret().await?.db_instance_identifier, identifier);
     world.local_aws.stop().await
-}
-
-/// The next report of that outcome; others are passed over.
-async fn report(world: &World, reports: &str, outcome: &str) -> Result<Value> {
-    loop {
-        let report = eventually("a report", || world.target.next_message(reports, 1)).await?;
-        let envelope: Value = serde_json::from_str(&report)?;
-        let message: Value =
-            serde_json::from_str(envelope["Message"].as_str().context("a report has a message")?)?;
-        if message["outcome"] == outcome {
-            return Ok(message);
-        }
-    }
 }

@@ -1,11 +1,11 @@
 //! Least privilege, both ways: what the functions called is what their roles allow, and no role allows more.
 
 use crate::verification::connect;
-use crate::world;
+use crate::{roll_back, run, world};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use tests::{Execution, REPLICATION, SOURCE_INSTANCE, World, eventually};
+use tests::{Execution, REPLICATION, SOURCE_INSTANCE, eventually};
 
 /// Role -> actions.
 type Actions = BTreeMap<String, BTreeSet<String>>;
@@ -59,7 +59,7 @@ async fn every_action_that_a_role_allows_is_used_and_every_one_used_is_allowed()
     let stop = world.target.rds.stop_db_instance().db_instance_identifier(format!("{REPLICATION}-{first}"));
     stop.send().await?;
     world.target.instance_in(&format!("{REPLICATION}-{first}"), "stopped").await?;
-    roll_back(&world, "previous").await?;
+    roll_back(&world, "previous").await?.succeeded()?;
     // A password that is refused is renewed.
     let identifier = format!("{REPLICATION}-{second}");
     let modify = world.target.rds.modify_db_instance().db_instance_identifier(&identifier);
@@ -67,7 +67,7 @@ async fn every_action_that_a_role_allows_is_used_and_every_one_used_is_allowed()
     let mut login = world.secret(&format!("snapferry/{REPLICATION}/{second}")).await?;
     "by-hand-7d1c9f".clone_into(&mut login.password);
     eventually("the new password", || async { Ok(login.connect().await.ok().map(|_| ())) }).await?;
-    roll_back(&world, "latest").await?;
+    roll_back(&world, "latest").await?.succeeded()?;
 
     // Nothing is kept beside the live copy, which is stopped and protected when its time comes.
     let stop = world.target.rds.stop_db_instance().db_instance_identifier(format!("{REPLICATION}-{first}"));
@@ -133,17 +133,4 @@ fn allowed(template: &str) -> Result<Actions> {
         }
     }
     Ok(allowed)
-}
-
-async fn run(world: &World) -> Result<String> {
-    let execution = world.start_run(&world.input()).await?;
-    Ok(world.finish_run(&execution).await?.0)
-}
-
-async fn roll_back(world: &World, to: &str) -> Result<()> {
-    let machine = world.target_outputs.get("RollbackStateMachineArn")?;
-    let input = json!({"replication": REPLICATION, "to": to}).to_string();
-    let start = world.target.states.start_execution().state_machine_arn(machine).input(input);
-    let execution = Execution::ended(&world.target, &start.send().await?.execution_arn).await?;
-    execution.succeeded().map(|_| ())
 }

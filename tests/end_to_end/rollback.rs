@@ -1,9 +1,9 @@
 //! The way back.
 
-use crate::world;
+use crate::{report_of, roll_back, run, world};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use tests::{Account, Execution, REPLICATION, World, eventually};
+use tests::{REPLICATION, World, eventually};
 
 #[tokio::test]
 async fn a_rollback_outlasts_a_later_run_a_rotation_and_foreign_edits_until_latest_releases_it() -> Result<()>
@@ -72,18 +72,6 @@ async fn a_rollback_that_has_nowhere_to_go_is_reported_and_changes_nothing() -> 
     world.local_aws.stop().await
 }
 
-async fn run(world: &World) -> Result<String> {
-    let execution = world.start_run(&world.input()).await?;
-    Ok(world.finish_run(&execution).await?.0)
-}
-
-async fn roll_back(world: &World, to: &str) -> Result<Execution> {
-    let machine = world.target_outputs.get("RollbackStateMachineArn")?;
-    let input = json!({"replication": REPLICATION, "to": to}).to_string();
-    let start = world.target.states.start_execution().state_machine_arn(machine).input(input);
-    Execution::ended(&world.target, &start.send().await?.execution_arn).await
-}
-
 async fn assert_live(world: &World, run: &str, rows: &tests::Fingerprint) -> Result<()> {
     let live = world.application_secret().await?;
     assert_eq!(live.db_instance_identifier, format!("{REPLICATION}-{run}"));
@@ -112,17 +100,4 @@ async fn set_password(world: &World, run: &str, password: &str) -> Result<()> {
     let mut login = world.secret(&format!("snapferry/{REPLICATION}/{run}")).await?;
     password.clone_into(&mut login.password);
     eventually("the new password", || async { Ok(login.connect().await.ok().map(|_| ())) }).await
-}
-
-/// The next report of that outcome; others are passed over.
-async fn report_of(account: &Account, reports: &str, outcome: &str) -> Result<Value> {
-    loop {
-        let report = eventually("a report", || account.next_message(reports, 1)).await?;
-        let envelope: Value = serde_json::from_str(&report)?;
-        let message: Value =
-            serde_json::from_str(envelope["Message"].as_str().context("a report has a message")?)?;
-        if message["outcome"] == outcome {
-            return Ok(message);
-        }
-    }
 }
