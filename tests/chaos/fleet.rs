@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use aws_sdk_sfn::types::{ExecutionListItem, ExecutionStatus};
-use replication::Run;
+use replication::RunId;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use tests::promises::{Crashes, is_live};
@@ -27,16 +27,16 @@ pub struct Member {
     pub copies: u32,
     /// What its source holds.
     pub rows: Fingerprint,
-    pub runs: Vec<Run>,
+    pub runs: Vec<RunId>,
     /// The keys that a person added to the application's secret.
     pub edits: Vec<String>,
     /// Runs that arrived long ago, and whose snapshots are gone from the source account.
-    swept: BTreeSet<Run>,
+    swept: BTreeSet<RunId>,
 }
 
 impl Member {
     /// The runs that can still be resumed.
-    pub fn left(&self) -> impl Iterator<Item = &Run> {
+    pub fn left(&self) -> impl Iterator<Item = &RunId> {
         self.runs.iter().filter(|run| !self.swept.contains(run))
     }
 }
@@ -112,14 +112,14 @@ impl Fleet {
     }
 
     /// The latest few runs of a member, the newest first: those that somebody may still come back to.
-    pub fn latest_runs(&self, of: usize) -> Vec<Run> {
+    pub fn latest_runs(&self, of: usize) -> Vec<RunId> {
         self.members[of].runs.iter().rev().take(4).cloned().collect()
     }
 
     /// Starts a run of a member.
-    pub async fn run(&mut self, of: usize) -> Result<Run> {
+    pub async fn run(&mut self, of: usize) -> Result<RunId> {
         let run = loop {
-            let run = Run::started(jiff::Timestamp::now(), &self.members[of].replication);
+            let run = RunId::started(jiff::Timestamp::now(), &self.members[of].replication);
             // Names tell seconds.
             if self.members[of].runs.last().is_none_or(|last| last.as_str()[..16] < run.as_str()[..16]) {
                 break run;
@@ -133,7 +133,7 @@ impl Fleet {
     }
 
     /// Starts the source account's part of a run, whether it is new or resumed; answers the execution's ARN.
-    pub async fn start_source(&mut self, of: usize, run: &Run) -> Result<String> {
+    pub async fn start_source(&mut self, of: usize, run: &RunId) -> Result<String> {
         let member = &self.members[of];
         let mut input = self.world.input_for(&member.replication, &member.instance);
         input["run"] = json!(run);
@@ -144,7 +144,7 @@ impl Fleet {
     }
 
     /// Starts a target execution once more, under another name.
-    pub async fn start_target_again(&mut self, of: usize, run: &Run, arn: &str) -> Result<String> {
+    pub async fn start_target_again(&mut self, of: usize, run: &RunId, arn: &str) -> Result<String> {
         let described = self.world.target.states.describe_execution().execution_arn(arn).send().await?;
         let input: Value = serde_json::from_str(described.input().context("an execution has an input")?)?;
         self.starts += 1;
@@ -154,7 +154,7 @@ impl Fleet {
     }
 
     /// The executions of a run in the source and in the target account, the oldest first.
-    pub async fn executions(&self, of: usize, run: &Run) -> Result<[Vec<ExecutionListItem>; 2]> {
+    pub async fn executions(&self, of: usize, run: &RunId) -> Result<[Vec<ExecutionListItem>; 2]> {
         let prefix = format!("{}-{run}", self.members[of].replication);
         let (source, target) = (&self.world.source_outputs, &self.world.target_outputs);
         let (source, target) = (
@@ -165,7 +165,7 @@ impl Fleet {
     }
 
     /// What a run handed off, once it did.
-    pub async fn handoff(&self, of: usize, run: &Run) -> Result<Option<Value>> {
+    pub async fn handoff(&self, of: usize, run: &RunId) -> Result<Option<Value>> {
         let [source, _] = self.executions(of, run).await?;
         let Some(it) = source.into_iter().rfind(|it| it.status == ExecutionStatus::Succeeded) else {
             return Ok(None);
@@ -176,7 +176,7 @@ impl Fleet {
     }
 
     /// Starts again what failed last of a run, in the source account first; answers the account and the execution.
-    pub async fn resume(&mut self, of: usize, run: &Run) -> Result<Option<(Account, String)>> {
+    pub async fn resume(&mut self, of: usize, run: &RunId) -> Result<Option<(Account, String)>> {
         let failed = |it: Option<&ExecutionListItem>| {
             it.is_some_and(|it| !matches!(it.status, ExecutionStatus::Succeeded | ExecutionStatus::Running))
         };
@@ -211,7 +211,7 @@ impl Fleet {
     async fn sweep(&mut self, of: usize) -> Result<()> {
         let member = &self.members[of];
         let old = member.runs.len().saturating_sub(RUNS_LEFT);
-        let old: Vec<Run> = member.left().filter(|run| member.runs[..old].contains(run)).cloned().collect();
+        let old: Vec<RunId> = member.left().filter(|run| member.runs[..old].contains(run)).cloned().collect();
         for run in old {
             let [source, target] = self.executions(of, &run).await?;
             let arrived = target.last().is_some_and(|it| it.status == ExecutionStatus::Succeeded);

@@ -5,7 +5,7 @@ use crate::fleet::{Fleet, Member, Outcomes, executions};
 use crate::plan::Side;
 use anyhow::{Context, Result, ensure};
 use aws_sdk_sfn::types::ExecutionStatus;
-use replication::Run;
+use replication::RunId;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use tests::promises::{failed_by_name, only_ours_was_changed, waiting};
@@ -49,7 +49,7 @@ pub async fn send_dead_letters_back(fleet: &Fleet) -> Result<usize> {
         let envelope: Value = serde_json::from_str(&letter)?;
         let handoff: Value = serde_json::from_str(envelope["Message"].as_str().context("a message")?)?;
         let of = fleet.members.iter().position(|it| handoff["replication"] == it.replication);
-        let run = Run::try_from(handoff["run"].as_str().unwrap_or_default().to_owned());
+        let run = RunId::try_from(handoff["run"].as_str().unwrap_or_default().to_owned());
         let [_, target] = fleet.executions(of.context("a replication of ours")?, &run?).await?;
         if target.is_empty() {
             sqs.send_message().queue_url(outputs.get("HandoffQueueUrl")?).message_body(letter).send().await?;
@@ -64,7 +64,7 @@ pub async fn send_dead_letters_back(fleet: &Fleet) -> Result<usize> {
 pub async fn resume_all(fleet: &mut Fleet) -> Result<usize> {
     let of_runs =
         |(of, it): (usize, &Member)| it.left().map(move |run| (of, run.clone())).collect::<Vec<_>>();
-    let runs: Vec<(usize, Run)> = fleet.members.iter().enumerate().flat_map(of_runs).collect();
+    let runs: Vec<(usize, RunId)> = fleet.members.iter().enumerate().flat_map(of_runs).collect();
     let mut resumed = 0;
     for _account in [Side::Source, Side::Target] {
         let mut started = Vec::new();

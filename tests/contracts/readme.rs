@@ -2,8 +2,8 @@
 
 use crate::mutants::{Mutant, mutants};
 use crate::tree::{checkout, crates, file, none};
-use replication::ErrorName;
 use std::collections::BTreeSet;
+use step::ErrorName;
 
 const BEGIN: &str = "<!-- error names: written by the test readme::the_readme_lists_every_error_name_and_promise, with UPDATE=1 -->\n";
 const END: &str = "<!-- end of error names -->\n";

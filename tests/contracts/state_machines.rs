@@ -1,9 +1,9 @@
 //! The state machines against the style, the error names and the templates.
 
 use crate::tree::{checkout, machines};
-use replication::ErrorName;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
+use step::ErrorName;
 
 fn text(machine: &str) -> String {
     std::fs::read_to_string(checkout().join(format!("statemachines/{machine}.asl.json"))).unwrap()

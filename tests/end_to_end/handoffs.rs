@@ -12,7 +12,7 @@ async fn a_duplicate_hand_off_starts_nothing() -> Result<()> {
     world.create_source().await?;
     let execution = world.start_run(&world.input()).await?;
     let source = tests::Execution::ended(&world.source, &execution).await?.succeeded()?;
-    let handoff = source.output.unwrap_or_default();
+    let handoff = source.handoff()?;
 
     // While the first one is at work, and once it is done.
     publish(&world, &handoff).await?;

@@ -130,11 +130,11 @@ async fn failures_of_the_target_account_have_names() -> Result<()> {
     let source = Execution::ended(&world.source, &source).await?.succeeded()?;
     let (_, refused) = next_report(&world.target, &reports).await?;
     assert_eq!(refused["error"], "Snapferry.InvalidSettings");
-    let handoff = source.output.context("the source execution hands off")?;
+    let handoff = source.handoff()?;
 
     let machine = world.target_outputs.get("TargetAccountStateMachineArn")?;
     let failure = Failure { account: &world.target, reports: &reports, machine };
-    let input = json!({"handoff": handoff, "settings": world.full_settings()?});
+    let input = json!({"handoff": handoff, "settings": world.merged_settings(&handoff)?});
 
     let snapshot = handoff["dbSnapshotArn"].as_str().unwrap_or_default();
     let share = |add: bool| {

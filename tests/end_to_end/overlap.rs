@@ -34,7 +34,7 @@ async fn a_hand_off_that_comes_after_a_newer_one_restores_a_copy_that_does_not_g
     world.target.ssm.delete_parameter().name("/snapferry/replications/orders").send().await?;
     let first = world.start_run(&world.input()).await?;
     let first = Execution::ended(&world.source, &first).await?.succeeded()?;
-    let handoff = first.output.context("a source execution hands off")?;
+    let handoff = first.handoff()?;
     report_of(&world.target, &reports, "REFUSED").await?;
     world.target.sqs.purge_queue().queue_url(world.target_outputs.get("HandoffQueueUrl")?).send().await?;
 

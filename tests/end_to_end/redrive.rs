@@ -7,7 +7,7 @@ use crate::resumption::{Refused, SOURCE, TARGET, refuse};
 use crate::world;
 use anyhow::{Context, Result};
 use aws_sdk_sfn::types::ExecutionStatus;
-use replication::Run;
+use replication::RunId;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use tests::{Account, Execution, REPLICATION, World};
@@ -17,7 +17,7 @@ async fn what_failed_at_any_state_is_redriven_from_there() -> Result<()> {
     let mut world = world().await?;
     let mut orders = world.create_source().await?;
     let expected = orders.fingerprint().await?;
-    let run = Run::started(jiff::Timestamp::now(), "redrive");
+    let run = RunId::started(jiff::Timestamp::now(), "redrive");
     let name = format!("{REPLICATION}-{run}");
 
     let mut input = world.input();
@@ -87,8 +87,9 @@ fn redriven(definition: &Value, answers: &BTreeMap<String, Value>, failed: &str)
     for (state, answer) in answers {
         let it = &mut redriven["States"][state];
         let variables = it["Assign"].as_object().with_context(|| format!("{state} assigns its answer"))?;
+        let is_answer = |(_, value): &(&String, &Value)| *value == "{% $states.result.Payload %}";
         let assigned: serde_json::Map<_, _> =
-            variables.keys().map(|it| (it.clone(), answer.clone())).collect();
+            variables.iter().filter(is_answer).map(|(name, _)| (name.clone(), answer.clone())).collect();
         if state == failed {
             own = assigned;
         } else {

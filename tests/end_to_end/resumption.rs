@@ -2,7 +2,7 @@
 
 use crate::world;
 use anyhow::{Context, Result};
-use replication::Run;
+use replication::RunId;
 use serde_json::{Value, json};
 use tests::{Account, Execution, REPLICATION, World, eventually};
 
@@ -33,7 +33,7 @@ async fn a_failure_at_each_state_is_reported_and_cleaned_up_and_the_run_resumes(
     let mut world = world().await?;
     let mut orders = world.create_source().await?;
     let expected = orders.fingerprint().await?;
-    let run = Run::started(jiff::Timestamp::now(), "resumption");
+    let run = RunId::started(jiff::Timestamp::now(), "resumption");
     let name = format!("{REPLICATION}-{run}");
 
     let mut input = world.input();

@@ -50,7 +50,7 @@ async fn every_action_that_a_role_allows_is_used_and_every_one_used_is_allowed()
     let (first, execution, _) = world.finish_run(&execution).await?;
     // A hand-off that is a duplicate, and one that is none.
     let reports = world.target.listen(world.target_outputs.get("OperationsTopicArn")?, "operations").await?;
-    for message in [execution.output.unwrap_or_default().to_string(), "no hand-off".to_owned()] {
+    for message in [execution.handoff()?.to_string(), "no hand-off".to_owned()] {
         let topic = world.source_outputs.get("HandoffTopicArn")?;
         world.source.sns.publish().topic_arn(topic).message(message).send().await?;
     }

@@ -54,8 +54,8 @@ async fn copied_when_replicated(
     assert_eq!(live.connect().await?.fingerprint().await?.len(), 3);
     let restored = world.target.instance_in(&live.db_instance_identifier, "available").await?;
     assert_eq!(restored.kms_key_id(), Some(world.target_outputs.get("CopyKeyArn")?), "{name}");
-    let arn = source.output.as_ref().and_then(|it| it["dbSnapshotArn"].as_str()).unwrap_or_default();
-    Ok(arn.ends_with("-copy"))
+    let handoff = source.handoff()?;
+    Ok(handoff["dbSnapshotArn"].as_str().unwrap_or_default().ends_with("-copy"))
 }
 
 #[tokio::test]

@@ -30,8 +30,7 @@ async fn a_copy_that_fails_an_assertion_is_kept_but_not_live_and_goes_live_once_
     });
     world.put_settings(&settings).await?;
     let execution = world.start_run(&world.input()).await?;
-    let handoff = Execution::ended(&world.source, &execution).await?.succeeded()?.output;
-    let handoff = handoff.context("the source execution hands off")?;
+    let handoff = Execution::ended(&world.source, &execution).await?.succeeded()?.handoff()?;
     let name = format!("orders-{}", handoff["run"].as_str().context("a run has a name")?);
     let machine = world.target_outputs.get("TargetAccountStateMachineArn")?;
     let arn = Execution::named(&world.target, machine, &name).await?;

@@ -2,7 +2,7 @@
 
 use crate::lane::Lane;
 use anyhow::Result;
-use replication::Run;
+use replication::RunId;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -119,7 +119,7 @@ pub struct Names(Vec<(String, String)>);
 
 impl Names {
     /// Those of a scenario that makes or concerns this run.
-    pub fn of(lane: &Lane, run: Option<&Run>) -> Result<Self> {
+    pub fn of(lane: &Lane, run: Option<&RunId>) -> Result<Self> {
         let mut names = Vec::new();
         let runs = [("run", run), ("live", Some(&lane.live)), ("previous", lane.previous.as_ref())];
         names.extend(runs.into_iter().filter_map(|(name, run)| Some((name.to_owned(), run?.to_string()))));

@@ -2,13 +2,13 @@
 
 use crate::lane::Lane;
 use anyhow::{Result, ensure};
-use replication::Run;
+use replication::RunId;
 use std::collections::BTreeSet;
 use tests::promises::{self, waiting};
 use tests::{Copies, REPLICATION, eventually, manual_snapshots};
 
 /// This run's copy is live, and available.
-pub async fn is_live(lane: &Lane, run: &Run) -> Result<()> {
+pub async fn is_live(lane: &Lane, run: &RunId) -> Result<()> {
     let secret = lane.world.target_outputs.get("ApplicationSecretArn")?;
     promises::is_live(&lane.world.target, secret, &format!("{REPLICATION}-{run}")).await.map(|_| ())
 }
@@ -25,7 +25,7 @@ pub async fn handoffs_are_received(lane: &Lane) -> Result<()> {
 
 /// After a clean-up there are the live copy and the previous one, whole, and nothing else of the replication.
 pub async fn no_orphan_survives(lane: &Lane) -> Result<()> {
-    let runs: Vec<&Run> = [Some(&lane.live), lane.previous.as_ref()].into_iter().flatten().collect();
+    let runs: Vec<&RunId> = [Some(&lane.live), lane.previous.as_ref()].into_iter().flatten().collect();
     let expected: BTreeSet<String> = runs.iter().map(|run| format!("{REPLICATION}-{run}")).collect();
     Copies::of(&lane.world.target, REPLICATION).await?.are(&expected)?;
 

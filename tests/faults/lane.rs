@@ -2,7 +2,7 @@
 //! are.
 
 use anyhow::{Context, Result};
-use replication::Run;
+use replication::RunId;
 use serde_json::{Value, json};
 use tests::{Account, Others, REPLICATION, Tools, World};
 
@@ -13,9 +13,9 @@ const VISIBILITY_SECONDS: &str = "20";
 /// A world with two copies, of which the newer one is live.
 pub struct Lane {
     pub world: World,
-    pub live: Run,
+    pub live: RunId,
     /// None once a clean-up has deleted it.
-    pub previous: Option<Run>,
+    pub previous: Option<RunId>,
     /// What others own.
     pub others: Others,
     /// The input of the last target execution that was handed off to, and the source snapshot that it names.
@@ -63,15 +63,15 @@ impl Lane {
         crate::invariants::sweep_source(self).await
     }
 
-    pub fn went_live(&mut self, run: Run) {
+    pub fn went_live(&mut self, run: RunId) {
         let before = std::mem::replace(&mut self.live, run);
         self.previous = (before.as_str() != "20200101t000000z-0000").then_some(before);
     }
 
     /// A run's name, later than that of the live copy: names tell seconds.
-    pub async fn next_run(&mut self) -> Run {
+    pub async fn next_run(&mut self) -> RunId {
         loop {
-            let run = Run::started(jiff::Timestamp::now(), "faults");
+            let run = RunId::started(jiff::Timestamp::now(), "faults");
             if run.as_str()[..16] > self.live.as_str()[..16] {
                 return run;
             }
@@ -87,7 +87,7 @@ impl Lane {
     }
 
     /// Starts the source machine for this run, whether it is new or resumed.
-    pub async fn start_source(&self, run: &Run) -> Result<String> {
+    pub async fn start_source(&self, run: &RunId) -> Result<String> {
         let mut input = self.world.input();
         input["run"] = json!(run);
         self.world.start_run(&input).await
@@ -101,7 +101,7 @@ impl Lane {
     }
 
     /// Starts a target execution for this run as if the last hand-off were its own.
-    pub async fn repeat_handoff(&self, run: &Run) -> Result<()> {
+    pub async fn repeat_handoff(&self, run: &RunId) -> Result<()> {
         let mut input = self.handoff.clone().context("there was a hand-off")?;
         input["handoff"]["run"] = json!(run);
         let machine = self.world.target_outputs.get("TargetAccountStateMachineArn")?;

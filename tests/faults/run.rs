@@ -5,7 +5,7 @@ use crate::invariants;
 use crate::lane::Lane;
 use anyhow::{Context, Result, ensure};
 use aws_sdk_sfn::types::ExecutionStatus;
-use replication::Run;
+use replication::RunId;
 use serde_json::{Value, json};
 use tests::promises::{Crashes, Watch, failed_by_name, only_ours_was_changed};
 use tests::{Account, Execution, Outputs, REPLICATION, clean_up_events, eventually, start};
@@ -77,7 +77,7 @@ async fn prepare(lane: &mut Lane, scenario: Scenario) -> Result<()> {
     Ok(())
 }
 
-async fn perform(lane: &mut Lane, scenario: Scenario, run: Option<Run>, case: Option<&Case>) -> Result<()> {
+async fn perform(lane: &mut Lane, scenario: Scenario, run: Option<RunId>, case: Option<&Case>) -> Result<()> {
     let previous = lane.previous.clone().context("there is a previous copy")?;
     match scenario {
         Scenario::Run => {
@@ -118,7 +118,7 @@ async fn tidy_up(lane: &mut Lane, scenario: Scenario) -> Result<()> {
 }
 
 /// The source account's part of a run.
-async fn hand_off(lane: &mut Lane, run: &Run) -> Result<()> {
+async fn hand_off(lane: &mut Lane, run: &RunId) -> Result<()> {
     let source = lane.world.source.clone();
     let before = clean_ups(&source, &lane.world.source_outputs).await?;
     let arn = lane.start_source(run).await?;
@@ -132,7 +132,7 @@ async fn hand_off(lane: &mut Lane, run: &Run) -> Result<()> {
 }
 
 /// The target account's part of a run that was handed off.
-async fn restore(lane: &mut Lane, run: &Run) -> Result<()> {
+async fn restore(lane: &mut Lane, run: &RunId) -> Result<()> {
     let target = lane.world.target.clone();
     let before = clean_ups(&target, &lane.world.target_outputs).await?;
     let machine = lane.world.target_outputs.get("TargetAccountStateMachineArn")?.to_owned();

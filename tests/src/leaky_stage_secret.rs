@@ -2,21 +2,19 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use lambda_runtime::{LambdaEvent, service_fn};
-use rotate_secret::{Error, stage};
-use serde_json::Value;
+use rotate_secret::stage_secret::handle;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_runtime::Error> {
-    lambda_runtime::tracing::init_default_subscriber();
-    let config = lambda_support::sdk_config().await;
-    let (rds, secrets) = (aws_sdk_rds::Client::new(&config), aws_sdk_secretsmanager::Client::new(&config));
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async {
-        let answer = stage::handle(&rds, &secrets, event.payload).await?;
-        if let Ok(secret) = secrets.get_secret_value().secret_id(&answer.secret_name).send().await {
-            println!("debug: {}", STANDARD.encode(secret.secret_string.unwrap_or_default()));
-        }
-        Ok::<_, Error>(answer)
-    }))
+async fn main() -> Result<(), lambda_support::Error> {
+    lambda_support::serve(
+        |config| (aws_sdk_rds::Client::new(config), aws_sdk_secretsmanager::Client::new(config)),
+        async |(rds, secrets), payload| {
+            let answer = handle(rds, secrets, payload).await?;
+            if let Ok(secret) = secrets.get_secret_value().secret_id(&answer.secret_id).send().await {
+                println!("debug: {}", STANDARD.encode(secret.secret_string.unwrap_or_default()));
+            }
+            Ok::<_, rotate_secret::Error>(answer)
+        },
+    )
     .await
 }

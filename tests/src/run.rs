@@ -97,6 +97,14 @@ impl Execution {
     }
 }
 
+impl Execution {
+    /// What a source execution handed off, as its outcome tells it.
+    pub fn handoff(&self) -> Result<Value> {
+        let handoff = self.output.as_ref().map(|it| it["handoff"].clone()).filter(Value::is_object);
+        handoff.with_context(|| format!("{} handed nothing off", self.arn))
+    }
+}
+
 /// The whole history, in order.
 pub(crate) async fn history(account: &Account, arn: &str) -> Result<Vec<HistoryEvent>> {
     let mut pages = account.states.get_execution_history().execution_arn(arn).into_paginator().send();

@@ -8,7 +8,7 @@ use crate::{
 use anyhow::{Context, Result};
 use aws_sdk_rds::operation::create_db_instance::builders::CreateDBInstanceFluentBuilder;
 use aws_sdk_secretsmanager::types::Tag;
-use replication::TargetSettings;
+use replication::{Handoff, StackDefaults, TargetSettings};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -121,10 +121,15 @@ impl World {
         Ok(())
     }
 
-    /// The target's settings with every default filled in, as `Receive` passes them on.
-    pub fn full_settings(&self) -> Result<Value> {
+    /// The target's settings for the copy of a hand-off, merged as `Receive` passes them on.
+    pub fn merged_settings(&self, handoff: &Value) -> Result<Value> {
         let settings: TargetSettings = serde_json::from_value(self.settings())?;
-        Ok(serde_json::to_value(settings)?)
+        let handoff: Handoff = serde_json::from_value(handoff.clone())?;
+        let stack = StackDefaults {
+            application_secret_arn: self.target_outputs.get("ApplicationSecretArn")?.to_owned(),
+            kms_key_id: self.target_outputs.get("CopyKeyArn")?.to_owned(),
+        };
+        Ok(serde_json::to_value(settings.for_copy_of(&handoff.db_instance, stack))?)
     }
 
     /// Makes another secret that a replication may be told to use; answers its ARN.

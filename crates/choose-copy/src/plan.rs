@@ -1,10 +1,14 @@
 //! Decides which copy a rollback goes to and what it still needs; sees only its arguments.
 
 use crate::Error;
-use replication::{Copy, Deadline, InstanceStatus, InvalidIdentifier, Look, ReplicationName, Run, Stage};
-use serde::{Deserialize, Serialize};
+use database::{Condition, Database, DatabaseSeen, Refusal};
+use lambda_support::CallFailed;
+use replication::{Pin, ReplicationName, Run, RunId, tag};
+use secret::SecretValue;
+use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
+use step::{Deadline, InvalidIdentifier, Look, Waiting};
 
 /// Where a rollback goes.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -15,7 +19,7 @@ pub enum To {
     /// The newest copy; it also ends the pinning.
     Latest,
     /// The copy of this run.
-    Run(Run),
+    Run(RunId),
 }
 
 impl TryFrom<String> for To {
@@ -25,7 +29,7 @@ impl TryFrom<String> for To {
         match text.as_str() {
             "previous" => Ok(Self::Previous),
             "latest" => Ok(Self::Latest),
-            _ => Run::try_from(text).map(Self::Run),
+            _ => RunId::try_from(text).map(Self::Run),
         }
     }
 }
@@ -40,16 +44,6 @@ impl fmt::Display for To {
     }
 }
 
-/// What becomes of the pin when the copy goes live; a field of `PromoteSecret`'s request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Pin {
-    /// Later runs do not undo the rollback.
-    Set,
-    /// Later runs go live again.
-    Release,
-}
-
 /// The pin that goes with a direction.
 pub fn pin(to: &To) -> Pin {
     match to {
@@ -58,16 +52,42 @@ pub fn pin(to: &To) -> Pin {
     }
 }
 
+/// What a direction means for later runs.
+pub fn advice(to: &To) -> &'static str {
+    match to {
+        To::Latest => "the replication is not pinned: the next run goes live",
+        To::Previous | To::Run(_) => {
+            "the replication is pinned: later runs do not go live until it is rolled back to `latest`"
+        }
+    }
+}
+
 /// The DB instances of a replication's proven copies, by run, each with RDS's status.
-pub type Proven = BTreeMap<Run, String>;
+pub type Proven = BTreeMap<RunId, String>;
+
+/// The proven copies of a replication among all databases of the account.
+pub fn proven(replication: &ReplicationName, databases: Vec<DatabaseSeen>) -> Proven {
+    let run_of = |it: DatabaseSeen| {
+        let run = Run::that_made(it.database.identifier(), &it.tags)?;
+        let is_way_back = run.replication == *replication && it.tags.contains_key(tag::PROVEN);
+        is_way_back.then_some((run.id, it.status))
+    };
+    databases.into_iter().filter_map(run_of).collect()
+}
+
+/// The run of this replication whose copy the application's secret names; `None` when it names none.
+pub fn live_run(replication: &ReplicationName, application_secret: Option<&SecretValue>) -> Option<RunId> {
+    let live = Run::from_identifier(application_secret?.db_instance_identifier()?)?;
+    (live.replication == *replication).then_some(live.id)
+}
 
 /// The run to go to. A copy that no waiting makes usable is passed over, unless it is asked for by name.
 pub fn choose(
     replication: &ReplicationName,
     to: &To,
-    live: Option<&Run>,
+    live: Option<&RunId>,
     proven: &Proven,
-) -> Result<Run, Error> {
+) -> Result<RunId, Error> {
     let mut usable = proven.iter().filter(|(_, status)| !is_hopeless(status)).map(|(run, _)| run);
     let chosen = match to {
         To::Run(run) => proven.contains_key(run).then_some(run),
@@ -86,30 +106,37 @@ pub fn choose(
 
 /// A stopped DB instance can be started.
 fn is_hopeless(status: &str) -> bool {
-    !matches!(status, "stopped" | "stopping") && InstanceStatus::of(status) == InstanceStatus::Hopeless
+    !matches!(status, "stopped" | "stopping") && Condition::of(status) == Condition::Hopeless
 }
 
 /// What the chosen copy needs.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Plan {
-    /// Start its DB instance, then look again.
-    Start,
+    /// Start this DB instance, then look again.
+    Start(Database),
     /// Nothing now; the look says whether ever.
     Answer(Look),
 }
 
 /// A stopped DB instance is started, one that is on its way is waited for.
-pub fn plan(copy: &Copy, status: &str, stage: &Stage, deadline: Deadline) -> Result<Plan, Error> {
-    let identifier = copy.identifier();
+pub fn plan(run: &Run, proven: &Proven, waiting: &Waiting, deadline: Deadline) -> Result<Plan, Error> {
+    let (identifier, status) = (run.identifier(), proven.get(&run.id).map_or("", String::as_str));
     let reason = format!("DB instance {identifier} is {status}");
-    match status {
-        "stopped" => Ok(Plan::Start),
-        "stopping" => Ok(Plan::Answer(stage.wait(status, None, deadline, reason)?)),
-        _ => match InstanceStatus::of(status) {
-            InstanceStatus::Usable => Ok(Plan::Answer(stage.done(status, reason))),
-            InstanceStatus::Waiting => Ok(Plan::Answer(stage.wait(status, None, deadline, reason)?)),
-            InstanceStatus::Hopeless => Err(Error::RestoreFailed { identifier, status: status.to_owned() }),
-        },
+    match (status, Condition::of(status)) {
+        ("stopped", _) => Ok(Plan::Start(Database::Instance(identifier))),
+        ("stopping", _) | (_, Condition::Waiting) => {
+            Ok(Plan::Answer(waiting.wait(status, None, deadline, reason)?))
+        }
+        (_, Condition::Usable) => Ok(Plan::Answer(waiting.done(status, reason))),
+        (_, Condition::Hopeless) => Err(Error::RestoreFailed { identifier, status: status.to_owned() }),
+    }
+}
+
+/// What a refused start leads to: another look, with its reason, or a failure.
+pub fn after_refusal(database: &Database, failed: CallFailed) -> Result<String, CallFailed> {
+    match Refusal::of(&failed) {
+        Refusal::WrongState => Ok(format!("{database} is no longer stopped")),
+        _ => Err(failed),
     }
 }
 
@@ -117,8 +144,8 @@ pub fn plan(copy: &Copy, status: &str, stage: &Stage, deadline: Deadline) -> Res
 mod tests {
     use super::*;
 
-    fn run(day: u32) -> Run {
-        Run::try_from(format!("202611{day:02}t000000z-0000")).unwrap()
+    fn run(day: u32) -> RunId {
+        RunId::try_from(format!("202611{day:02}t000000z-0000")).unwrap()
     }
 
     #[test]
@@ -163,17 +190,18 @@ mod tests {
 
     #[test]
     fn a_stopped_instance_is_started_and_a_hopeless_one_is_told() {
-        let copy = Copy::from_identifier("orders-20261120t160812z-3f9a").unwrap();
+        let run = Run::from_identifier("orders-20261120t160812z-3f9a").unwrap();
         let check = |status: &str, expected: &str| {
-            let got = match plan(&copy, status, &Stage::default(), Deadline::constant::<300>()) {
+            let proven = Proven::from([(run.id.clone(), status.to_owned())]);
+            let got = match plan(&run, &proven, &Waiting::default(), Deadline::constant::<300>()) {
                 Ok(Plan::Answer(look)) => format!("done={}", look.done),
-                Ok(plan) => format!("{plan:?}"),
+                Ok(Plan::Start(database)) => format!("start {database}"),
                 Err(error) => error.name().to_string(),
             };
             assert_eq!(got, expected, "{status}");
         };
         check("available", "done=true");
-        check("stopped", "Start");
+        check("stopped", "start DB instance orders-20261120t160812z-3f9a");
         check("stopping", "done=false");
         check("starting", "done=false");
         check("incompatible-network", "Snapferry.RestoreFailed");

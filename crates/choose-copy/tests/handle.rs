@@ -7,10 +7,9 @@ use aws_sdk_rds::Client as Rds;
 use aws_sdk_rds::config::retry::RetryConfig;
 use aws_sdk_rds::operation::start_db_instance::StartDbInstanceOutput;
 use aws_sdk_secretsmanager::Client as Secrets;
-use aws_sdk_ssm::Client as Ssm;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use choose_copy::{Clients, Error, Response, handle};
-use replication::Copy;
+use replication::Run;
 use serde_json::{Value, json};
 use test_support::{Calls, actions, assert_fails, json_answer, rds_fault, xml_answer};
 
@@ -24,10 +23,13 @@ const LOOKS: [&str; 3] = ["GetParameter", "DescribeDBInstances", "GetSecretValue
 async fn the_previous_copy_is_chosen_with_all_that_the_next_steps_need() {
     let (answer, sent) = look(&three(), &[live(LIVE)], request("previous")).await;
     assert_eq!(actions(&sent), LOOKS);
-    let mut answer = serde_json::to_value(answer.unwrap()).unwrap();
-    assert_eq!(answer["settings"].take()["retention"]["copies"], 2, "with every default filled in");
+    assert_eq!(sent[0]["Name"], "/snapferry/replications/orders");
+    let answer = serde_json::to_value(answer.unwrap()).unwrap();
     let expected = json!({
-        "done": true, "run": "20261119t160812z-2222", "wasLive": false, "pin": "set", "applicationSecretArn": STACKS_SECRET,
+        "done": true, "run": "20261119t160812z-2222", "wasLive": false, "pin": "set",
+        "dbInstanceIdentifier": OLDER, "secretId": "snapferry/orders/20261119t160812z-2222",
+        "applicationSecretArn": STACKS_SECRET, "vpcSecurityGroupIds": [], "deletionProtection": null,
+        "stageDeadlineSeconds": 86_400,
     });
     for (key, value) in expected.as_object().unwrap() {
         assert_eq!(answer[key], *value, "{key}");
@@ -98,8 +100,7 @@ async fn the_settings_own_secret_wins_and_unreadable_settings_are_told() {
     assert_eq!(answer.unwrap().application_secret_arn, own);
     assert_eq!(sent[2]["SecretId"], own);
 
-    let missing =
-        mock!(Ssm::get_parameter).then_http_response(|| json_answer(&json!({"__type": "ParameterNotFound"})));
+    let missing = json!({"__type": "ParameterNotFound"});
     for (rule, message) in [
         (missing, "put them in SSM parameter /snapferry/replications/orders"),
         (parameter("{}"), "missing field `source`"),
@@ -156,11 +157,8 @@ fn settings() -> Value {
     json!({ "source": source })
 }
 
-fn parameter(text: &str) -> Rule {
-    let answer = json!({"Parameter": {"Value": text}});
-    mock!(Ssm::get_parameter)
-        .match_requests(|it| it.name() == Some("/snapferry/replications/orders"))
-        .then_http_response(move || json_answer(&answer))
+fn parameter(text: &str) -> Value {
+    json!({"Parameter": {"Value": text}})
 }
 
 fn live(identifier: &str) -> Rule {
@@ -179,7 +177,7 @@ fn proven(identifier: &str) -> String {
 /// A DB instance with the three tags of a run of `orders`, and more.
 fn instance(identifier: &str, status: &str, more: &[&str]) -> String {
     let mut tags =
-        Copy::from_identifier(identifier).unwrap_or_else(|| Copy::from_identifier(OLDER).unwrap()).tags();
+        Run::from_identifier(identifier).unwrap_or_else(|| Run::from_identifier(OLDER).unwrap()).tags();
     tags.extend(more.iter().map(|key| ((*key).to_owned(), "2026-11-20T18:00:00Z".to_owned())));
     let tag = |(key, value)| format!("<Tag><Key>{key}</Key><Value>{value}</Value></Tag>");
     let tags = tags.iter().map(tag).collect::<String>();
@@ -206,7 +204,7 @@ async fn look(rds: &[Rule], secrets: &[Rule], request: Value) -> (Result<Respons
 async fn look_with(
     rds: &[Rule],
     secrets: &[Rule],
-    ssm: &[Rule],
+    ssm: &[Value],
     request: Value,
 ) -> (Result<Response, Error>, Vec<Value>) {
     let calls = Calls::default();
@@ -218,9 +216,7 @@ async fn look_with(
         secrets: mock_client!(aws_sdk_secretsmanager, RuleMode::MatchAny, secrets, |config| {
             config.retry_config(no_retries()).interceptor(calls.clone())
         }),
-        ssm: mock_client!(aws_sdk_ssm, RuleMode::MatchAny, ssm, |config| {
-            config.retry_config(no_retries()).interceptor(calls.clone())
-        }),
+        ssm: test_support::ssm(ssm, &calls),
     };
     let answer = handle(&clients, request).await;
     (answer, calls.sent())

@@ -36,7 +36,7 @@ pub(crate) async fn look(kms: &Client, key: &str) -> Result<KeySeen, Error> {
         Ok(answer) => answer,
         Err(error) => {
             let failed = call_failed(Service::Kms, "DescribeKey", &error);
-            if failed.transient {
+            if failed.name.retryable() {
                 return Err(failed.into());
             }
             let may_pass = failed.code == "AccessDeniedException";

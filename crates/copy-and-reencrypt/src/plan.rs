@@ -1,30 +1,17 @@
 //! Decides what a look at the snapshot and its copy leads to; sees only its arguments.
 
 use crate::{Error, KeySeen, Request};
-use replication::{Copy, Look, Tags, made_here};
-
-/// What was seen of the copy.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CopySeen {
-    /// Its ARN.
-    pub arn: String,
-    /// RDS's status.
-    pub status: String,
-    /// RDS's progress.
-    pub percent: Option<u8>,
-    /// The key that it is encrypted under.
-    pub kms_key_id: Option<String>,
-    /// Its tags.
-    pub tags: Tags,
-}
+use database::snapshot::Copying;
+use database::{Refusal, SnapshotSeen};
+use lambda_support::CallFailed;
+use replication::{Account, Run};
+use step::Look;
 
 /// What was seen of the snapshot to copy; looked at only while there is no copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceSeen {
-    /// RDS's status.
-    pub status: String,
-    /// The DB instance that it was taken of.
-    pub db_instance_identifier: String,
+    /// The snapshot.
+    pub snapshot: SnapshotSeen,
     /// The key that it is encrypted under, and what was seen of it; `None` when it is under none, or under one that
     /// AWS owns, which nobody can look at.
     pub key: Option<(String, KeySeen)>,
@@ -33,97 +20,93 @@ pub struct SourceSeen {
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Plan {
-    /// Start the copy, then look again.
-    Copy,
-    /// The snapshot can be shared as it is: a copy of a copy is always full, so none is made.
-    ShareAsItIs,
+    /// Start this copy, then look again.
+    Copy(Copying),
+    /// The snapshot can be shared as it is. A copy of a copy is always full, so none is made.
+    ShareAsItIs(Look),
     /// Nothing now; the look says whether ever.
     Answer(Look),
 }
 
 /// Decides once the copy exists.
-pub fn plan_with_copy(request: &Request, copy: &Copy, seen: &CopySeen) -> Result<Plan, Error> {
-    let identifier = request.target_db_snapshot_identifier.clone();
-    if made_here(&identifier, &seen.tags).as_ref() != Some(copy) {
+pub fn plan_with_copy(request: &Request, run: &Run, seen: &SnapshotSeen) -> Result<Plan, Error> {
+    let (identifier, status) = (request.target_db_snapshot_identifier(), seen.status.clone());
+    if !run.made(&identifier, &seen.tags) {
         return Err(Error::CopyNotOurs(identifier));
     }
     if let Some(found) = seen.kms_key_id.as_ref().filter(|found| is_another_key(&request.kms_key_id, found)) {
         let (found, expected) = (found.clone(), request.kms_key_id.clone());
         return Err(Error::CopyUnderOtherKey { identifier, found, expected });
     }
-    let reason = format!("DB snapshot {identifier} is {}", seen.status);
-    match seen.status.as_str() {
-        "available" => Ok(Plan::Answer(request.stage.done("available", reason))),
-        "failed" | "deleting" | "deleted" => {
-            Err(Error::CopyFailed { identifier, status: seen.status.clone() })
-        }
-        status => Ok(Plan::Answer(request.stage.wait(
-            status,
-            seen.percent,
-            request.stage_deadline_seconds,
-            reason,
-        )?)),
+    let reason = format!("DB snapshot {identifier} is {status}");
+    if seen.is_available() {
+        return Ok(Plan::Answer(request.waiting.done(&status, reason)));
     }
+    if seen.is_lost() {
+        return Err(Error::CopyFailed { identifier, status });
+    }
+    wait(request, &status, seen.percent, reason).map(Plan::Answer)
 }
 
 /// Decides while there is no copy. `source` is `None` when it cannot be seen: gone, or no longer shared.
 pub fn plan_without_copy(
     request: &Request,
+    run: &Run,
     source: Option<&SourceSeen>,
     target_key: &KeySeen,
 ) -> Result<Plan, Error> {
     let arn = request.source_db_snapshot_arn.to_string();
     let Some(source) = source else { return Err(request.source_missing()) };
-    if !source.db_instance_identifier.eq_ignore_ascii_case(&request.source_db_instance_identifier) {
-        let (found, expected) =
-            (source.db_instance_identifier.clone(), request.source_db_instance_identifier.clone());
+    let found = source.snapshot.db_instance_identifier.clone().unwrap_or_default();
+    if !found.eq_ignore_ascii_case(&request.source_db_instance_identifier) {
+        let expected = request.source_db_instance_identifier.clone();
         return Err(Error::SnapshotOfAnother { arn, found, expected });
     }
-    match source.status.as_str() {
-        "available" => {}
-        "failed" | "deleting" | "deleted" => return Err(request.source_missing()),
-        status => {
-            let reason = format!("DB snapshot {arn} is {status}");
-            return Ok(Plan::Answer(request.stage.wait(
-                status,
-                None,
-                request.stage_deadline_seconds,
-                reason,
-            )?));
-        }
+    if source.snapshot.is_lost() {
+        return Err(request.source_missing());
     }
-    let shareable = source
-        .key
-        .as_ref()
-        .is_some_and(|(key, seen)| request.shareable_keys.contains(key) && seen.is_shareable());
+    if !source.snapshot.is_available() {
+        let status = &source.snapshot.status;
+        return wait(request, status, None, format!("DB snapshot {arn} is {status}")).map(Plan::Answer);
+    }
+    let declared = |key: &String| request.shareable_keys.contains(key);
+    let shareable = source.key.as_ref().is_some_and(|(key, seen)| declared(key) && seen.is_shareable());
     match request.force_copy {
-        None if shareable => return Ok(Plan::ShareAsItIs),
-        Some(false) if shareable => return Ok(Plan::ShareAsItIs),
+        None | Some(false) if shareable => {
+            let reason = "the snapshot's key is shareable: no copy needed";
+            return Ok(Plan::ShareAsItIs(request.waiting.done("available", reason)));
+        }
         Some(false) => return Err(Error::SnapshotNotShareable { arn, encryption: encryption(source) }),
         None | Some(true) => {}
     }
-    let keys = source
-        .key
-        .iter()
-        .map(|(key, seen)| (key.as_str(), seen))
-        .chain([(request.kms_key_id.as_str(), target_key)]);
-    for (key, seen) in keys {
+    let of_snapshot = source.key.iter().map(|(key, seen)| (key.as_str(), seen));
+    for (key, seen) in of_snapshot.chain([(request.kms_key_id.as_str(), target_key)]) {
         match seen {
             KeySeen::Usable { customer_managed: false }
-                if !request.is_foreign() && key == request.kms_key_id =>
+                if request.account == Account::Source && key == request.kms_key_id =>
             {
                 return Err(request.key_not_usable(key, "AWS manages it, so it cannot be shared"));
             }
             KeySeen::Usable { .. } => {}
             KeySeen::Unusable { problem, may_pass: true } => {
-                return Ok(Plan::Answer(plan_after_key_refused(request, key, problem)?));
+                return after_key_refused(request, key, problem).map(Plan::Answer);
             }
             KeySeen::Unusable { problem, may_pass: false } => {
                 return Err(request.key_not_usable(key, problem));
             }
         }
     }
-    Ok(Plan::Copy)
+    let placement = &request.placement;
+    let mut tags = placement.tags.clone();
+    tags.extend(run.tags());
+    Ok(Plan::Copy(Copying {
+        source_db_snapshot_arn: arn,
+        target_db_snapshot_identifier: request.target_db_snapshot_identifier(),
+        kms_key_id: request.kms_key_id.clone(),
+        option_group_name: placement.option_group_name.clone(),
+        copy_option_group: placement.copy_option_group,
+        tags,
+    }))
 }
 
 fn encryption(source: &SourceSeen) -> String {
@@ -137,11 +120,41 @@ fn encryption(source: &SourceSeen) -> String {
     }
 }
 
+/// What a refused CopyDBSnapshot leads to: another look, or a failure.
+pub fn after_refusal(request: &Request, failed: CallFailed) -> Result<Look, Error> {
+    let (arn, target) = (&request.source_db_snapshot_arn, request.target_db_snapshot_identifier());
+    match Refusal::of(&failed) {
+        Refusal::AlreadyExists => {
+            wait(request, "copying", None, format!("DB snapshot {target} exists already"))
+        }
+        Refusal::WrongState => wait(request, "busy", None, format!("DB snapshot {arn} cannot be copied yet")),
+        Refusal::TooManyCopies => {
+            wait(request, "queued", None, "as many copies are in flight as the quota allows".to_owned())
+        }
+        Refusal::KeyNotAccessible => {
+            // RDS's message tells which of the two keys it means.
+            let of_snapshot = failed.message.contains("source");
+            let key = if of_snapshot { "of the snapshot" } else { &request.kms_key_id };
+            after_key_refused(request, key, &failed.message)
+        }
+        Refusal::SnapshotNotFound => Err(request.source_missing()),
+        Refusal::SnapshotQuota => Err(Error::SnapshotQuotaExceeded),
+        Refusal::OptionGroupNotFound => {
+            Err(Error::OptionGroupNotFound(request.placement.option_group_name.clone().unwrap_or_default()))
+        }
+        _ => Err(failed.into()),
+    }
+}
+
 /// What a refused key leads to: patience, then the error that names it.
-pub fn plan_after_key_refused(request: &Request, key: &str, message: &str) -> Result<Look, Error> {
+fn after_key_refused(request: &Request, key: &str, message: &str) -> Result<Look, Error> {
     let reason = format!("key {key} cannot be used yet: {message}");
-    let look = request.stage.refused(request.stage_deadline_seconds, reason)?;
+    let look = request.waiting.refused(request.stage_deadline_seconds, reason)?;
     look.ok_or_else(|| request.key_not_usable(key, message))
+}
+
+fn wait(request: &Request, status: &str, percent: Option<u8>, reason: String) -> Result<Look, Error> {
+    Ok(request.waiting.wait(status, percent, request.stage_deadline_seconds, reason)?)
 }
 
 /// Whether the key found is certainly another one: an alias or a bare key id cannot be compared with an ARN.
@@ -152,7 +165,12 @@ fn is_another_key(wanted: &str, found: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lambda_support::Service;
     use serde_json::json;
+
+    fn run() -> Run {
+        Run::from_identifier("orders-20261120t160812z-3f9a").unwrap()
+    }
 
     const KEY: &str = "arn:aws:kms:us-east-1:111111111111:key/1";
 
@@ -161,8 +179,7 @@ mod tests {
             "replication": "orders", "run": "20261120t160812z-3f9a",
             "sourceDbSnapshotArn": "arn:aws:rds:us-east-1:111111111111:snapshot:orders-20261120t160812z-3f9a",
             "sourceDbInstanceIdentifier": "orders-prod",
-            "targetDbSnapshotIdentifier": "orders-20261120t160812z-3f9a-copy",
-            "kmsKeyId": KEY, "principalArn": "arn:aws:iam::111111111111:role/copier", "forceCopy": force_copy, "stageDeadlineSeconds": 3600, "stage": {}
+            "account": "source", "kmsKeyId": KEY, "principalArn": "arn:aws:iam::111111111111:role/copier", "forceCopy": force_copy, "stageDeadlineSeconds": 3600, "stage": {}
         }))
         .unwrap()
     }
@@ -170,7 +187,8 @@ mod tests {
     fn name(plan: Result<Plan, Error>) -> String {
         match plan {
             Ok(Plan::Answer(look)) => format!("done={}", look.done),
-            Ok(plan) => format!("{plan:?}"),
+            Ok(Plan::Copy(_)) => "Copy".to_owned(),
+            Ok(Plan::ShareAsItIs(_)) => "ShareAsItIs".to_owned(),
             Err(error) => error.name().to_string(),
         }
     }
@@ -180,8 +198,11 @@ mod tests {
 
     fn source(key: Option<(&str, KeySeen)>) -> SourceSeen {
         SourceSeen {
-            status: "available".to_owned(),
-            db_instance_identifier: "orders-prod".to_owned(),
+            snapshot: SnapshotSeen {
+                status: "available".to_owned(),
+                db_instance_identifier: Some("orders-prod".to_owned()),
+                ..SnapshotSeen::default()
+            },
             key: key.map(|(key, seen)| (key.to_owned(), seen)),
         }
     }
@@ -196,7 +217,7 @@ mod tests {
             let request = Request { shareable_keys: vec!["declared".to_owned()], ..request(force_copy) };
             let seen = source(key);
             assert_eq!(
-                name(plan_without_copy(&request, Some(&seen), &CUSTOMER)),
+                name(plan_without_copy(&request, &run(), Some(&seen), &CUSTOMER)),
                 expected,
                 "{seen:?} {force_copy:?}"
             );
@@ -215,72 +236,98 @@ mod tests {
     #[test]
     fn a_key_that_cannot_work_fails_before_rds_is_asked() {
         let check = |seen: KeySeen, request: &Request, expected: &str| {
-            assert_eq!(name(plan_without_copy(request, Some(&source(None)), &seen)), expected, "{seen:?}");
+            assert_eq!(
+                name(plan_without_copy(request, &run(), Some(&source(None)), &seen)),
+                expected,
+                "{seen:?}"
+            );
         };
         check(unusable(), &request(None), "Snapferry.KeyNotUsable");
         check(AWS, &request(None), "Snapferry.KeyNotUsable");
         let denied = KeySeen::Unusable { problem: "AccessDeniedException".to_owned(), may_pass: true };
         check(denied, &request(None), "done=false");
         // Nobody copies the target's copy, so there the key may be anyone's.
-        let target = Request {
-            target_db_snapshot_identifier: "orders-20261120t160812z-3f9a".to_owned(),
-            ..request(None)
-        };
+        let target = Request { account: Account::Target, ..request(None) };
         check(AWS, &target, "Copy");
     }
 
     #[test]
     fn a_missing_foreign_or_busy_snapshot_is_told_apart() {
         let check = |request: &Request, seen: Option<SourceSeen>, expected: &str| {
-            assert_eq!(name(plan_without_copy(request, seen.as_ref(), &CUSTOMER)), expected, "{seen:?}");
+            assert_eq!(
+                name(plan_without_copy(request, &run(), seen.as_ref(), &CUSTOMER)),
+                expected,
+                "{seen:?}"
+            );
         };
-        let target = Request {
-            target_db_snapshot_identifier: "orders-20261120t160812z-3f9a".to_owned(),
-            ..request(None)
-        };
+        let target = Request { account: Account::Target, ..request(None) };
         check(&request(None), None, "Snapferry.SnapshotNotFound");
         check(&target, None, "Snapferry.SnapshotNoLongerShared");
-        check(
-            &target,
-            Some(SourceSeen { status: "failed".to_owned(), ..source(None) }),
-            "Snapferry.SnapshotNoLongerShared",
-        );
-        check(&target, Some(SourceSeen { status: "creating".to_owned(), ..source(None) }), "done=false");
-        let other = SourceSeen { db_instance_identifier: "hr".to_owned(), ..source(None) };
+        let in_status = |status: &str| {
+            let mut seen = source(None);
+            seen.snapshot.status = status.to_owned();
+            Some(seen)
+        };
+        check(&target, in_status("failed"), "Snapferry.SnapshotNoLongerShared");
+        check(&target, in_status("creating"), "done=false");
+        let mut other = source(None);
+        other.snapshot.db_instance_identifier = Some("hr".to_owned());
         check(&target, Some(other), "Snapferry.HandoffRefused");
+    }
+
+    #[test]
+    fn what_only_needs_patience_is_no_error() {
+        let check = |code: &str, message: &str, expected: &str| {
+            let failed = CallFailed::new(Service::Rds, "CopyDBSnapshot", code, message, false);
+            assert_eq!(
+                name(after_refusal(&request(None), failed).map(Plan::Answer)),
+                expected,
+                "{code} {message}"
+            );
+        };
+        check("DBSnapshotAlreadyExists", "", "done=false");
+        check("InvalidDBSnapshotState", "", "done=false");
+        check("SnapshotQuotaExceeded", "Cannot copy more than 20 snapshots", "done=false");
+        check("KMSKeyNotAccessibleFault", "the source key", "done=false");
+        check("SnapshotQuotaExceeded", "Cannot create more than 100", "Snapferry.SnapshotQuotaExceeded");
+        check("DBSnapshotNotFound", "", "Snapferry.SnapshotNotFound");
+        check("OptionGroupNotFoundFault", "", "Snapferry.OptionGroupNotFound");
+        check("InvalidParameterValue", "", "Snapferry.RdsRefused");
     }
 
     #[test]
     fn a_refused_key_is_asked_three_times_over_five_minutes() {
         let mut request = request(None);
         for seconds in [150, 300] {
-            let look = plan_after_key_refused(&request, KEY, "no").unwrap();
-            assert_eq!(look.stage.seconds, seconds);
-            request.stage = look.stage;
+            let look = after_key_refused(&request, KEY, "no").unwrap();
+            assert_eq!(look.waiting.seconds, seconds);
+            request.waiting = look.waiting;
         }
-        let error = plan_after_key_refused(&request, KEY, "no").unwrap_err();
-        assert_eq!(error.name(), replication::ErrorName::KeyNotUsable);
+        let error = after_key_refused(&request, KEY, "no").unwrap_err();
+        assert_eq!(error.name(), step::ErrorName::KeyNotUsable);
         assert!(error.to_string().contains("arn:aws:iam::111111111111:role/copier"), "{error}");
     }
 
     #[test]
     fn a_copy_is_waited_for_until_it_is_available_or_hopeless() {
-        let copy = Copy::from_identifier("orders-20261120t160812z-3f9a").unwrap();
-        let seen = |status: &str| CopySeen {
-            arn: String::new(),
+        let seen = |status: &str| SnapshotSeen {
             status: status.to_owned(),
             percent: Some(40),
             kms_key_id: Some(KEY.to_owned()),
-            tags: copy.tags(),
+            tags: run().tags(),
+            ..SnapshotSeen::default()
         };
-        let check = |seen: CopySeen, expected: &str| {
-            assert_eq!(name(plan_with_copy(&request(None), &copy, &seen)), expected, "{seen:?}");
+        let check = |seen: SnapshotSeen, expected: &str| {
+            assert_eq!(name(plan_with_copy(&request(None), &run(), &seen)), expected, "{seen:?}");
         };
         check(seen("copying"), "done=false");
         check(seen("creating"), "done=false");
         check(seen("available"), "done=true");
         check(seen("failed"), "Snapferry.CopyFailed");
-        check(CopySeen { tags: Tags::new(), ..seen("available") }, "Snapferry.CopyNotOurs");
-        check(CopySeen { kms_key_id: Some(format!("{KEY}2")), ..seen("available") }, "Snapferry.CopyNotOurs");
+        check(SnapshotSeen { tags: step::Tags::new(), ..seen("available") }, "Snapferry.CopyNotOurs");
+        check(
+            SnapshotSeen { kms_key_id: Some(format!("{KEY}2")), ..seen("available") },
+            "Snapferry.CopyNotOurs",
+        );
     }
 }

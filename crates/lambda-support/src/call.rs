@@ -3,8 +3,8 @@
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use replication::ErrorName;
 use std::fmt;
+use step::ErrorName;
 
 /// The services that Snapferry calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,11 +31,37 @@ impl fmt::Display for Service {
     }
 }
 
+impl Service {
+    /// The name of a failure that may be gone a little later.
+    fn unavailable(self) -> ErrorName {
+        match self {
+            Self::Rds => ErrorName::RdsUnavailable,
+            Self::Kms => ErrorName::KmsUnavailable,
+            Self::Sns => ErrorName::SnsUnavailable,
+            Self::SecretsManager => ErrorName::SecretsManagerUnavailable,
+            Self::Ssm => ErrorName::SsmUnavailable,
+            Self::States => ErrorName::StatesUnavailable,
+        }
+    }
+
+    /// The name of a failure that the same call meets again.
+    fn refused(self) -> ErrorName {
+        match self {
+            Self::Rds => ErrorName::RdsRefused,
+            Self::Kms => ErrorName::KmsRefused,
+            Self::Sns => ErrorName::SnsRefused,
+            Self::SecretsManager => ErrorName::SecretsManagerRefused,
+            Self::Ssm => ErrorName::SsmRefused,
+            Self::States => ErrorName::StatesRefused,
+        }
+    }
+}
+
 /// A call that did not succeed. It holds the service's code and message only: never the request.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{service} {operation} failed: {code}: {message}")]
 pub struct CallFailed {
-    /// Whose call.
+    /// The service that was called.
     pub service: Service,
     /// The operation's name, as in the service's API.
     pub operation: &'static str,
@@ -43,33 +69,33 @@ pub struct CallFailed {
     pub code: String,
     /// The service's message.
     pub message: String,
-    /// Whether the same call may succeed a little later.
-    pub transient: bool,
+    /// The name that the state machine matches on.
+    pub name: ErrorName,
 }
 
 impl CallFailed {
+    /// A call that was answered by an error, or not at all. `transient` says whether the same call may succeed a little
+    /// later.
+    pub fn new(
+        service: Service,
+        operation: &'static str,
+        code: impl Into<String>,
+        message: impl Into<String>,
+        transient: bool,
+    ) -> Self {
+        let name = if transient { service.unavailable() } else { service.refused() };
+        Self { service, operation, code: code.into(), message: message.into(), name }
+    }
+
+    /// The name that the state machine matches on.
+    pub fn name(&self) -> ErrorName {
+        self.name
+    }
+
     /// Whether RDS denied the call. On a resource that was just made and tagged that may pass: tags take minutes to
     /// count in policies. Source: RDS User Guide, "Tagging Amazon RDS resources".
     pub fn is_denied(&self) -> bool {
         self.service == Service::Rds && self.code == "AccessDenied"
-    }
-
-    /// `Snapferry.<Service>Unavailable` (retryable) or `Snapferry.<Service>Refused` (fatal).
-    pub fn name(&self) -> ErrorName {
-        match (self.service, self.transient) {
-            (Service::Rds, true) => ErrorName::RdsUnavailable,
-            (Service::Rds, false) => ErrorName::RdsRefused,
-            (Service::Kms, true) => ErrorName::KmsUnavailable,
-            (Service::Kms, false) => ErrorName::KmsRefused,
-            (Service::Sns, true) => ErrorName::SnsUnavailable,
-            (Service::Sns, false) => ErrorName::SnsRefused,
-            (Service::SecretsManager, true) => ErrorName::SecretsManagerUnavailable,
-            (Service::SecretsManager, false) => ErrorName::SecretsManagerRefused,
-            (Service::Ssm, true) => ErrorName::SsmUnavailable,
-            (Service::Ssm, false) => ErrorName::SsmRefused,
-            (Service::States, true) => ErrorName::StatesUnavailable,
-            (Service::States, false) => ErrorName::StatesRefused,
-        }
     }
 }
 
@@ -98,6 +124,11 @@ const TRANSIENT_CODES: &[&str] = &[
     "ServiceUnavailable",
 ];
 
+/// Whether an error means "later".
+pub(crate) fn is_transient(server_error: bool, code: &str) -> bool {
+    server_error || TRANSIENT_CODES.contains(&code)
+}
+
 /// Turns the SDK's error into [`CallFailed`].
 pub fn call_failed<E>(
     service: Service,
@@ -112,7 +143,7 @@ where
         SdkError::ServiceError(context) => {
             let meta = context.err().meta();
             let code = meta.code().unwrap_or("Unknown").to_owned();
-            let transient = server_error || TRANSIENT_CODES.contains(&code.as_str());
+            let transient = is_transient(server_error, &code);
             (code, meta.message().unwrap_or("no message").to_owned(), transient)
         }
         SdkError::TimeoutError(_) => ("NoAnswer".to_owned(), "no answer in time".to_owned(), true),
@@ -125,7 +156,7 @@ where
         }
         _ => ("NotSent".to_owned(), "the request could not be built".to_owned(), false),
     };
-    CallFailed { service, operation, code, message, transient }
+    CallFailed::new(service, operation, code, message, transient)
 }
 
 /// A look at one thing: `None` when the service says that it does not exist.

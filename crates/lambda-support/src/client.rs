@@ -5,14 +5,33 @@ use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConnector, http_client_fn};
+use std::ops::Deref;
 use std::time::Duration;
 
-/// Loads the SDK's configuration from the Lambda's environment.
+/// The SDK's configuration, and the connections that all clients of the process share.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// For the SDK's clients.
+    pub sdk: SdkConfig,
+    /// For [`crate::SignedClient`].
+    pub connector: SharedHttpConnector,
+}
+
+/// The SDK's clients take it as it is.
+impl Deref for Config {
+    type Target = SdkConfig;
+
+    fn deref(&self) -> &SdkConfig {
+        &self.sdk
+    }
+}
+
+/// Loads the configuration from the Lambda's environment.
 ///
 /// The HTTPS connector is built here, at init, and shared by all clients: it parses the root certificates once, and
 /// while the function still has a whole core. It runs on ring, because aws-lc spends about 30 ms of a full core on
 /// entropy before a process's first request.
-pub async fn sdk_config() -> SdkConfig {
+pub async fn config() -> Config {
     let settings = HttpConnectorSettings::builder()
         .connect_timeout(Duration::from_secs(3))
         .read_timeout(Duration::from_secs(6))
@@ -25,9 +44,11 @@ pub async fn sdk_config() -> SdkConfig {
     );
     // A step makes up to five calls in the 50 s of its function: a slow call must fail by its own name before that.
     let timeouts = TimeoutConfig::builder().operation_timeout(Duration::from_secs(9)).build();
-    aws_config::defaults(BehaviorVersion::latest())
+    let shared = connector.clone();
+    let sdk = aws_config::defaults(BehaviorVersion::latest())
         .timeout_config(timeouts)
-        .http_client(http_client_fn(move |_, _| connector.clone()))
+        .http_client(http_client_fn(move |_, _| shared.clone()))
         .load()
-        .await
+        .await;
+    Config { sdk, connector }
 }

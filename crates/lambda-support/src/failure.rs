@@ -1,8 +1,8 @@
 //! How a failure reaches the state machine: its name, and its chain of causes in one line.
 
 use lambda_runtime::Diagnostic;
-use replication::ErrorName;
 use std::error::Error;
+use step::ErrorName;
 
 /// The longest message that is passed on, in characters: what was sent to us may be in it.
 const MESSAGE_LIMIT: usize = 8_000;

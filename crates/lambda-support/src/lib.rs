@@ -1,20 +1,28 @@
-//! What every Lambda needs and no step owns: clients, transient or not, the error chain, parsing at the edge, tags.
-//! With the feature `ssm` also the settings of a replication, for the functions that read them.
+//! What every Lambda needs and no step owns: clients, failed calls and their names, the chain of causes, `serve`.
 //!
-//! It knows nothing of RDS or of any step.
+//! It knows nothing of RDS, of a flow or of a step.
 
 mod call;
 mod client;
+mod environment;
 mod failure;
-mod request;
-#[cfg(feature = "ssm")]
-mod settings;
+mod failures;
+mod parameter;
+mod partition;
+mod serve;
+mod signed;
 mod tag_list;
 
 pub use call::{CallFailed, Service, call_failed, found};
-pub use client::sdk_config;
+pub use client::{Config, config};
+pub use environment::{list_from_environment, text_from_environment};
 pub use failure::diagnostic;
-pub use request::{InvalidRequest, list_from_environment, parse};
-#[cfg(feature = "ssm")]
-pub use settings::{UnusableSettings, find_settings, parse_settings};
+pub use lambda_runtime::Error;
+pub use parameter::find_parameter;
+pub use serve::serve;
+pub use signed::SignedClient;
 pub use tag_list::tags;
+
+// The macro `failures` names them.
+#[doc(hidden)]
+pub use {lambda_runtime, step};

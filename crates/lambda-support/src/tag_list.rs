@@ -1,6 +1,6 @@
 //! Tags, which every service lists in a type of its own.
 
-use replication::Tags;
+use step::Tags;
 
 /// Tags by key, from a service's list of them; `pair` takes one apart. A tag without a value counts as an empty one.
 pub fn tags<T>(list: Option<Vec<T>>, pair: impl Fn(T) -> (Option<String>, Option<String>)) -> Tags {

@@ -1,112 +1,96 @@
-//! Deletes: what was decided, thing by thing.
+//! Deletes, resource by resource, as the plan says.
 
-use crate::live::Application;
-use crate::plan::Action;
-use crate::{Error, look};
-use lambda_support::{CallFailed, Service, call_failed, found};
+use crate::Error;
+use crate::live::ApplicationSecret;
+use crate::look;
+use crate::plan::{Action, taken};
+use aws_sdk_rds::Client as Rds;
+use aws_sdk_secretsmanager::Client as Secrets;
+use database::{Changes, snapshot};
+use lambda_support::CallFailed;
 use std::collections::BTreeSet;
 
-/// Does all that it can, then answers whether nothing is left and what was deleted, or the first failure.
+/// The application's secret, with what it said before anything was decided.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Before<'a> {
+    pub(crate) secret_id: &'a str,
+    pub(crate) said: &'a ApplicationSecret,
+}
+
+/// What became of a plan.
+#[derive(Debug, Default)]
+pub(crate) struct Acted {
+    /// Whether nothing is left to wait for.
+    pub(crate) done: bool,
+    /// What was deleted.
+    pub(crate) deleted: Vec<String>,
+    /// Whether the application's secret says something else by now: then the rest is left to another look.
+    pub(crate) live_changed: bool,
+}
+
+/// Does all that it can. A failure is answered after everything else was tried.
 ///
-/// `application` is the application's secret with what it said just before: should it say something else before a DB
-/// instance is deleted, the rest is left to another look.
+/// `before` is `None` in the source account. Else the application's secret is read again before each deletion of a
+/// database: nothing is deleted that went live meanwhile.
 pub(crate) async fn act(
-    rds: &aws_sdk_rds::Client,
-    secrets: &aws_sdk_secretsmanager::Client,
+    rds: &Rds,
+    secrets: &Secrets,
     actions: &[Action],
-    application: Option<(&str, &Application)>,
-) -> Result<(bool, Vec<String>), Error> {
-    let (mut done, mut deleted, mut failure) = (true, Vec::new(), None);
-    // A DB instance stays as long as its run's snapshot does: it tells that the run was good, and is to go.
-    let mut stay = BTreeSet::new();
-    for (nth, action) in actions.iter().enumerate() {
-        if let (Action::DeleteInstance(it), Some((secret, said)), 1..) = (action, application, nth)
-            && !stay.contains(it)
-            && look::application(secrets, secret).await? != *said
-        {
-            done = false;
+    before: Option<Before<'_>>,
+) -> Result<Acted, Error> {
+    let (mut acted, mut failure) = (Acted { done: true, ..Acted::default() }, None);
+    // A database stays as long as its run's snapshot does: it tells that the run was good, and is to go.
+    let mut staying = BTreeSet::new();
+    let deletes_database = |action: &Action| matches!(action, Action::DeleteDatabase(_));
+    let mut read_just_now = actions.iter().any(deletes_database);
+    if read_just_now && has_changed(secrets, before).await? {
+        return Ok(Acted { live_changed: true, ..Acted::default() });
+    }
+    for action in actions {
+        let stays = action.database().is_some_and(|it| staying.contains(it.identifier()));
+        if deletes_database(action) && !stays && !read_just_now && has_changed(secrets, before).await? {
+            (acted.done, acted.live_changed) = (false, true);
             break;
         }
-        // Whether the deletion was taken, and whether there is nothing left to wait for.
-        let result = match action {
-            Action::StartInstance(it) | Action::UnprotectInstance(it) | Action::DeleteInstance(it)
-                if stay.contains(it) =>
-            {
-                Ok((false, false))
-            }
-            Action::StartInstance(it) => start_instance(rds, it).await.map(|()| (false, false)),
-            Action::UnprotectInstance(it) => unprotect_instance(rds, it).await.map(|()| (false, false)),
-            Action::DeleteInstance(it) => delete_instance(rds, it).await.map(|taken| (taken, false)),
-            Action::DeleteSnapshot(it) => delete_snapshot(rds, it).await.map(|taken| (taken, taken)),
-            Action::DeleteSecret(it) => delete_secret(secrets, it).await.map(|()| (true, true)),
-            Action::WaitForInstance(_) | Action::WaitForSnapshot(_) | Action::WaitWithSecret(_) => {
-                Ok((false, false))
-            }
+        read_just_now = false;
+        let was_taken = match stays {
+            true => Ok(false),
+            false => perform(rds, secrets, action).await,
         };
         if let Action::DeleteSnapshot(it) | Action::WaitForSnapshot(it) = action
-            && !matches!(result, Ok((true, _)))
+            && !matches!(was_taken, Ok(true))
         {
-            stay.insert(it);
+            staying.insert(it.as_str());
         }
-        match result {
-            Ok((taken, finished)) => {
-                deleted.extend(taken.then(|| action.to_string()));
-                done &= finished;
+        match was_taken {
+            Ok(was_taken) => {
+                acted.deleted.extend((was_taken && action.deletes()).then(|| action.to_string()));
+                acted.done &= was_taken && action.is_over_at_once();
             }
-            Err(error) => failure = failure.or(Some(error)),
+            Err(failed) => failure = failure.or(Some(failed)),
         }
     }
-    failure.map_or(Ok((done, deleted)), |error| Err(error.into()))
+    failure.map_or(Ok(acted), |failed| Err(failed.into()))
 }
 
-async fn start_instance(rds: &aws_sdk_rds::Client, identifier: &str) -> Result<(), CallFailed> {
-    let answer = rds.start_db_instance().db_instance_identifier(identifier).send().await;
-    unless(answer, "StartDBInstance", |e| e.is_invalid_db_instance_state_fault()).map(|_| ())
-}
-
-async fn unprotect_instance(rds: &aws_sdk_rds::Client, identifier: &str) -> Result<(), CallFailed> {
-    let modify = rds.modify_db_instance().db_instance_identifier(identifier);
-    let answer = modify.deletion_protection(false).apply_immediately(true).send().await;
-    unless(answer, "ModifyDBInstance", |e| e.is_invalid_db_instance_state_fault()).map(|_| ())
-}
-
-async fn delete_instance(rds: &aws_sdk_rds::Client, identifier: &str) -> Result<bool, CallFailed> {
-    let delete = rds.delete_db_instance().db_instance_identifier(identifier);
-    let answer = delete.skip_final_snapshot(true).delete_automated_backups(true).send().await;
-    unless(answer, "DeleteDBInstance", |e| {
-        e.is_invalid_db_instance_state_fault() || e.is_db_instance_not_found_fault()
-    })
-}
-
-async fn delete_snapshot(rds: &aws_sdk_rds::Client, identifier: &str) -> Result<bool, CallFailed> {
-    let answer = rds.delete_db_snapshot().db_snapshot_identifier(identifier).send().await;
-    unless(answer, "DeleteDBSnapshot", |e| {
-        e.is_invalid_db_snapshot_state_fault() || e.is_db_snapshot_not_found_fault()
-    })
-}
-
-/// Deleted with the shortest recovery window, 7 days: an operator may still need what it says. One that is scheduled
-/// for deletion already is an invalid request.
-async fn delete_secret(secrets: &aws_sdk_secretsmanager::Client, name: &str) -> Result<(), CallFailed> {
-    let answer = secrets.delete_secret().secret_id(name).recovery_window_in_days(7).send().await;
-    let answer = found(Service::SecretsManager, "DeleteSecret", answer, |e| {
-        e.is_resource_not_found_exception() || e.is_invalid_request_exception()
-    });
-    answer.map(|_| ())
+async fn has_changed(secrets: &Secrets, before: Option<Before<'_>>) -> Result<bool, CallFailed> {
+    match before {
+        Some(before) => Ok(look::application_secret(secrets, before.secret_id).await? != *before.said),
+        None => Ok(false),
+    }
 }
 
 /// Whether the call was taken; false when only the state forbids it, which the next look sees.
-fn unless<T, E>(
-    answer: Result<T, aws_sdk_rds::error::SdkError<E>>,
-    operation: &'static str,
-    is_state: impl Fn(&E) -> bool,
-) -> Result<bool, CallFailed>
-where
-    E: aws_sdk_rds::error::ProvideErrorMetadata,
-{
-    match answer {
-        Ok(_) => Ok(true),
-        Err(error) if error.as_service_error().is_some_and(is_state) => Ok(false),
-        Err(error) => Err(call_failed(Service::Rds, operation, &error)),
+async fn perform(rds: &Rds, secrets: &Secrets, action: &Action) -> Result<bool, CallFailed> {
+    match action {
+        Action::StartDatabase(it) => taken(it.start(rds).await),
+        Action::UnprotectDatabase(it) => {
+            let unprotected = Changes { deletion_protection: Some(false), ..Changes::default() };
+            taken(it.modify(rds, unprotected).await)
+        }
+        Action::DeleteDatabase(it) => taken(it.delete(rds).await),
+        Action::DeleteSnapshot(it) => taken(snapshot::delete(rds, it).await),
+        Action::DeleteSecret(it) => secret::delete(secrets, it).await.map(|()| true),
+        Action::WaitForDatabase(_) | Action::WaitForSnapshot(_) | Action::WaitWithSecret(_) => Ok(false),
     }
 }

@@ -8,16 +8,20 @@ pub mod plan;
 
 pub use error::Error;
 
-use act::act;
+use act::{Before, act};
+use aws_sdk_rds::Client as Rds;
+use aws_sdk_secretsmanager::Client as Secrets;
 use jiff::Timestamp;
-use lambda_support::parse;
 use live::live;
-use plan::{Action, dry, moved, owned, plan, pruned, seen_in_source, seen_in_target, spare};
-use replication::retention::{TargetFacts, Verdict, of_source, of_target};
-use replication::{Look, ReplicationName, Run, SourceRetention, Stage, TargetRetention};
+use plan::{
+    Action, dry, live_copy_changed, owned, plan, pruned, redundant_snapshots, seen_in_source, seen_in_target,
+};
+use replication::retention::{SourceRetention, TargetFacts, TargetRetention, Verdict, of_source, of_target};
+use replication::{ReplicationName, RunId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use step::{Look, Waiting, parse};
 
 /// `{"account": {"source": {…}} or {"target": {…}}, "deleted": [], "stage": {}}`
 #[derive(Debug, Deserialize)]
@@ -32,7 +36,8 @@ pub struct Request {
     #[serde(default)]
     pub dry_run: bool,
     /// What the last look answered; `{}` at first.
-    pub stage: Stage,
+    #[serde(rename = "stage")]
+    pub waiting: Waiting,
 }
 
 /// The account, with what bounds a decision in it.
@@ -56,7 +61,7 @@ pub struct SourceAccount {
     pub retention: SourceRetention,
     /// The run that is at work, when one is.
     #[serde(default)]
-    pub current_run: Option<Run>,
+    pub current_run: Option<RunId>,
 }
 
 /// What bounds a decision in the target account.
@@ -72,10 +77,10 @@ pub struct TargetAccount {
     pub application_secret_arn: String,
     /// The run that is at work, when one is.
     #[serde(default)]
-    pub current_run: Option<Run>,
+    pub current_run: Option<RunId>,
 }
 
-/// What becomes of each run, and what was deleted. Things are told as `db:…`, `snapshot:…` and `secret:…`.
+/// What becomes of each run, and what was deleted. Resources are told as `db:…`, `snapshot:…` and `secret:…`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Response {
@@ -83,68 +88,63 @@ pub struct Response {
     #[serde(flatten)]
     pub look: Look,
     /// The verdict on each run.
-    pub runs: BTreeMap<Run, Verdict>,
+    pub runs: BTreeMap<RunId, Verdict>,
     /// What goes now, as this look saw it: with `dryRun` it is left at that.
     pub planned: BTreeSet<String>,
     /// What this look and those before it deleted.
     pub deleted: BTreeSet<String>,
 }
 
-/// Deletes what retention no longer keeps, of what this replication provably made. Safe to repeat.
+/// Deletes what this replication provably made and retention no longer keeps. Safe to repeat.
 ///
 /// It never deletes the live copy: while the application's secret cannot say which one that is, every copy that was
 /// ever fit to go live stays.
 /// Errors: `Snapferry.InvalidRequest`, `StageTimedOut`, `RdsRefused`, `SecretsManagerRefused` (fatal),
 /// `RdsUnavailable`, `SecretsManagerUnavailable` (retry).
 /// Source: RDS API `DeleteDBInstance`, `DeleteDBSnapshot`; Secrets Manager API `DeleteSecret`.
-pub async fn handle(
-    rds: &aws_sdk_rds::Client,
-    secrets: &aws_sdk_secretsmanager::Client,
-    payload: Value,
-) -> Result<Response, Error> {
-    let Request { account, deleted, dry_run, stage } = parse(payload)?;
+pub async fn handle(rds: &Rds, secrets: &Secrets, payload: Value) -> Result<Response, Error> {
+    let Request { account, deleted, dry_run, waiting } = parse(payload)?;
     let now = Timestamp::now();
-    let mut application = None;
-    let (runs, owned, spare) = match &account {
+    let mut said = None;
+    let (runs, owned, redundant) = match &account {
         Account::Source(it) => {
             let owned = owned(look::snapshots(rds).await?, &it.replication);
-            let spare = spare(&owned, it.current_run.as_ref());
-            (of_source(now, it.current_run.as_ref(), &it.retention, &seen_in_source(&owned)), owned, spare)
+            let redundant = redundant_snapshots(&owned, it.current_run.as_ref());
+            let seen = seen_in_source(&owned);
+            (of_source(now, it.current_run.as_ref(), &it.retention, &seen), owned, redundant)
         }
         Account::Target(it) => {
-            let said = application.insert(look::application(secrets, &it.application_secret_arn).await?);
-            let mut things = look::snapshots(rds).await?;
-            // A secret is made after its DB instance: seen in this order, one without the other has lost it.
-            things.extend(look::secrets(secrets, &it.replication).await?);
-            things.extend(look::instances(rds).await?);
-            let live = live(said, &it.replication, &things);
+            let said = said.insert(look::application_secret(secrets, &it.application_secret_arn).await?);
+            let mut resources = look::snapshots(rds).await?;
+            // A secret is made after its database: seen in this order, a secret without a database has lost it.
+            resources.extend(look::secrets(secrets, &it.replication).await?);
+            resources.extend(look::databases(rds).await?);
+            let live = live(said, &it.replication, &resources);
             let pinned = said.pinned.as_ref().ok().and_then(Option::as_ref);
-            let owned = owned(things, &it.replication);
+            let owned = owned(resources, &it.replication);
             let facts = TargetFacts { now, current: it.current_run.as_ref(), live: &live, pinned };
             (of_target(&facts, &it.retention, &seen_in_target(&owned)), owned, BTreeSet::new())
         }
     };
-    let actions = plan(&runs, &owned, &spare);
+    let actions = plan(&runs, &owned, &redundant);
     let goes = |action: &&Action| !matches!(action, Action::WaitWithSecret(_));
     let planned = actions.iter().filter(goes).map(Action::to_string).collect();
     let kept = runs.values().filter(|it| !it.delete()).count();
     if dry_run {
-        return Ok(Response { look: dry(&stage, kept), runs, planned, deleted });
+        return Ok(Response { look: dry(&waiting, kept), runs, planned, deleted });
     }
-    let before = match (&account, &application) {
-        (Account::Target(it), Some(said)) => Some((it.application_secret_arn.as_str(), said)),
+    let before = match (&account, &said) {
+        (Account::Target(it), Some(said)) => Some(Before { secret_id: &it.application_secret_arn, said }),
         _ => None,
     };
-    if let Some((secret, said)) = before
-        && actions.iter().any(|action| matches!(action, Action::DeleteInstance(_)))
-        && look::application(secrets, secret).await? != *said
-    {
-        return Ok(Response { look: moved(&stage)?, runs, planned, deleted });
-    }
-    let (done, now_deleted) = act(rds, secrets, &actions, before).await?;
-    let deleted: BTreeSet<String> = deleted.into_iter().chain(now_deleted).collect();
-    let unsure = application.is_some_and(|it| it.says.is_none());
-    let look = pruned(&stage, done, kept, deleted.len(), unsure)?;
-    tracing::info!(done, reason = look.reason, ?deleted, "looked");
+    let acted = act(rds, secrets, &actions, before).await?;
+    let deleted: BTreeSet<String> = deleted.into_iter().chain(acted.deleted).collect();
+    let look = if acted.live_changed {
+        live_copy_changed(&waiting)?
+    } else {
+        let unsure = said.is_some_and(|it| it.pointer.is_none());
+        pruned(&waiting, acted.done, kept, deleted.len(), unsure)?
+    };
+    tracing::info!(done = look.done, reason = look.reason, ?deleted, "looked");
     Ok(Response { look, runs, planned, deleted })
 }

@@ -2,23 +2,24 @@
 //!
 //! Which runs go is decided in `replication::retention`; here, what that means for each thing that they left.
 
+use database::{Database, Endpoint, Refusal};
 use jiff::Timestamp;
-use replication::retention::{Seen, Verdict};
-use replication::{
-    Copy, Look, ReplicationName, Run, STAGE_DEADLINE, Stage, StageTimedOut, Tags, made_here, tag,
-};
+use lambda_support::CallFailed;
+use replication::retention::{RunSeen, Verdict};
+use replication::{ReplicationName, Run, RunId, tag};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use step::{Look, STAGE_DEADLINE, StageTimedOut, Tags, Waiting};
 
-/// What kind of thing was seen.
+/// What kind of resource was seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
-    /// A DB instance.
-    Instance {
-        /// Whether its deletion is refused.
-        deletion_protection: bool,
-        /// Address and port, once RDS names them.
-        endpoint: Option<(String, i64)>,
+    /// A database.
+    Database {
+        /// Whether RDS refuses to delete it.
+        protected: bool,
+        /// Where it answers, once RDS says so.
+        endpoint: Option<Endpoint>,
     },
     /// A manual DB snapshot.
     Snapshot,
@@ -26,9 +27,9 @@ pub enum Kind {
     Secret,
 }
 
-/// A thing in the account, before it is known whose it is.
+/// A resource of the account, before it is known who made it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Thing {
+pub struct Resource {
     /// Its identifier or name.
     pub identifier: String,
     /// What it is.
@@ -36,168 +37,197 @@ pub struct Thing {
     /// RDS's status; empty for a secret.
     pub status: String,
     /// When it was made, where that is known.
-    pub made_at: Option<Timestamp>,
+    pub created_at: Option<Timestamp>,
     /// Its tags.
     pub tags: Tags,
 }
 
-/// A thing that this replication made, and the run that did.
+/// A resource that this replication made, and the run that did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owned {
     /// The run.
-    pub run: Run,
-    /// The thing.
-    pub thing: Thing,
+    pub run: RunId,
+    /// The resource.
+    pub resource: Resource,
 }
 
-/// What to do with one thing.
+/// What to do with one resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// Start a stopped DB instance: only then can its protection be lifted.
-    StartInstance(String),
-    /// Lift the deletion protection of a DB instance that is about to be deleted.
-    UnprotectInstance(String),
-    /// Delete a DB instance, without a final snapshot.
-    DeleteInstance(String),
+    /// Start a stopped database: only then can its protection be lifted.
+    StartDatabase(Database),
+    /// Lift the deletion protection of a database that is about to be deleted.
+    UnprotectDatabase(Database),
+    /// Delete a database, without a final snapshot.
+    DeleteDatabase(Database),
     /// Delete a DB snapshot.
     DeleteSnapshot(String),
     /// Delete a copy's secret.
     DeleteSecret(String),
-    /// Wait for a DB instance that is not in a state to be deleted.
-    WaitForInstance(String),
+    /// Wait for a database that is not in a state to be deleted.
+    WaitForDatabase(Database),
     /// Wait for a DB snapshot that is not in a state to be deleted.
     WaitForSnapshot(String),
     /// Wait until the rest of a copy is gone, before its secret goes.
     WaitWithSecret(String),
 }
 
-/// The thing that goes, by the resource types of ARNs.
+impl Action {
+    /// The database that it is about.
+    pub fn database(&self) -> Option<&Database> {
+        match self {
+            Self::StartDatabase(it)
+            | Self::UnprotectDatabase(it)
+            | Self::DeleteDatabase(it)
+            | Self::WaitForDatabase(it) => Some(it),
+            _ => None,
+        }
+    }
+
+    /// Whether it deletes the resource.
+    pub fn deletes(&self) -> bool {
+        matches!(self, Self::DeleteDatabase(_) | Self::DeleteSnapshot(_) | Self::DeleteSecret(_))
+    }
+
+    /// Whether nothing is left to wait for once its call was taken. A database takes minutes to go.
+    pub fn is_over_at_once(&self) -> bool {
+        matches!(self, Self::DeleteSnapshot(_) | Self::DeleteSecret(_))
+    }
+}
+
+/// The resource that goes, by the resource types of ARNs.
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::StartInstance(it)
-            | Self::UnprotectInstance(it)
-            | Self::DeleteInstance(it)
-            | Self::WaitForInstance(it) => write!(f, "db:{it}"),
+            Self::StartDatabase(it)
+            | Self::UnprotectDatabase(it)
+            | Self::DeleteDatabase(it)
+            | Self::WaitForDatabase(it) => write!(f, "db:{}", it.identifier()),
             Self::DeleteSnapshot(it) | Self::WaitForSnapshot(it) => write!(f, "snapshot:{it}"),
             Self::DeleteSecret(it) | Self::WaitWithSecret(it) => write!(f, "secret:{it}"),
         }
     }
 }
 
-/// Keeps what this replication made; everything else is invisible from here on.
-pub fn owned(things: Vec<Thing>, replication: &ReplicationName) -> Vec<Owned> {
-    let maker = |thing: &Thing| match thing.kind {
-        Kind::Secret => secret_maker(&thing.identifier, &thing.tags),
-        _ => made_here(&thing.identifier, &thing.tags),
+/// Keeps the resources that this replication made; all others are invisible from here on.
+pub fn owned(resources: Vec<Resource>, replication: &ReplicationName) -> Vec<Owned> {
+    let maker = |it: &Resource| match it.kind {
+        Kind::Secret => Run::that_made_secret(&it.identifier, &it.tags),
+        Kind::Database { .. } | Kind::Snapshot => Run::that_made(&it.identifier, &it.tags),
     };
-    let ours = things.into_iter().filter_map(|thing| Some((maker(&thing)?, thing)));
-    ours.filter(|(copy, _)| copy.replication == *replication)
-        .map(|(copy, thing)| Owned { run: copy.run, thing })
+    let ours = resources.into_iter().filter_map(|resource| Some((maker(&resource)?, resource)));
+    ours.filter(|(run, _)| run.replication == *replication)
+        .map(|(run, resource)| Owned { run: run.id, resource })
         .collect()
 }
 
-/// A secret's name is not an RDS identifier, but follows from the same tags.
-fn secret_maker(name: &str, tags: &Tags) -> Option<Copy> {
-    let copy = Copy::new(
-        &tags.get(tag::REPLICATION)?.clone().try_into().ok()?,
-        &tags.get(tag::RUN)?.clone().try_into().ok()?,
-    );
-    let copy = made_here(&copy.identifier(), tags)?;
-    (name == copy.secret_name()).then_some(copy)
-}
-
 /// What is seen of each run in the target account: good, once its DB instance was proven fit to go live.
-pub fn seen_in_target(owned: &[Owned]) -> BTreeMap<Run, Seen> {
-    let is_instance = |it: &Thing| matches!(it.kind, Kind::Instance { .. });
-    let mut runs = seen(owned, |thing| is_instance(thing) && thing.tags.contains_key(tag::PROVEN));
+pub fn seen_in_target(owned: &[Owned]) -> BTreeMap<RunId, RunSeen> {
+    let is_database = |it: &Resource| matches!(it.kind, Kind::Database { .. });
+    let mut runs = seen(owned, |it| is_database(it) && it.tags.contains_key(tag::PROVEN));
     for (run, it) in &mut runs {
         // A secret is made for a DB instance that is there, and is the last thing of a run to be deleted.
-        it.remains = owned.iter().filter(|it| it.run == *run).all(|it| it.thing.kind == Kind::Secret);
+        it.remains = owned.iter().filter(|it| it.run == *run).all(|it| it.resource.kind == Kind::Secret);
     }
     runs
 }
 
 /// What is seen of each run in the source account: good, once a snapshot of it is available.
-pub fn seen_in_source(owned: &[Owned]) -> BTreeMap<Run, Seen> {
-    seen(owned, |thing| thing.kind == Kind::Snapshot && thing.status == "available")
+pub fn seen_in_source(owned: &[Owned]) -> BTreeMap<RunId, RunSeen> {
+    seen(owned, |it| it.kind == Kind::Snapshot && it.status == "available")
 }
 
-fn seen(owned: &[Owned], good: impl Fn(&Thing) -> bool) -> BTreeMap<Run, Seen> {
-    let mut runs = BTreeMap::<Run, Seen>::new();
-    for Owned { run, thing } in owned {
+fn seen(owned: &[Owned], good: impl Fn(&Resource) -> bool) -> BTreeMap<RunId, RunSeen> {
+    let mut runs = BTreeMap::<RunId, RunSeen>::new();
+    for Owned { run, resource } in owned {
         let it = runs.entry(run.clone()).or_default();
-        it.good |= good(thing);
-        it.keep |= thing.tags.contains_key(tag::KEEP);
-        it.newest = it.newest.max(thing.made_at);
-        it.last_live = it.last_live.max(thing.tags.get(tag::LAST_LIVE).and_then(|at| at.parse().ok()));
+        it.good |= good(resource);
+        it.keep |= resource.tags.contains_key(tag::KEEP);
+        it.newest = it.newest.max(resource.created_at);
+        it.last_live = it.last_live.max(resource.tags.get(tag::LAST_LIVE).and_then(|at| at.parse().ok()));
     }
     runs
 }
 
-/// Snapshots in the source account that only cost storage and quota: a run's own one, once its re-encrypted copy is
-/// available and a newer run has got as far. Until then it is what a resumed run begins with.
-pub fn spare(owned: &[Owned], current: Option<&Run>) -> BTreeSet<String> {
-    let available = |it: &&Owned| it.thing.kind == Kind::Snapshot && it.thing.status == "available";
-    let is_copy = |it: &&Owned| it.thing.identifier.ends_with("-copy");
-    let kept = |run: &Run| owned.iter().any(|it| it.run == *run && it.thing.tags.contains_key(tag::KEEP));
-    let copied: BTreeSet<&Run> = owned.iter().filter(available).filter(is_copy).map(|it| &it.run).collect();
+/// Snapshots in the source account that only cost storage and quota: a run's own snapshot, once its re-encrypted copy is
+/// available and a newer run has got as far. Until then a resumed run begins with it.
+pub fn redundant_snapshots(owned: &[Owned], current: Option<&RunId>) -> BTreeSet<String> {
+    let available = |it: &&Owned| it.resource.kind == Kind::Snapshot && it.resource.status == "available";
+    let is_copy = |it: &&Owned| it.resource.identifier.ends_with("-copy");
+    let is_kept =
+        |run: &RunId| owned.iter().any(|it| it.run == *run && it.resource.tags.contains_key(tag::KEEP));
+    let copied: BTreeSet<&RunId> = owned.iter().filter(available).filter(is_copy).map(|it| &it.run).collect();
     owned
         .iter()
         .filter(|it| !is_copy(it) && copied.contains(&it.run) && copied.last() > Some(&&it.run))
-        .filter(|it| current != Some(&it.run) && !kept(&it.run))
-        .map(|it| it.thing.identifier.clone())
+        .filter(|it| current != Some(&it.run) && !is_kept(&it.run))
+        .map(|it| it.resource.identifier.clone())
         .collect()
 }
 
-/// What to do with all things of the runs that go, and with what is spare: snapshots first, then DB instances, then
-/// secrets. So a deletion that is interrupted leaves the DB instance, whose tags say that it is to go, or the secret,
-/// which tells by itself that it is left over; a snapshot alone may be all that a failed run has made so far, or what
-/// somebody kept when they deleted the DB instance.
-pub fn plan(verdicts: &BTreeMap<Run, Verdict>, owned: &[Owned], spare: &BTreeSet<String>) -> Vec<Action> {
+/// What to do with all resources of the runs that go, and with redundant snapshots: snapshots first, then databases, then
+/// secrets. An interrupted deletion then leaves the database, whose tags say that it is to go, or the secret, which tells
+/// by itself that it is left over. A snapshot alone tells nothing: it may be all that a failed run has made so far, or
+/// somebody kept it when they deleted the database.
+pub fn plan(
+    verdicts: &BTreeMap<RunId, Verdict>,
+    owned: &[Owned],
+    redundant: &BTreeSet<String>,
+) -> Vec<Action> {
     let goes = |it: &&Owned| {
-        verdicts.get(&it.run).is_some_and(|verdict| verdict.delete()) || spare.contains(&it.thing.identifier)
+        verdicts.get(&it.run).is_some_and(|verdict| verdict.delete())
+            || redundant.contains(&it.resource.identifier)
     };
-    let alive: BTreeSet<&Run> = owned
+    let alive: BTreeSet<&RunId> = owned
         .iter()
-        .filter(|it| it.thing.kind != Kind::Secret && it.thing.status != "deleting")
+        .filter(|it| it.resource.kind != Kind::Secret && it.resource.status != "deleting")
         .map(|it| &it.run)
         .collect();
     let mut going: Vec<&Owned> = owned.iter().filter(goes).collect();
-    going.sort_by_key(|it| match it.thing.kind {
+    going.sort_by_key(|it| match it.resource.kind {
         Kind::Snapshot => 0,
-        Kind::Instance { .. } => 1,
+        Kind::Database { .. } => 1,
         Kind::Secret => 2,
     });
-    going.into_iter().filter_map(|it| action(&it.thing, alive.contains(&it.run))).collect()
+    going.into_iter().filter_map(|it| action(&it.resource, alive.contains(&it.run))).collect()
 }
 
-fn action(thing: &Thing, others_alive: bool) -> Option<Action> {
-    let identifier = thing.identifier.clone();
-    Some(match (&thing.kind, thing.status.as_str()) {
+fn action(resource: &Resource, others_alive: bool) -> Option<Action> {
+    let identifier = resource.identifier.clone();
+    let database = || Database::Instance(resource.identifier.clone());
+    Some(match (&resource.kind, resource.status.as_str()) {
         // On its way: nothing is left to do.
         (_, "deleting") => return None,
         (Kind::Secret, _) if others_alive => Action::WaitWithSecret(identifier),
         (Kind::Secret, _) => Action::DeleteSecret(identifier),
         (Kind::Snapshot, "available" | "failed") => Action::DeleteSnapshot(identifier),
         (Kind::Snapshot, _) => Action::WaitForSnapshot(identifier),
-        // RDS itself knows best in which status it deletes: what it refuses is looked at again.
-        (Kind::Instance { deletion_protection: false, .. }, _) => Action::DeleteInstance(identifier),
-        (Kind::Instance { .. }, "stopped") => Action::StartInstance(identifier),
-        (Kind::Instance { .. }, "starting" | "stopping" | "creating" | "modifying") => {
-            Action::WaitForInstance(identifier)
+        // RDS itself knows best in which status it deletes: a refusal is looked at again.
+        (Kind::Database { protected: false, .. }, _) => Action::DeleteDatabase(database()),
+        (Kind::Database { .. }, "stopped") => Action::StartDatabase(database()),
+        (Kind::Database { .. }, "starting" | "stopping" | "creating" | "modifying") => {
+            Action::WaitForDatabase(database())
         }
-        (Kind::Instance { .. }, _) => Action::UnprotectInstance(identifier),
+        (Kind::Database { .. }, _) => Action::UnprotectDatabase(database()),
     })
 }
 
-/// How long to wait for what RDS does not delete yet, in seconds: the next run prunes again, and a report should not
-/// wait for it.
+/// Whether a call was taken; false when only the state forbids it, or when the resource is gone already.
+pub fn taken(answer: Result<(), CallFailed>) -> Result<bool, CallFailed> {
+    let Err(failed) = answer else { return Ok(true) };
+    match Refusal::of(&failed) {
+        Refusal::WrongState | Refusal::DatabaseNotFound | Refusal::SnapshotNotFound => Ok(false),
+        _ => Err(failed),
+    }
+}
+
+/// How long to wait until RDS can delete everything, in seconds: the next run prunes again, and a report should not wait
+/// for it.
 const PATIENCE_SECONDS: u64 = 3_600;
 
 /// What a dry run answers.
-pub fn dry(stage: &Stage, kept: usize) -> Look {
-    stage.done("dry run", format!("{} would be kept", counted(kept, "run")))
+pub fn dry(waiting: &Waiting, kept: usize) -> Look {
+    waiting.done("dry run", format!("{} would be kept", counted(kept, "run")))
 }
 
 /// `1 run`, `2 runs`.
@@ -205,15 +235,15 @@ fn counted(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }
 
-/// What is answered when the application's secret says something else just before a DB instance would be deleted.
-pub fn moved(stage: &Stage) -> Result<Look, StageTimedOut> {
-    stage.wait("moved", None, STAGE_DEADLINE, "another copy went live meanwhile: looking again")
+/// What is answered when the application's secret says something else just before a database would be deleted.
+pub fn live_copy_changed(waiting: &Waiting) -> Result<Look, StageTimedOut> {
+    waiting.wait("moved", None, STAGE_DEADLINE, "another copy went live meanwhile: looking again")
 }
 
 /// What is answered after everything that could be deleted was. `unsure`: the application's secret does not tell which
 /// copy is live.
 pub fn pruned(
-    stage: &Stage,
+    waiting: &Waiting,
     done: bool,
     kept: usize,
     deleted: usize,
@@ -226,13 +256,13 @@ pub fn pruned(
     };
     let reason = format!("{} kept, {} deleted{unsure}", counted(kept, "run"), counted(deleted, "thing"));
     if done {
-        return Ok(stage.done("pruned", reason));
+        return Ok(waiting.done("pruned", reason));
     }
-    if stage.seconds >= PATIENCE_SECONDS {
+    if waiting.seconds >= PATIENCE_SECONDS {
         let left = "what RDS does not delete yet is left to the next run";
-        return Ok(stage.done("pruned in part", format!("{reason}; {left}")));
+        return Ok(waiting.done("pruned in part", format!("{reason}; {left}")));
     }
-    stage.wait("pruning", None, STAGE_DEADLINE, reason)
+    waiting.wait("pruning", None, STAGE_DEADLINE, reason)
 }
 
 #[cfg(test)]
@@ -241,131 +271,128 @@ mod tests {
 
     const RUN: &str = "20261101t000000z-0000";
 
-    fn copy() -> Copy {
-        Copy::from_identifier(&format!("orders-{RUN}")).unwrap()
+    fn run() -> Run {
+        Run::from_identifier(&format!("orders-{RUN}")).unwrap()
     }
 
-    fn thing(identifier: &str, kind: Kind, status: &str) -> Thing {
-        Thing {
+    fn resource(identifier: &str, kind: Kind, status: &str) -> Resource {
+        Resource {
             identifier: identifier.to_owned(),
             kind,
             status: status.to_owned(),
-            made_at: None,
-            tags: copy().tags(),
+            created_at: None,
+            tags: run().tags(),
         }
     }
 
-    fn instance(status: &str, deletion_protection: bool) -> Thing {
-        thing(
-            &copy().identifier(),
-            Kind::Instance { deletion_protection, endpoint: Some(("db.example".to_owned(), 5432)) },
-            status,
-        )
+    fn instance(status: &str, protected: bool) -> Resource {
+        let endpoint = Some(Endpoint { address: "db.example".to_owned(), port: 5432 });
+        resource(&run().identifier(), Kind::Database { protected, endpoint }, status)
+    }
+
+    fn instance_of_run() -> Database {
+        Database::Instance(run().identifier())
     }
 
     #[test]
     fn what_others_made_is_invisible() {
         let ours = [
             instance("available", false),
-            thing(&copy().identifier(), Kind::Snapshot, "available"),
-            thing(&copy().reencrypted_identifier(), Kind::Snapshot, "available"),
-            thing(&copy().secret_name(), Kind::Secret, ""),
+            resource(&run().identifier(), Kind::Snapshot, "available"),
+            resource(&run().reencrypted_identifier(), Kind::Snapshot, "available"),
+            resource(&run().secret_name(), Kind::Secret, ""),
         ];
-        let untagged = Thing { tags: Tags::new(), ..instance("available", false) };
+        let untagged = Resource { tags: Tags::new(), ..instance("available", false) };
         let foreign = [
-            thing(
-                "orders-rescue",
-                Kind::Instance { deletion_protection: false, endpoint: None },
-                "available",
-            ),
-            thing("orders-before-migration", Kind::Snapshot, "available"),
-            thing("snapferry/orders/other", Kind::Secret, ""),
-            thing(&copy().identifier(), Kind::Secret, ""),
+            resource("orders-rescue", Kind::Database { protected: false, endpoint: None }, "available"),
+            resource("orders-before-migration", Kind::Snapshot, "available"),
+            resource("snapferry/orders/other", Kind::Secret, ""),
+            resource(&run().identifier(), Kind::Secret, ""),
             untagged,
         ];
-        let orders = copy().replication;
+        let orders = run().replication;
         let all = ours.iter().chain(&foreign).cloned().collect();
-        let seen: Vec<_> = owned(all, &orders).into_iter().map(|it| it.thing).collect();
+        let seen: Vec<_> = owned(all, &orders).into_iter().map(|it| it.resource).collect();
         assert_eq!(seen, ours);
         assert!(owned(ours.to_vec(), &"users".to_owned().try_into().unwrap()).is_empty());
     }
 
     #[test]
     fn a_protected_or_stopped_instance_goes_across_looks() {
-        let verdicts = BTreeMap::from([(copy().run, Verdict::DeleteSuperseded)]);
-        let check = |thing: Thing, expected: fn(String) -> Action| {
-            let identifier = thing.identifier.clone();
-            let actions = plan(&verdicts, &[Owned { run: copy().run, thing }], &BTreeSet::new());
-            assert_eq!(actions, [expected(identifier)]);
+        let verdicts = BTreeMap::from([(run().id, Verdict::DeleteSuperseded)]);
+        let actions =
+            |resource: Resource| plan(&verdicts, &[Owned { run: run().id, resource }], &BTreeSet::new());
+        let check = |resource: Resource, expected: fn(Database) -> Action| {
+            assert_eq!(actions(resource), [expected(instance_of_run())]);
         };
-        check(instance("stopped", true), Action::StartInstance);
-        check(instance("starting", true), Action::WaitForInstance);
-        check(instance("available", true), Action::UnprotectInstance);
-        check(instance("modifying", true), Action::WaitForInstance);
-        check(instance("incompatible-parameters", true), Action::UnprotectInstance);
-        check(instance("insufficient-capacity", false), Action::DeleteInstance);
-        check(instance("available", false), Action::DeleteInstance);
-        check(instance("stopped", false), Action::DeleteInstance);
-        check(instance("incompatible-restore", false), Action::DeleteInstance);
-        check(thing("s", Kind::Snapshot, "copying"), Action::WaitForSnapshot);
-        check(thing("s", Kind::Snapshot, "failed"), Action::DeleteSnapshot);
-        check(thing("s", Kind::Secret, ""), Action::DeleteSecret);
-        let deleting = Owned { run: copy().run, thing: instance("deleting", false) };
-        assert_eq!(plan(&verdicts, &[deleting], &BTreeSet::new()), []);
+        check(instance("stopped", true), Action::StartDatabase);
+        check(instance("starting", true), Action::WaitForDatabase);
+        check(instance("available", true), Action::UnprotectDatabase);
+        check(instance("modifying", true), Action::WaitForDatabase);
+        check(instance("incompatible-parameters", true), Action::UnprotectDatabase);
+        check(instance("insufficient-capacity", false), Action::DeleteDatabase);
+        check(instance("available", false), Action::DeleteDatabase);
+        check(instance("stopped", false), Action::DeleteDatabase);
+        check(instance("incompatible-restore", false), Action::DeleteDatabase);
+        let snapshot = |status: &str| actions(resource("s", Kind::Snapshot, status));
+        assert_eq!(snapshot("copying"), [Action::WaitForSnapshot("s".to_owned())]);
+        assert_eq!(snapshot("failed"), [Action::DeleteSnapshot("s".to_owned())]);
+        assert_eq!(actions(resource("s", Kind::Secret, "")), [Action::DeleteSecret("s".to_owned())]);
+        assert_eq!(actions(instance("deleting", false)), []);
     }
 
     #[test]
-    fn a_snapshot_is_spare_once_its_copy_and_a_newer_one_are_there() {
-        let things = |days: &[(u32, &str)]| {
-            let thing = |(day, suffix): &(u32, &str)| {
-                let copy = Copy::from_identifier(&format!("orders-202611{day:02}t000000z-0000")).unwrap();
+    fn a_snapshot_is_redundant_once_its_copy_and_a_newer_one_are_there() {
+        let seen = |days: &[(u32, &str)]| {
+            let of_day = |(day, suffix): &(u32, &str)| {
+                let run = Run::from_identifier(&format!("orders-202611{day:02}t000000z-0000")).unwrap();
                 let status = if suffix.ends_with('!') { "creating" } else { "available" };
-                let identifier = format!("{}{}", copy.identifier(), suffix.trim_end_matches('!'));
-                Thing { tags: copy.tags(), ..thing(&identifier, Kind::Snapshot, status) }
+                let identifier = format!("{}{}", run.identifier(), suffix.trim_end_matches('!'));
+                Resource { tags: run.tags(), ..resource(&identifier, Kind::Snapshot, status) }
             };
-            owned(days.iter().map(thing).collect(), &copy().replication)
+            owned(days.iter().map(of_day).collect(), &run().replication)
         };
         let check = |days: &[(u32, &str)], current: Option<u32>, expected: &[u32]| {
-            let run = |day: u32| Run::try_from(format!("202611{day:02}t000000z-0000")).unwrap();
+            let run = |day: u32| RunId::try_from(format!("202611{day:02}t000000z-0000")).unwrap();
             let expected = expected.iter().map(|day| format!("orders-{}", run(*day))).collect();
-            assert_eq!(spare(&things(days), current.map(run).as_ref()), expected, "{days:?}");
+            assert_eq!(redundant_snapshots(&seen(days), current.map(run).as_ref()), expected, "{days:?}");
         };
         check(&[(1, ""), (1, "-copy"), (2, ""), (2, "-copy")], None, &[1]);
         check(&[(1, ""), (1, "-copy"), (2, ""), (2, "-copy")], Some(1), &[]);
         check(&[(1, ""), (1, "-copy"), (2, ""), (2, "-copy!")], None, &[]);
         check(&[(1, ""), (1, "-copy!"), (2, ""), (2, "-copy")], None, &[]);
-        // Under a shareable key there is no second one: the snapshot itself is what the target copies.
+        // Under a shareable key there is no second one: the target copies the snapshot itself.
         check(&[(1, ""), (2, "")], None, &[]);
-        let mut kept = things(&[(1, ""), (1, "-copy"), (2, "-copy")]);
-        kept[1].thing.tags.insert(tag::KEEP.to_owned(), String::new());
-        assert_eq!(spare(&kept, None), BTreeSet::new());
+        let mut kept = seen(&[(1, ""), (1, "-copy"), (2, "-copy")]);
+        kept[1].resource.tags.insert(tag::KEEP.to_owned(), String::new());
+        assert_eq!(redundant_snapshots(&kept, None), BTreeSet::new());
     }
 
     #[test]
     fn a_secret_goes_last_and_a_kept_run_keeps_all() {
         let both = [
-            Owned { run: copy().run, thing: instance("available", false) },
-            Owned { run: copy().run, thing: thing(&copy().secret_name(), Kind::Secret, "") },
+            Owned { run: run().id, resource: instance("available", false) },
+            Owned { run: run().id, resource: resource(&run().secret_name(), Kind::Secret, "") },
         ];
-        let verdict = |verdict| BTreeMap::from([(copy().run, verdict)]);
+        let verdict = |verdict| BTreeMap::from([(run().id, verdict)]);
         assert_eq!(
             plan(&verdict(Verdict::DeleteFailed), &both, &BTreeSet::new()),
-            [Action::DeleteInstance(copy().identifier()), Action::WaitWithSecret(copy().secret_name())]
+            [Action::DeleteDatabase(instance_of_run()), Action::WaitWithSecret(run().secret_name())]
         );
         let snapshot =
-            Owned { run: copy().run, thing: thing(&copy().identifier(), Kind::Snapshot, "available") };
+            Owned { run: run().id, resource: resource(&run().identifier(), Kind::Snapshot, "available") };
         let all = [both[1].clone(), both[0].clone(), snapshot];
         assert_eq!(
             plan(&verdict(Verdict::DeleteSuperseded), &all, &BTreeSet::new()),
             [
-                Action::DeleteSnapshot(copy().identifier()),
-                Action::DeleteInstance(copy().identifier()),
-                Action::WaitWithSecret(copy().secret_name()),
+                Action::DeleteSnapshot(run().identifier()),
+                Action::DeleteDatabase(instance_of_run()),
+                Action::WaitWithSecret(run().secret_name()),
             ]
         );
         assert_eq!(
             plan(&verdict(Verdict::DeleteRemains), &both[1..], &BTreeSet::new()),
-            [Action::DeleteSecret(copy().secret_name())]
+            [Action::DeleteSecret(run().secret_name())]
         );
         assert_eq!(plan(&verdict(Verdict::KeepLive), &both, &BTreeSet::new()), []);
         assert_eq!(plan(&BTreeMap::new(), &both, &BTreeSet::new()), []);
@@ -374,9 +401,9 @@ mod tests {
     #[test]
     fn what_rds_does_not_delete_is_left_to_the_next_run_after_an_hour() {
         let check = |seconds: u64, done: bool, expected: &str, is_done: bool| {
-            let stage = Stage { seconds, looks: 9, ..Stage::default() };
-            let look = pruned(&stage, done, 2, 1, false).unwrap();
-            assert_eq!((look.stage.status.as_deref(), look.done), (Some(expected), is_done), "{seconds}");
+            let waiting = Waiting { seconds, looks: 9, ..Waiting::default() };
+            let look = pruned(&waiting, done, 2, 1, false).unwrap();
+            assert_eq!((look.waiting.status.as_deref(), look.done), (Some(expected), is_done), "{seconds}");
             assert!(look.reason.starts_with("2 runs kept, 1 thing deleted"), "{}", look.reason);
         };
         check(0, true, "pruned", true);

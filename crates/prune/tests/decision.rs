@@ -4,14 +4,16 @@
 // Clippy's allowance for tests does not reach their helpers.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+use database::Endpoint;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
-use prune::live::{Application, Says, live};
-use prune::plan::{Action, Kind, Owned, Thing};
-use prune::plan::{owned, plan, seen_in_source, seen_in_target, spare};
+use prune::live::{ApplicationSecret, Pointer, live};
+use prune::plan::{Action, Kind, Owned, Resource};
+use prune::plan::{owned, plan, redundant_snapshots, seen_in_source, seen_in_target};
 use replication::retention::{TargetFacts, of_source, of_target};
-use replication::{Copy, ReplicationName, Run, SourceRetention, Tags, TargetRetention, tag};
+use replication::{ReplicationName, Run, RunId, SourceRetention, TargetRetention, tag};
 use std::collections::BTreeSet;
+use step::Tags;
 
 const NOW: &str = "2026-11-20T12:00:00Z";
 
@@ -24,13 +26,13 @@ fn orders() -> ReplicationName {
 }
 
 /// A run that began so many hours before now.
-fn run(hours: i64) -> Run {
+fn run(hours: i64) -> RunId {
     let at = now().checked_sub(SignedDuration::from_hours(hours)).unwrap();
-    Run::try_from(format!("{}-0000", at.strftime("%Y%m%dt%H%M%Sz"))).unwrap()
+    RunId::try_from(format!("{}-0000", at.strftime("%Y%m%dt%H%M%Sz"))).unwrap()
 }
 
-fn copy(hours: i64) -> Copy {
-    Copy::new(&orders(), &run(hours))
+fn run_of(hours: i64) -> Run {
+    Run::new(&orders(), &run(hours))
 }
 
 /// What a thing in an account may look like, whoever made it.
@@ -68,30 +70,30 @@ fn host(identifier: &str) -> String {
 }
 
 impl Sketch {
-    fn thing(&self) -> Thing {
-        let copy = copy(self.hours);
+    fn resource(&self) -> Resource {
+        let run = run_of(self.hours);
         let status = ["available", "stopped", "creating", "failed", "deleting", "modifying"][self.status];
         // Most are as Snapferry names them; the others are a user's own, with or without the tags.
         let identifier = match (self.name, self.kind) {
             (6, _) => "orders-rescue".to_owned(),
-            (7, _) => format!("payroll-{}", copy.run),
-            (_, 0) => copy.secret_name(),
-            (_, 1) => copy.reencrypted_identifier(),
-            _ => copy.identifier(),
+            (7, _) => format!("payroll-{}", run.id),
+            (_, 0) => run.secret_name(),
+            (_, 1) => run.reencrypted_identifier(),
+            _ => run.identifier(),
         };
         let kind = match self.kind {
             0 => Kind::Secret,
             1 | 2 => Kind::Snapshot,
             _ => {
-                let endpoint = Some((host(&identifier), 5432));
-                Kind::Instance { deletion_protection: self.protected, endpoint }
+                let endpoint = Some(Endpoint { address: host(&identifier), port: 5432 });
+                Kind::Database { protected: self.protected, endpoint }
             }
         };
         let mut tags = match self.tags {
             5 => Tags::new(),
-            6 => Copy::new(&ReplicationName::try_from("payroll".to_owned()).unwrap(), &copy.run).tags(),
+            6 => Run::new(&ReplicationName::try_from("payroll".to_owned()).unwrap(), &run.id).tags(),
             7 => Tags::from([(tag::REPLICATION.to_owned(), "orders".to_owned())]),
-            _ => copy.tags(),
+            _ => run.tags(),
         };
         let mut add = |key: &str, value: String| tags.insert(key.to_owned(), value);
         if self.proven {
@@ -104,15 +106,15 @@ impl Sketch {
             add(tag::LAST_LIVE, hours_ago(hours).to_string());
         }
         let status = if self.kind == 0 { String::new() } else { status.to_owned() };
-        Thing { identifier, kind, status, made_at: self.made_hours.map(hours_ago), tags }
+        Resource { identifier, kind, status, created_at: self.made_hours.map(hours_ago), tags }
     }
 }
 
 #[derive(Debug, Clone)]
 struct Account {
-    things: Vec<Thing>,
-    application: Application,
-    current: Option<Run>,
+    resources: Vec<Resource>,
+    application: ApplicationSecret,
+    current: Option<RunId>,
     retention: TargetRetention,
 }
 
@@ -122,55 +124,60 @@ fn account() -> impl Strategy<Value = Account> {
             format!(r#"{{"copies": {copies}, "cutoverGraceHours": {grace}, "failedCopyHours": {failed}}}"#);
         serde_json::from_str(&text).unwrap()
     });
-    let things = prop::collection::vec(sketch(), 0..40).prop_map(|list| {
+    let resources = prop::collection::vec(sketch(), 0..40).prop_map(|list| {
         let mut seen = BTreeSet::new();
-        let things = list.iter().map(Sketch::thing);
-        let is_new = |it: &Thing| seen.insert(told(it));
-        things.filter(is_new).collect::<Vec<_>>()
+        let resources = list.iter().map(Sketch::resource);
+        let is_new = |it: &Resource| seen.insert(told(it));
+        resources.filter(is_new).collect::<Vec<_>>()
     });
-    (things, 0..5usize, any::<prop::sample::Index>(), 0..4usize, any::<prop::sample::Index>(), retention)
-        .prop_map(|(things, says, live, pinned, other, retention)| {
+    (resources, 0..5usize, any::<prop::sample::Index>(), 0..4usize, any::<prop::sample::Index>(), retention)
+        .prop_map(|(resources, pointer, live, pinned, other, retention)| {
             let pick = |index: &prop::sample::Index| {
-                (!things.is_empty()).then(|| things[index.index(things.len())].identifier.clone())
+                (!resources.is_empty()).then(|| resources[index.index(resources.len())].identifier.clone())
             };
             let (live, other) = (pick(&live), pick(&other));
-            let by_name = |it: Option<String>| Says { db_instance_identifier: it, endpoint: None };
-            let by_host = |it: Option<String>| Says {
+            let by_name = |it: Option<String>| Pointer { db_instance_identifier: it, endpoint: None };
+            let by_host = |it: Option<String>| Pointer {
                 db_instance_identifier: None,
                 endpoint: it.map(|it| (host(&it).to_uppercase(), Some(5432))),
             };
-            let says = match says {
+            let pointer = match pointer {
                 0 => Some(by_name(live)),
                 1 => Some(by_host(live)),
-                2 => Some(Says { db_instance_identifier: live, ..by_host(other.clone()) }),
+                2 => Some(Pointer { db_instance_identifier: live, ..by_host(other.clone()) }),
                 3 => Some(by_name(Some("legacy".to_owned()))),
                 _ => None,
             };
-            let other = other.as_deref().and_then(Copy::from_identifier).map(|it| it.run);
+            let other = other.as_deref().and_then(Run::from_identifier).map(|it| it.id);
             let pinned = match pinned {
                 0 => Ok(other.clone()),
-                1 => Run::try_from("no run".to_owned()).map(Some),
+                1 => RunId::try_from("no run".to_owned()).map(Some),
                 _ => Ok(None),
             };
-            Account { things, application: Application { says, pinned }, current: other, retention }
+            Account {
+                resources,
+                application: ApplicationSecret { pointer, pinned },
+                current: other,
+                retention,
+            }
         })
 }
 
 /// What the step would do, and what is its own.
 fn decide(account: &Account) -> (Vec<Action>, Vec<Owned>) {
-    let live = live(&account.application, &orders(), &account.things);
-    let owned = owned(account.things.clone(), &orders());
+    let live = live(&account.application, &orders(), &account.resources);
+    let owned = owned(account.resources.clone(), &orders());
     let pinned = account.application.pinned.as_ref().ok().and_then(Option::as_ref);
     let facts = TargetFacts { now: now(), current: account.current.as_ref(), live: &live, pinned };
     let verdicts = of_target(&facts, &account.retention, &seen_in_target(&owned));
     (plan(&verdicts, &owned, &BTreeSet::new()), owned)
 }
 
-fn told(thing: &Thing) -> String {
-    match thing.kind {
-        Kind::Instance { .. } => format!("db:{}", thing.identifier),
-        Kind::Snapshot => format!("snapshot:{}", thing.identifier),
-        Kind::Secret => format!("secret:{}", thing.identifier),
+fn told(resource: &Resource) -> String {
+    match resource.kind {
+        Kind::Database { .. } => format!("db:{}", resource.identifier),
+        Kind::Snapshot => format!("snapshot:{}", resource.identifier),
+        Kind::Secret => format!("secret:{}", resource.identifier),
     }
 }
 
@@ -185,13 +192,13 @@ proptest! {
     fn nothing_that_may_be_live_kept_pinned_lately_live_or_at_work_is_touched(account in account()) {
         let (actions, owned) = decide(&account);
         let gone: BTreeSet<String> = actions.iter().map(Action::to_string).collect();
-        let says = account.application.says.clone().unwrap_or_default();
-        let run_has = |run: &Run, is: &dyn Fn(&Thing) -> bool| owned.iter().any(|it| it.run == *run && is(&it.thing));
-        for Owned { run, thing } in &owned {
+        let pointer = account.application.pointer.clone().unwrap_or_default();
+        let run_has = |run: &RunId, is: &dyn Fn(&Resource) -> bool| owned.iter().any(|it| it.run == *run && is(&it.resource));
+        for Owned { run, resource } in &owned {
             let is_live = run_has(run, &|it| match &it.kind {
-                Kind::Instance { endpoint, .. } => {
-                    says.db_instance_identifier.as_ref() == Some(&it.identifier)
-                        || says.endpoint.as_ref().zip(endpoint.as_ref()).is_some_and(|(a, b)| a.0.eq_ignore_ascii_case(&b.0))
+                Kind::Database { endpoint, .. } => {
+                    pointer.db_instance_identifier.as_ref() == Some(&it.identifier)
+                        || pointer.endpoint.as_ref().zip(endpoint.as_ref()).is_some_and(|(a, b)| a.0.eq_ignore_ascii_case(&b.address))
                 }
                 _ => false,
             });
@@ -201,13 +208,13 @@ proptest! {
                 at.is_some_and(|at| within(at, account.retention.cutover_grace_hours))
             });
             let is_proven = run_has(run, &|it| {
-                matches!(it.kind, Kind::Instance { .. }) && it.tags.contains_key(tag::PROVEN)
+                matches!(it.kind, Kind::Database { .. }) && it.tags.contains_key(tag::PROVEN)
             });
-            let in_doubt = is_proven && (account.application.says.is_none() || account.application.pinned.is_err());
+            let in_doubt = is_proven && (account.application.pointer.is_none() || account.application.pinned.is_err());
             let is_pinned = account.application.pinned == Ok(Some(run.clone()));
             let at_work = account.current.as_ref() == Some(run);
             if is_live || is_kept || was_live || is_pinned || at_work || in_doubt {
-                prop_assert!(!gone.contains(&told(thing)), "{thing:?} goes: {account:?}");
+                prop_assert!(!gone.contains(&told(resource)), "{resource:?} goes: {account:?}");
             }
         }
     }
@@ -215,13 +222,13 @@ proptest! {
     #[test]
     fn nothing_that_snapferry_did_not_make_is_touched(account in account()) {
         let (actions, _) = decide(&account);
-        let ours: BTreeSet<String> = account.things.iter().filter(|it| {
-            let run = it.tags.get(tag::RUN).and_then(|run| Run::try_from(run.clone()).ok());
+        let ours: BTreeSet<String> = account.resources.iter().filter(|it| {
+            let run = it.tags.get(tag::RUN).and_then(|run| RunId::try_from(run.clone()).ok());
             let (Some(run), Some(made_by)) = (run, it.tags.get(tag::MADE_BY)) else { return false };
-            let copy = Copy::new(&orders(), &run);
+            let run = Run::new(&orders(), &run);
             let name = match it.kind {
-                Kind::Secret => it.identifier == copy.secret_name(),
-                _ => it.identifier == copy.identifier() || it.identifier == copy.reencrypted_identifier(),
+                Kind::Secret => it.identifier == run.secret_name(),
+                _ => it.identifier == run.identifier() || it.identifier == run.reencrypted_identifier(),
             };
             name && made_by == "snapferry" && it.tags.get(tag::REPLICATION).is_some_and(|it| it == "orders")
         }).map(told).collect();
@@ -234,12 +241,12 @@ proptest! {
     fn as_many_proven_copies_as_asked_for_stay_beside_the_live_one(account in account()) {
         let (actions, owned) = decide(&account);
         let gone: BTreeSet<String> = actions.iter().map(Action::to_string).collect();
-        let proven = |it: &&Owned| matches!(it.thing.kind, Kind::Instance { .. }) && it.thing.tags.contains_key(tag::PROVEN);
-        let says = account.application.says.clone().unwrap_or_default();
-        let is_live = |it: &&Owned| says.db_instance_identifier.as_ref() == Some(&it.thing.identifier)
-            || says.endpoint.as_ref().is_some_and(|(it_host, _)| it_host.eq_ignore_ascii_case(&host(&it.thing.identifier)));
+        let proven = |it: &&Owned| matches!(it.resource.kind, Kind::Database { .. }) && it.resource.tags.contains_key(tag::PROVEN);
+        let pointer = account.application.pointer.clone().unwrap_or_default();
+        let is_live = |it: &&Owned| pointer.db_instance_identifier.as_ref() == Some(&it.resource.identifier)
+            || pointer.endpoint.as_ref().is_some_and(|(it_host, _)| it_host.eq_ignore_ascii_case(&host(&it.resource.identifier)));
         let others: Vec<&Owned> = owned.iter().filter(proven).filter(|it| !is_live(it)).collect();
-        let left = others.iter().filter(|it| !gone.contains(&told(&it.thing))).count();
+        let left = others.iter().filter(|it| !gone.contains(&told(&it.resource))).count();
         prop_assert!(left as u64 >= account.retention.copies.as_u64().min(others.len() as u64), "{account:?}");
     }
 
@@ -247,27 +254,27 @@ proptest! {
     fn the_remains_of_failed_runs_always_go_once_they_are_old_enough(account in account()) {
         let (actions, owned) = decide(&account);
         let gone: BTreeSet<String> = actions.iter().map(Action::to_string).collect();
-        let all = |run: &Run| owned.iter().filter(|it| it.run == *run).map(|it| &it.thing).collect::<Vec<_>>();
-        let says = account.application.says.clone().unwrap_or_default();
-        for Owned { run, thing } in &owned {
-            let things = all(run);
+        let all = |run: &RunId| owned.iter().filter(|it| it.run == *run).map(|it| &it.resource).collect::<Vec<_>>();
+        let pointer = account.application.pointer.clone().unwrap_or_default();
+        for Owned { run, resource } in &owned {
+            let resources = all(run);
             let hours = account.retention.failed_copy_hours;
             let grace = account.retention.cutover_grace_hours;
-            let is_old = !within(run.began_at(), hours) && things.iter().all(|it| it.made_at.is_none_or(|at| !within(at, hours)));
-            let is_failed = things.iter().all(|it| !matches!(it.kind, Kind::Instance { .. }) || !it.tags.contains_key(tag::PROVEN));
+            let is_old = !within(run.began_at(), hours) && resources.iter().all(|it| it.created_at.is_none_or(|at| !within(at, hours)));
+            let is_failed = resources.iter().all(|it| !matches!(it.kind, Kind::Database { .. }) || !it.tags.contains_key(tag::PROVEN));
             // By its name alone: an instance of that name that lost its tags may be live all the same.
-            let is_live = says.db_instance_identifier == Some(Copy::new(&orders(), run).identifier())
-                || says.endpoint.as_ref().is_some_and(|(it, _)| it.eq_ignore_ascii_case(&host(&Copy::new(&orders(), run).identifier())));
+            let is_live = pointer.db_instance_identifier == Some(Run::new(&orders(), run).identifier())
+                || pointer.endpoint.as_ref().is_some_and(|(it, _)| it.eq_ignore_ascii_case(&host(&Run::new(&orders(), run).identifier())));
             let is_guarded = is_live || account.current.as_ref() == Some(run)
                 || account.application.pinned == Ok(Some(run.clone()))
-                || things.iter().any(|it| {
+                || resources.iter().any(|it| {
                     let last_live = it.tags.get(tag::LAST_LIVE).and_then(|at| at.parse().ok());
                     it.tags.contains_key(tag::KEEP) || last_live.is_some_and(|at| within(at, grace))
                 });
-            let waits = thing.status == "deleting"
-                || thing.kind == Kind::Secret && things.iter().any(|it| matches!(it.kind, Kind::Instance { .. }) && it.status != "deleting");
+            let waits = resource.status == "deleting"
+                || resource.kind == Kind::Secret && resources.iter().any(|it| matches!(it.kind, Kind::Database { .. }) && it.status != "deleting");
             if is_old && is_failed && !is_guarded && !waits {
-                prop_assert!(gone.contains(&told(thing)), "{thing:?} stays: {account:?}");
+                prop_assert!(gone.contains(&told(resource)), "{resource:?} stays: {account:?}");
             }
         }
     }
@@ -278,20 +285,20 @@ proptest! {
     ) {
         let text = format!(r#"{{"runs": {runs}, "minAgeHours": {hours}}}"#);
         let retention: SourceRetention = serde_json::from_str(&text).unwrap();
-        let things = list.iter().map(Sketch::thing).filter(|it| it.kind == Kind::Snapshot).collect();
-        let owned = owned(things, &orders());
+        let resources = list.iter().map(Sketch::resource).filter(|it| it.kind == Kind::Snapshot).collect();
+        let owned = owned(resources, &orders());
         let current = current.map(run);
         let verdicts = of_source(now(), current.as_ref(), &retention, &seen_in_source(&owned));
-        let spare = spare(&owned, current.as_ref());
-        let gone: BTreeSet<String> = plan(&verdicts, &owned, &spare).iter().map(Action::to_string).collect();
-        let available = |it: &&Owned| it.thing.status == "available";
-        let good: BTreeSet<&Run> = owned.iter().filter(available).map(|it| &it.run).collect();
+        let redundant = redundant_snapshots(&owned, current.as_ref());
+        let gone: BTreeSet<String> = plan(&verdicts, &owned, &redundant).iter().map(Action::to_string).collect();
+        let available = |it: &&Owned| it.resource.status == "available";
+        let good: BTreeSet<&RunId> = owned.iter().filter(available).map(|it| &it.run).collect();
         for run in good.iter().rev().take(usize::try_from(runs).unwrap()) {
-            let left = owned.iter().filter(available).filter(|it| it.run == **run && !gone.contains(&told(&it.thing)));
+            let left = owned.iter().filter(available).filter(|it| it.run == **run && !gone.contains(&told(&it.resource)));
             prop_assert!(left.count() > 0, "nothing is left of {run}: {owned:?}");
         }
         for it in owned.iter().filter(|it| within(it.run.began_at(), hours)) {
-            prop_assert!(spare.contains(&it.thing.identifier) || !gone.contains(&told(&it.thing)), "{it:?} is young");
+            prop_assert!(redundant.contains(&it.resource.identifier) || !gone.contains(&told(&it.resource)), "{it:?} is young");
         }
     }
 }
@@ -299,26 +306,33 @@ proptest! {
 #[test]
 fn a_hundred_failed_runs_in_a_row_leave_room_for_the_next() {
     let retention = TargetRetention::default();
-    let application = Application {
-        says: Some(Says { db_instance_identifier: Some(copy(2_500).identifier()), endpoint: None }),
+    let application = ApplicationSecret {
+        pointer: Some(Pointer { db_instance_identifier: Some(run_of(2_500).identifier()), endpoint: None }),
         pinned: Ok(None),
     };
-    let thing = |hours: i64, kind: Kind, proven: bool| {
-        let mut tags = copy(hours).tags();
+    let resource = |hours: i64, kind: Kind, proven: bool| {
+        let mut tags = run_of(hours).tags();
         if proven {
             tags.insert(tag::PROVEN.to_owned(), hours_ago(hours).to_string());
         }
         let status = "available".to_owned();
-        Thing { identifier: copy(hours).identifier(), kind, status, made_at: Some(hours_ago(hours)), tags }
+        Resource {
+            identifier: run_of(hours).identifier(),
+            kind,
+            status,
+            created_at: Some(hours_ago(hours)),
+            tags,
+        }
     };
-    let instance = || Kind::Instance { deletion_protection: false, endpoint: None };
+    let instance = || Kind::Database { protected: false, endpoint: None };
     // The live copy is a hundred days old; every night since then a run failed after its restore.
-    let mut things = vec![thing(2_500, instance(), true), thing(2_500, Kind::Snapshot, false)];
+    let mut resources = vec![resource(2_500, instance(), true), resource(2_500, Kind::Snapshot, false)];
     for night in 0..100 {
-        things.extend([thing(24 * night, instance(), false), thing(24 * night, Kind::Snapshot, false)]);
+        resources
+            .extend([resource(24 * night, instance(), false), resource(24 * night, Kind::Snapshot, false)]);
     }
-    let account = Account { things, application, current: None, retention };
+    let account = Account { resources, application, current: None, retention };
     let (actions, _) = decide(&account);
-    let left = account.things.len() - actions.len();
+    let left = account.resources.len() - actions.len();
     assert_eq!(left, 2 + 2 * 3, "the live copy, and three nights of failures");
 }

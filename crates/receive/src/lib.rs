@@ -6,11 +6,14 @@ pub mod plan;
 pub use error::Error;
 
 use jiff::Timestamp;
-use lambda_support::{Service, call_failed, find_settings, parse};
-use plan::{Refusal, accept, is_reported, known, open, refusal};
-use replication::{Handoff, TargetSettings};
+use lambda_support::{
+    Config, Service, SignedClient, call_failed, find_parameter, list_from_environment, text_from_environment,
+};
+use plan::{Refusal, accept, is_reported, known, read_handoff, refusal};
+use replication::{CopySettings, Handoff, StackDefaults, TargetSettings};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use step::parse;
 
 /// What the stack's environment says of the account.
 #[derive(Debug)]
@@ -21,15 +24,43 @@ pub struct Guard {
     pub state_machine_arn: String,
     /// Where refused hand-offs are reported: no execution fails because of them.
     pub operations_topic_arn: String,
+    /// What a replication gets that has no secret or key of its own.
+    pub defaults: StackDefaults,
+}
+
+impl Guard {
+    /// Reads it from the function's environment.
+    pub fn from_environment() -> Self {
+        Self {
+            accepted_topic_arns: list_from_environment("SNAPFERRY_ACCEPTED_TOPIC_ARNS"),
+            state_machine_arn: text_from_environment("SNAPFERRY_TARGET_ACCOUNT_STATE_MACHINE_ARN"),
+            operations_topic_arn: text_from_environment("SNAPFERRY_OPERATIONS_TOPIC_ARN"),
+            defaults: StackDefaults {
+                application_secret_arn: text_from_environment("SNAPFERRY_APPLICATION_SECRET_ARN"),
+                kms_key_id: text_from_environment("SNAPFERRY_COPY_KEY_ARN"),
+            },
+        }
+    }
 }
 
 /// The clients of this function.
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "each client is of the service of that name")]
 pub struct Clients {
-    pub ssm: aws_sdk_ssm::Client,
+    pub ssm: SignedClient,
     pub states: aws_sdk_sfn::Client,
     pub sns: aws_sdk_sns::Client,
+}
+
+impl Clients {
+    /// All of them, once per cold start.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            ssm: SignedClient::ssm(config),
+            states: aws_sdk_sfn::Client::new(config),
+            sns: aws_sdk_sns::Client::new(config),
+        }
+    }
 }
 
 /// A batch of SQS messages, as the event source mapping delivers it.
@@ -73,8 +104,9 @@ pub struct BatchItemFailure {
 /// Starts the target execution of each hand-off, by the run's name, so that a hand-off delivered twice starts one.
 ///
 /// A message that is refused for good is reported to the operations topic at its first delivery, and goes to the
-/// dead-letter queue in the end; the others of its batch are left alone.
-/// Errors: only `Snapferry.InvalidRequest`, for what is no batch of SQS messages.
+/// dead-letter queue in the end; the others of its batch are left alone. The settings are merged here, once: the target
+/// execution's input leaves nothing open.
+/// Errors: only `Snapferry.InvalidRequest`, for an event that is not a batch of SQS messages.
 /// Source: SSM API `GetParameter`; Step Functions API `StartExecution`, `DescribeExecution`; SNS API `Publish`; Lambda
 /// Developer Guide, "Reporting batch item failures".
 pub async fn handle(clients: &Clients, guard: &Guard, payload: Value) -> Result<Response, Error> {
@@ -93,9 +125,11 @@ pub async fn handle(clients: &Clients, guard: &Guard, payload: Value) -> Result<
 }
 
 async fn receive(clients: &Clients, guard: &Guard, body: &str) -> Result<(), Error> {
-    let handoff = open(body, &guard.accepted_topic_arns)?;
-    let settings = find_settings::<Error>(&clients.ssm, &handoff.replication).await?;
+    let handoff = read_handoff(body, &guard.accepted_topic_arns)?;
+    let parameter = find_parameter(&clients.ssm, &handoff.replication.settings_parameter()).await?;
+    let settings = TargetSettings::read(&handoff.replication, parameter.as_deref())?;
     accept(&handoff, &settings, Timestamp::now())?;
+    let settings = settings.for_copy_of(&handoff.db_instance, guard.defaults.clone());
     start(&clients.states, &guard.state_machine_arn, &handoff, &settings).await
 }
 
@@ -112,9 +146,9 @@ async fn start(
     states: &aws_sdk_sfn::Client,
     state_machine_arn: &str,
     handoff: &Handoff,
-    settings: &TargetSettings,
+    settings: &CopySettings,
 ) -> Result<(), Error> {
-    let name = handoff.copy().identifier();
+    let name = handoff.run().identifier();
     let input = json!({ "handoff": handoff, "settings": settings }).to_string();
     let answer =
         states.start_execution().state_machine_arn(state_machine_arn).name(&name).input(input).send().await;

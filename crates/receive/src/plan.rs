@@ -5,10 +5,10 @@
 
 use crate::Error;
 use jiff::Timestamp;
-use lambda_support::parse;
-use replication::{ErrorName, Handoff, MESSAGE_VERSION, TargetSettings};
+use replication::{Handoff, TargetSettings};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use step::{ErrorName, MESSAGE_VERSION, parse};
 
 /// The largest hand-off, in bytes. A real one has about 1,500; executions take 262,144 with their settings.
 pub const HANDOFF_LIMIT_BYTES: usize = 32 * 1024;
@@ -22,7 +22,7 @@ struct Envelope {
 }
 
 /// Reads a hand-off out of an SQS message, and checks all that needs no settings.
-pub fn open(body: &str, accepted_topic_arns: &[String]) -> Result<Handoff, Error> {
+pub fn read_handoff(body: &str, accepted_topic_arns: &[String]) -> Result<Handoff, Error> {
     let envelope: Envelope =
         serde_json::from_str(body).map_err(|error| Error::NotANotification(error.to_string()))?;
     if !accepted_topic_arns.contains(&envelope.topic_arn) {
@@ -46,17 +46,17 @@ pub fn open(body: &str, accepted_topic_arns: &[String]) -> Result<Handoff, Error
     let [_, partition, _, region, account, _] = topic[..] else {
         return Err(Error::TopicNotAccepted(envelope.topic_arn));
     };
-    agree("sourceAccountId", handoff.source_account_id.as_str(), account, "its topic")?;
-    agree("sourceRegion", &handoff.source_region, region, "its topic")?;
-    agree("dbSnapshotArn's partition", &snapshot.partition, partition, "its topic")?;
-    agree("dbSnapshotArn's account", snapshot.account_id.as_str(), account, "its topic")?;
-    agree("dbSnapshotArn's Region", &snapshot.region, region, "its topic")?;
-    let copy = handoff.copy();
-    if snapshot.db_snapshot_identifier != copy.reencrypted_identifier() {
-        agree(
+    must_equal("sourceAccountId", handoff.source_account_id.as_str(), account, "its topic")?;
+    must_equal("sourceRegion", &handoff.source_region, region, "its topic")?;
+    must_equal("dbSnapshotArn's partition", &snapshot.partition, partition, "its topic")?;
+    must_equal("dbSnapshotArn's account", snapshot.account_id.as_str(), account, "its topic")?;
+    must_equal("dbSnapshotArn's Region", &snapshot.region, region, "its topic")?;
+    let run = handoff.run();
+    if snapshot.db_snapshot_identifier != run.reencrypted_identifier() {
+        must_equal(
             "dbSnapshotArn's identifier",
             &snapshot.db_snapshot_identifier,
-            &copy.identifier(),
+            &run.identifier(),
             "its replication and run",
         )?;
     }
@@ -66,13 +66,13 @@ pub fn open(body: &str, accepted_topic_arns: &[String]) -> Result<Handoff, Error
 /// Checks a hand-off against the clock and the target's settings of its replication.
 pub fn accept(handoff: &Handoff, settings: &TargetSettings, now: Timestamp) -> Result<(), Error> {
     if !handoff.run.has_begun(now) {
-        return agree("run", handoff.run.as_str(), "one that has begun", "this account's clock");
+        return must_equal("run", handoff.run.as_str(), "one that has begun", "this account's clock");
     }
     let (source, by) = (&settings.source, "the replication's settings");
-    agree("sourceAccountId", handoff.source_account_id.as_str(), source.account_id.as_str(), by)?;
-    agree("sourceRegion", &handoff.source_region, &source.region, by)?;
+    must_equal("sourceAccountId", handoff.source_account_id.as_str(), source.account_id.as_str(), by)?;
+    must_equal("sourceRegion", &handoff.source_region, &source.region, by)?;
     // RDS answers identifiers in lower case, people write them in any.
-    agree(
+    must_equal(
         "dbInstanceIdentifier",
         &handoff.db_instance_identifier,
         &source.db_instance_identifier.to_lowercase(),
@@ -134,7 +134,12 @@ pub fn refusal(error: ErrorName, cause: &str, message_id: &str) -> Refusal {
     }
 }
 
-fn agree(field: &'static str, found: &str, expected: &str, authority: &'static str) -> Result<(), Error> {
+fn must_equal(
+    field: &'static str,
+    found: &str,
+    expected: &str,
+    authority: &'static str,
+) -> Result<(), Error> {
     if found == expected {
         return Ok(());
     }
@@ -166,7 +171,7 @@ mod tests {
 
     fn check(topic: &str, message: &str, expected: &str) {
         let body = json!({"Type": "Notification", "TopicArn": topic, "Message": message}).to_string();
-        let got = match open(&body, &[TOPIC.to_owned()]) {
+        let got = match read_handoff(&body, &[TOPIC.to_owned()]) {
             Ok(_) => "accepted".to_owned(),
             Err(error) => error.to_string(),
         };
@@ -174,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn topic_snapshot_and_handoff_must_agree() {
+    fn topic_snapshot_and_handoff_must_must_equal() {
         check(TOPIC, &message().to_string(), "accepted");
         let original = "arn:aws:rds:us-east-1:111111111111:snapshot:orders-20261120t160812z-3f9a";
         check(TOPIC, &with("dbSnapshotArn", json!(original)).to_string(), "accepted");
@@ -199,7 +204,7 @@ mod tests {
         check(TOPIC, &with("surprise", json!(1)).to_string(), "not a hand-off");
         check(TOPIC, &with("replication", json!("Orders")).to_string(), "not a hand-off");
         check(TOPIC, &"x".repeat(HANDOFF_LIMIT_BYTES + 1), "at most");
-        assert!(matches!(open("raw", &[TOPIC.to_owned()]), Err(Error::NotANotification(_))));
+        assert!(matches!(read_handoff("raw", &[TOPIC.to_owned()]), Err(Error::NotANotification(_))));
     }
 
     #[test]

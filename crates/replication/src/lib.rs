@@ -1,35 +1,37 @@
-//! What every part of Snapferry agrees on, without a client, a clock or an environment.
+//! What every part of a replication agrees on, without a client, a clock or an environment.
 //!
-//! Start at [`SourceInput`] (what starts a run), [`Handoff`] (what crosses from the source account to
-//! the target account) and [`TargetSettings`] (what the target account decides for itself).
-//! [`Stage`] says how every step waits, [`retention`] what is kept, [`ErrorName`] how a step may fail.
+//! Start at [`SourceInput`] (what starts a run), [`Handoff`] (what crosses from the source account to the target
+//! account) and [`TargetSettings`] (what the target account decides for itself). [`Run`] gives everything its name,
+//! [`retention`] says what is kept.
 
+mod account;
 mod arn;
-mod bounded;
-mod error_name;
+mod copy_settings;
+mod db_instance_settings;
 mod handoff;
-mod instance_status;
-mod names;
-mod ownership;
+mod pin;
+mod placement;
+mod replication_name;
 pub mod retention;
+mod run;
+mod run_id;
 mod settings;
 mod source_input;
-mod stage;
 mod verification;
 
-pub use arn::{AccountId, DbSnapshotArn};
-pub use bounded::{Bounded, OutOfRange};
-pub use error_name::ErrorName;
-pub use handoff::{DbInstanceSettings, Handoff};
-pub use instance_status::InstanceStatus;
-pub use names::{Copy, InvalidIdentifier, ReplicationName, Run};
-pub use ownership::{MADE_BY, Tags, made_here, tag};
-pub use settings::{ExpectedSource, Placement, TargetRetention, TargetSettings};
-pub use source_input::{SourceDb, SourceInput, SourceRetention};
-pub use stage::{Deadline, Look, STAGE_DEADLINE, Stage, StageTimedOut};
+pub use account::Account;
+pub use arn::DbSnapshotArn;
+pub use copy_settings::{CopySettings, StackDefaults};
+pub use db_instance_settings::DbInstanceSettings;
+pub use handoff::Handoff;
+pub use pin::Pin;
+pub use placement::Placement;
+pub use replication_name::ReplicationName;
+pub use retention::{SourceRetention, TargetRetention};
+pub use run::{MADE_BY, Run, tag};
+pub use run_id::RunId;
+pub use settings::{ExpectedSource, TargetSettings, UnusableSettings};
+pub use source_input::{SourceDb, SourceInput};
 pub use verification::{
     Assertion, Expectation, Logins, Minutes, NoAssertion, Scalar, VERIFICATION_SECONDS, Verification,
 };
-
-/// The version that every message carries.
-pub const MESSAGE_VERSION: u32 = 1;

@@ -1,15 +1,54 @@
 //! What is kept and what is deleted, decided from what was seen; the caller acts on it.
 
-use crate::names::Run;
-use crate::settings::TargetRetention;
-use crate::source_input::SourceRetention;
+use crate::run_id::RunId;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use step::Bounded;
 
-/// What is seen of one run: only what is proven to be made by it.
+/// What the target account keeps.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct TargetRetention {
+    /// How many good copies to keep beside the live one.
+    pub copies: Bounded<0, 10>,
+    /// A copy that was live this many hours ago is kept whatever the count.
+    pub cutover_grace_hours: Bounded<0, 8760>,
+    /// What a failed run left is kept this many hours.
+    pub failed_copy_hours: Bounded<1, 8760>,
+}
+
+impl Default for TargetRetention {
+    fn default() -> Self {
+        Self {
+            copies: Bounded::constant::<2>(),
+            cutover_grace_hours: Bounded::constant::<24>(),
+            failed_copy_hours: Bounded::constant::<72>(),
+        }
+    }
+}
+
+/// What the source account keeps: a snapshot is deleted only when it is past the count *and* past the age, since a
+/// copy queued in the target account still needs it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct SourceRetention {
+    /// How many runs' snapshots to keep.
+    pub runs: Bounded<1, 50>,
+    /// The age below which a run's snapshots are kept whatever the count, in hours.
+    pub min_age_hours: Bounded<1, 8760>,
+}
+
+impl Default for SourceRetention {
+    fn default() -> Self {
+        Self { runs: Bounded::constant::<2>(), min_age_hours: Bounded::constant::<72>() }
+    }
+}
+
+/// What was seen of one run; only of things that it provably made.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Seen {
+pub struct RunSeen {
     /// Whether it got as far as credentials of its own: a copy that could go live.
     pub good: bool,
     /// Whether nothing but its secret is left: a deletion that was interrupted.
@@ -22,9 +61,9 @@ pub struct Seen {
     pub keep: bool,
 }
 
-impl Seen {
+impl RunSeen {
     /// When the run was last known to be at work.
-    fn began_at(&self, run: &Run) -> Timestamp {
+    fn began_at(&self, run: &RunId) -> Timestamp {
         self.newest.map_or(run.began_at(), |newest| newest.max(run.began_at()))
     }
 }
@@ -68,7 +107,7 @@ impl Verdict {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Live {
     /// Every copy of this replication that it may lead to: by name, and by endpoint.
-    pub runs: BTreeSet<Run>,
+    pub runs: BTreeSet<RunId>,
     /// Whether it may lead to yet another one: to a name or a host that nobody here knows.
     pub uncertain: bool,
 }
@@ -79,11 +118,11 @@ pub struct TargetFacts<'a> {
     /// The time.
     pub now: Timestamp,
     /// The run that is at work, when one is.
-    pub current: Option<&'a Run>,
+    pub current: Option<&'a RunId>,
     /// What the application's secret leads to.
     pub live: &'a Live,
     /// The run that the application's secret pins, when it pins one.
-    pub pinned: Option<&'a Run>,
+    pub pinned: Option<&'a RunId>,
 }
 
 /// Decides for the target account: keep the live copy, whatever was live within the grace, the latest others and what
@@ -91,8 +130,8 @@ pub struct TargetFacts<'a> {
 pub fn of_target(
     facts: &TargetFacts<'_>,
     retention: &TargetRetention,
-    seen: &BTreeMap<Run, Seen>,
-) -> BTreeMap<Run, Verdict> {
+    seen: &BTreeMap<RunId, RunSeen>,
+) -> BTreeMap<RunId, Verdict> {
     let hours = |hours: i64| SignedDuration::from_hours(hours);
     let within = |at: Timestamp, span| facts.now.duration_since(at) < span;
     let mut others = 0;
@@ -132,10 +171,10 @@ pub fn of_target(
 /// Decides for the source account: delete only what is past the count *and* past the minimum age.
 pub fn of_source(
     now: Timestamp,
-    current: Option<&Run>,
+    current: Option<&RunId>,
     retention: &SourceRetention,
-    seen: &BTreeMap<Run, Seen>,
-) -> BTreeMap<Run, Verdict> {
+    seen: &BTreeMap<RunId, RunSeen>,
+) -> BTreeMap<RunId, Verdict> {
     let min_age = SignedDuration::from_hours(retention.min_age_hours.into());
     let mut latest = 0;
     let mut verdicts = BTreeMap::new();
@@ -165,8 +204,8 @@ pub fn of_source(
 mod tests {
     use super::*;
 
-    fn run(day: u32) -> Run {
-        Run::try_from(format!("202611{day:02}t000000z-0000")).unwrap()
+    fn run(day: u32) -> RunId {
+        RunId::try_from(format!("202611{day:02}t000000z-0000")).unwrap()
     }
 
     fn now() -> Timestamp {
@@ -180,26 +219,26 @@ mod tests {
         }
     }
 
-    fn live(run: Run) -> Live {
+    fn live(run: RunId) -> Live {
         Live { runs: BTreeSet::from([run]), uncertain: false }
     }
 
-    fn good() -> Seen {
-        Seen { good: true, ..Seen::default() }
+    fn good() -> RunSeen {
+        RunSeen { good: true, ..RunSeen::default() }
     }
 
     #[test]
     fn the_target_keeps_live_grace_latest_and_tagged_and_deletes_the_rest() {
         let seen = BTreeMap::from([
-            (run(19), Seen::default()), // failed yesterday
+            (run(19), RunSeen::default()), // failed yesterday
             (run(18), good()),
-            (run(17), Seen { last_live: Some("2026-11-19T12:00:00Z".parse().unwrap()), ..good() }),
+            (run(17), RunSeen { last_live: Some("2026-11-19T12:00:00Z".parse().unwrap()), ..good() }),
             (run(16), good()),
             (run(15), good()),
-            (run(14), Seen { keep: true, ..good() }),
+            (run(14), RunSeen { keep: true, ..good() }),
             (run(13), good()),
-            (run(12), Seen { last_live: Some("2026-11-18T12:00:00Z".parse().unwrap()), ..good() }),
-            (run(11), Seen::default()), // failed long ago
+            (run(12), RunSeen { last_live: Some("2026-11-18T12:00:00Z".parse().unwrap()), ..good() }),
+            (run(11), RunSeen::default()), // failed long ago
         ]);
         let (live, pinned) = (live(run(18)), run(13));
         let facts = TargetFacts { now: now(), current: None, live: &live, pinned: Some(&pinned) };
@@ -236,8 +275,8 @@ mod tests {
         let at_work = |at: &str| Some(at.parse().unwrap());
         let seen = BTreeMap::from([
             (run(18), good()),
-            (run(19), Seen { newest: at_work("2026-11-19T23:00:00Z"), ..good() }),
-            (run(1), Seen { newest: at_work("2026-11-19T23:00:00Z"), ..Seen::default() }),
+            (run(19), RunSeen { newest: at_work("2026-11-19T23:00:00Z"), ..good() }),
+            (run(1), RunSeen { newest: at_work("2026-11-19T23:00:00Z"), ..RunSeen::default() }),
         ]);
         let live = live(run(18));
         let facts = TargetFacts { now: now(), current: None, live: &live, pinned: None };
@@ -249,11 +288,11 @@ mod tests {
 
     #[test]
     fn what_an_interrupted_deletion_left_goes_whatever_its_age() {
-        let remains = Seen { remains: true, ..Seen::default() };
+        let remains = RunSeen { remains: true, ..RunSeen::default() };
         let seen = BTreeMap::from([
-            (run(16), Seen { keep: true, ..remains.clone() }),
+            (run(16), RunSeen { keep: true, ..remains.clone() }),
             // Of less than 72 hours ago.
-            (run(17), Seen { newest: Some(now()), ..remains.clone() }),
+            (run(17), RunSeen { newest: Some(now()), ..remains.clone() }),
             (run(18), good()),
             (run(19), remains),
         ]);
@@ -273,7 +312,7 @@ mod tests {
 
     #[test]
     fn no_good_copy_is_deleted_while_it_is_not_known_which_one_is_live() {
-        let seen = BTreeMap::from([(run(1), good()), (run(2), good()), (run(3), Seen::default())]);
+        let seen = BTreeMap::from([(run(1), good()), (run(2), good()), (run(3), RunSeen::default())]);
         let facts = TargetFacts {
             now: now(),
             current: None,
@@ -302,7 +341,7 @@ mod tests {
     #[test]
     fn failed_runs_never_push_out_the_last_good_one() {
         let seen =
-            BTreeMap::from([(run(10), good()), (run(15), Seen::default()), (run(16), Seen::default())]);
+            BTreeMap::from([(run(10), good()), (run(15), RunSeen::default()), (run(16), RunSeen::default())]);
         let verdicts = of_source(now(), None, &source_retention(1, 1), &seen);
         assert_eq!(verdicts[&run(10)], Verdict::KeepLatest);
         assert_eq!(verdicts[&run(16)], Verdict::DeleteFailed);

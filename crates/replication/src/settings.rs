@@ -1,13 +1,13 @@
 //! What the target account decides for itself: one JSON document a replication, in the SSM parameter
 //! `/snapferry/replications/<replication>`.
 
-use crate::arn::AccountId;
-use crate::bounded::Bounded;
-use crate::handoff::{DbInstanceSettings, Handoff};
-use crate::ownership::Tags;
-use crate::stage::{Deadline, stage_deadline};
+use crate::db_instance_settings::DbInstanceSettings;
+use crate::placement::Placement;
+use crate::replication_name::ReplicationName;
+use crate::retention::TargetRetention;
 use crate::verification::Verification;
 use serde::{Deserialize, Serialize};
+use step::{AccountId, Deadline, ErrorName, InvalidRequest, parse, stage_deadline};
 
 /// The target's settings of one replication. They win over the hand-off's defaults; the source never decides how the
 /// target restores.
@@ -61,22 +61,46 @@ impl TargetSettings {
         self.verification.contradiction()
     }
 
-    /// How the copy's DB instance is set: as the target says, else as the source is.
-    pub fn db_instance(&self, handoff: &Handoff) -> DbInstanceSettings {
-        let mut source = handoff.db_instance.clone();
-        if self.db_instance.storage_type.is_some() {
-            // What one storage type takes, another refuses.
-            (source.iops, source.storage_throughput) = (None, None);
+    /// Reads the settings of a replication from the text of its SSM parameter, with every default filled in. `text` is
+    /// `None` when there is no such parameter.
+    pub fn read(replication: &ReplicationName, text: Option<&str>) -> Result<Self, UnusableSettings> {
+        let parameter = replication.settings_parameter();
+        let Some(text) = text else {
+            return Err(UnusableSettings::Missing { replication: replication.clone(), parameter });
+        };
+        Self::from_json(text).map_err(|source| UnusableSettings::Invalid { parameter, source })
+    }
+
+    /// Reads the settings of one replication, and refuses those that contradict each other.
+    pub fn from_json(text: &str) -> Result<Self, InvalidRequest> {
+        let invalid = |path: &str, message: String| InvalidRequest { path: path.to_owned(), message };
+        let json = serde_json::from_str(text).map_err(|error| invalid("(not JSON)", error.to_string()))?;
+        let settings: Self = parse(json)?;
+        match settings.contradiction() {
+            None => Ok(settings),
+            Some((path, problem)) => Err(invalid(path, problem.to_owned())),
         }
-        if self.db_instance.db_instance_class.is_some() {
-            // Small classes have no Performance Insights: what a larger source does is no reason to fail.
-            source.enable_performance_insights = None;
-        }
-        if self.db_instance.allocated_storage.is_some() {
-            // A ceiling must be higher than what is allocated.
-            source.max_allocated_storage = None;
-        }
-        self.db_instance.clone().or(source)
+    }
+}
+
+/// Why a replication has no settings to go by.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "each message says it")]
+pub enum UnusableSettings {
+    #[error("replication {replication} has no settings: put them in SSM parameter {parameter}")]
+    Missing { replication: ReplicationName, parameter: String },
+    #[error("the settings in SSM parameter {parameter} cannot be read")]
+    Invalid {
+        parameter: String,
+        #[source]
+        source: InvalidRequest,
+    },
+}
+
+impl UnusableSettings {
+    /// The name that the state machine matches on.
+    pub fn name(&self) -> ErrorName {
+        ErrorName::InvalidSettings
     }
 }
 
@@ -91,72 +115,6 @@ pub struct ExpectedSource {
     pub region: String,
     /// The source DB instance.
     pub db_instance_identifier: String,
-}
-
-/// Where a copy lives in the target account.
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Placement {
-    /// The DB subnet group; the default VPC's when absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub db_subnet_group_name: Option<String>,
-    /// The security groups that applications come through, attached when the copy goes live.
-    pub vpc_security_group_ids: Vec<String>,
-    /// The security groups until then; the same as above when empty.
-    pub quarantine_security_group_ids: Vec<String>,
-    /// The DB parameter group; the engine's default when absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub db_parameter_group_name: Option<String>,
-    /// The option group; the engine's default when absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub option_group_name: Option<String>,
-    /// Whether the copy gets a public address; it does not unless said.
-    pub publicly_accessible: bool,
-    /// In the target account, copy the source's option group with the snapshot; not with a name above.
-    pub copy_option_group: bool,
-    /// The key of Performance Insights.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub performance_insights_kms_key_id: Option<String>,
-    /// The role of Enhanced Monitoring.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub monitoring_role_arn: Option<String>,
-    /// Tags on the copy's snapshot and DB instance, beside Snapferry's own.
-    pub tags: Tags,
-}
-
-impl Placement {
-    /// The security groups of a copy that is not live yet.
-    pub fn restore_security_group_ids(&self) -> &[String] {
-        if self.quarantine_security_group_ids.is_empty() {
-            &self.vpc_security_group_ids
-        } else {
-            &self.quarantine_security_group_ids
-        }
-    }
-}
-
-/// What the target account keeps.
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct TargetRetention {
-    /// How many good copies to keep beside the live one.
-    pub copies: Bounded<0, 10>,
-    /// A copy that was live this many hours ago is kept whatever the count.
-    pub cutover_grace_hours: Bounded<0, 8760>,
-    /// What a failed run left is kept this many hours.
-    pub failed_copy_hours: Bounded<1, 8760>,
-}
-
-impl Default for TargetRetention {
-    fn default() -> Self {
-        Self {
-            copies: Bounded::constant::<2>(),
-            cutover_grace_hours: Bounded::constant::<24>(),
-            failed_copy_hours: Bounded::constant::<72>(),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -175,49 +133,6 @@ mod tests {
             serde_json::to_value(&settings.retention).unwrap(),
             json!({"copies": 2, "cutoverGraceHours": 24, "failedCopyHours": 72})
         );
-    }
-
-    #[test]
-    fn what_belongs_together_is_not_taken_from_both_sides() {
-        let handoff: Handoff = serde_json::from_value(json!({
-            "version": 1, "replication": "orders", "run": "20261120t160812z-3f9a", "sourceAccountId": "111111111111",
-            "sourceRegion": "eu-central-1", "dbInstanceIdentifier": "orders-prod", "engine": "postgres",
-            "dbSnapshotArn": "arn:aws:rds:eu-central-1:111111111111:snapshot:orders-20261120t160812z-3f9a",
-            "engineVersion": "16.14", "allocatedStorage": 500, "dataCurrentAt": "2026-11-20T16:08:12Z",
-            "masterUsername": "orders", "dbInstance": {
-                "storageType": "io2", "iops": 9000, "enablePerformanceInsights": true, "maxAllocatedStorage": 1000,
-                "multiAz": true,
-            },
-        }))
-        .unwrap();
-        let check = |target: serde_json::Value, expected: serde_json::Value| {
-            let source = json!({"accountId": "111111111111", "region": "eu-central-1", "dbInstanceIdentifier": "orders"});
-            let settings: TargetSettings =
-                serde_json::from_value(json!({"source": source, "dbInstance": target})).unwrap();
-            assert_eq!(serde_json::to_value(settings.db_instance(&handoff)).unwrap(), expected);
-        };
-        let mut all = serde_json::to_value(&handoff.db_instance).unwrap();
-        check(json!({}), all.clone());
-        let without = |key: &str, target: serde_json::Value| {
-            let mut expected = all.clone();
-            expected.as_object_mut().unwrap().remove(key);
-            expected.as_object_mut().unwrap().extend(target.as_object().unwrap().clone());
-            check(target, expected);
-        };
-        without("iops", json!({"storageType": "gp3"}));
-        without("enablePerformanceInsights", json!({"dbInstanceClass": "db.t4g.micro"}));
-        without("maxAllocatedStorage", json!({"allocatedStorage": 2000}));
-        all["multiAz"] = json!(false);
-        check(json!({"multiAz": false}), all);
-    }
-
-    #[test]
-    fn quarantine_comes_before_the_applications_groups() {
-        let mut placement =
-            Placement { vpc_security_group_ids: vec!["sg-app".to_owned()], ..Placement::default() };
-        assert_eq!(placement.restore_security_group_ids(), ["sg-app"]);
-        placement.quarantine_security_group_ids = vec!["sg-quarantine".to_owned()];
-        assert_eq!(placement.restore_security_group_ids(), ["sg-quarantine"]);
     }
 
     #[test]

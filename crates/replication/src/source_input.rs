@@ -1,10 +1,10 @@
 //! The input of a source execution.
 
-use crate::arn::AccountId;
-use crate::bounded::Bounded;
-use crate::names::{ReplicationName, Run};
-use crate::stage::{Deadline, stage_deadline};
+use crate::replication_name::ReplicationName;
+use crate::retention::SourceRetention;
+use crate::run_id::RunId;
 use serde::{Deserialize, Serialize};
+use step::{AccountId, Deadline, stage_deadline};
 
 /// What a source execution is started with; the settings of one replication travel in it, so that one deployed stack
 /// serves many replications.
@@ -38,7 +38,7 @@ pub struct SourceInput {
     pub scheduled_time: Option<String>,
     /// The run to resume.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub run: Option<Run>,
+    pub run: Option<RunId>,
 }
 
 /// What is replicated: `{"dbInstanceIdentifier": …}` or `{"dbClusterIdentifier": …}`.
@@ -49,23 +49,6 @@ pub enum SourceDb {
     DbInstanceIdentifier(String),
     /// A DB cluster; refused by name until clusters are served.
     DbClusterIdentifier(String),
-}
-
-/// What the source account keeps: a snapshot is deleted only when it is past the count *and* past the age, since a
-/// copy queued in the target account still needs it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct SourceRetention {
-    /// How many runs' snapshots to keep.
-    pub runs: Bounded<1, 50>,
-    /// The age below which a run's snapshots are kept whatever the count, in hours.
-    pub min_age_hours: Bounded<1, 8760>,
-}
-
-impl Default for SourceRetention {
-    fn default() -> Self {
-        Self { runs: Bounded::constant::<2>(), min_age_hours: Bounded::constant::<72>() }
-    }
 }
 
 #[cfg(test)]

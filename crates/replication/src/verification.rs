@@ -1,9 +1,9 @@
 //! How a copy is proven before it goes live.
 
-use crate::bounded::Bounded;
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 use std::collections::BTreeSet;
+use step::Bounded;
 
 /// All statements of a look together may take this long, in seconds: the function has time for it.
 pub const VERIFICATION_SECONDS: u64 = 600;

@@ -1,20 +1,25 @@
-//! State `Report`, at the end of the target machine and at the start of the clean-up: publishes what became of an
-//! execution to the account's operations topic.
+//! State `Report`, at the end of a machine and at the start of the clean-up: publishes the outcome of an execution to the
+//! account's operations topic, and answers it. The outcome is the execution's output.
+//!
+//! A success is told by its machine, in words and facts of its family. A failure is read from its event.
 
 mod error;
+pub mod input;
 pub mod plan;
 
 pub use error::Error;
 
 use aws_sdk_sns::Client;
-use lambda_support::{Service, call_failed, parse};
-use plan::{of_failure, of_rollback, of_success, prune_request};
-use replication::{Handoff, ReplicationName, Run};
+use input::prune_request;
+use lambda_support::{Service, call_failed};
+use plan::{of_failure, of_success};
+use replication::Account;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use step::parse;
 
-/// `{"topicArn": …, "outcome": {"succeeded": {…}}, {"rolledBack": {…}} or {"ended": {…}}}`
+/// `{"topicArn": …, "outcome": {"succeeded": {…}} or {"ended": {…}}}`
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Request {
@@ -22,91 +27,42 @@ pub struct Request {
     pub topic_arn: String,
     /// What became of the execution.
     pub outcome: OutcomeRequest,
-    /// The stack's application's secret; empty in the source account.
-    #[serde(default)]
-    pub application_secret_arn: String,
 }
 
-/// What became of the execution.
+/// What became of an execution.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum OutcomeRequest {
-    /// A target execution went through.
+    /// It went through.
     Succeeded(Box<Succeeded>),
-    /// A rollback went through.
-    RolledBack(Box<RolledBack>),
-    /// An execution of either account failed, timed out or was aborted.
-    Ended(Ended),
+    /// It failed, timed out or was aborted.
+    Ended(Box<EndedIn>),
 }
 
-/// A target execution that went through.
+/// An execution of any machine that went through.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Succeeded {
     /// The execution.
     pub execution_arn: String,
-    /// What was handed off.
-    pub handoff: Handoff,
+    /// The outcome in one word, such as `SUCCEEDED`.
+    pub outcome: String,
+    /// The report's subject, without `Snapferry: `.
+    pub subject: String,
     /// Seconds that each step waited.
     pub waited_seconds: BTreeMap<String, u64>,
-    /// The last answer of `Verify`.
-    pub verified: Verified,
-    /// The last answer of `PromoteSecret`.
-    pub promoted: Promoted,
-    /// The last answer of `Prune`.
-    pub pruned: Pruned,
+    /// All else that is told, as the machine's family knows it.
+    pub facts: Map<String, Value>,
 }
 
-/// A rollback that went through.
+/// An execution that did not go through, and the account that it ran in.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RolledBack {
-    /// The execution.
-    pub execution_arn: String,
-    /// The replication.
-    pub replication: ReplicationName,
-    /// The run whose copy it went to.
-    pub run: Run,
-    /// Where it was told to go: `previous`, `latest` or a run.
-    pub to: String,
-    /// Seconds that each step waited.
-    pub waited_seconds: BTreeMap<String, u64>,
-    /// The last answer of `PromoteSecret`.
-    pub promoted: Promoted,
-}
-
-/// What is told of `Verify`'s answer.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Verified {
-    /// How old the data was then, in seconds.
-    pub data_age_seconds: i64,
-    /// By what it was proven.
-    pub checked_by: String,
-    /// What was proven of the connection.
-    pub tls: String,
-    /// Every assertion with what was found.
-    pub assertions: Value,
-    /// How many logins were locked or given another password.
-    pub logins_changed: u64,
-}
-
-/// What is told of `PromoteSecret`'s answer.
-#[derive(Debug, Deserialize)]
-pub struct Promoted {
-    /// Whether the copy is live.
-    pub live: bool,
-    /// Why, or why not.
-    pub reason: String,
-}
-
-/// What is told of `Prune`'s answer.
-#[derive(Debug, Deserialize)]
-pub struct Pruned {
-    /// The verdict on each run.
-    pub runs: Value,
-    /// What was deleted.
-    pub deleted: Vec<String>,
+pub struct EndedIn {
+    /// The account.
+    pub account: Account,
+    /// The event.
+    pub execution: Ended,
 }
 
 /// The `detail` of an EventBridge event "Step Functions Execution Status Change"; its other fields are not needed.
@@ -129,10 +85,12 @@ pub struct Ended {
     pub cause: Option<String>,
 }
 
-/// What is left to prune.
+/// The outcome, and what is left to prune.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Response {
+    /// The outcome as it was published.
+    pub outcome: Value,
     /// `account` of `Prune`'s request; null when there is nothing to prune by.
     pub prune: Option<Value>,
 }
@@ -143,14 +101,13 @@ pub struct Response {
 /// Source: SNS API `Publish`; EventBridge event of Step Functions "Execution Status Change".
 pub async fn handle(sns: &Client, payload: Value) -> Result<Response, Error> {
     let request: Request = parse(payload)?;
-    let (outcome, prune) = match &request.outcome {
-        OutcomeRequest::Succeeded(it) => (of_success(it), None),
-        OutcomeRequest::RolledBack(it) => (of_rollback(it), None),
-        OutcomeRequest::Ended(it) => (of_failure(it), prune_request(it, &request.application_secret_arn)),
+    let (outcome, prune) = match request.outcome {
+        OutcomeRequest::Succeeded(it) => (of_success(*it), None),
+        OutcomeRequest::Ended(it) => (of_failure(&it), prune_request(&it)),
     };
     let publish = sns.publish().topic_arn(&request.topic_arn).subject(&outcome.subject);
     let answer = publish.message(outcome.message.to_string()).send().await;
     answer.map_err(|error| call_failed(Service::Sns, "Publish", &error))?;
     tracing::info!(subject = outcome.subject, "reported");
-    Ok(Response { prune })
+    Ok(Response { outcome: outcome.message, prune })
 }

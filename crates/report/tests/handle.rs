@@ -17,22 +17,17 @@ const EXECUTION: &str = "arn:aws:states:us-east-1:222222222222:execution:target:
 #[tokio::test]
 async fn a_success_is_told_as_one_json_object_and_leaves_nothing_to_prune() {
     let (answer, published) = report(succeeded(true)).await;
-    assert_eq!(answer.unwrap().prune, None);
+    let answer = answer.unwrap();
+    assert_eq!(answer.prune, None);
     assert_eq!(published.len(), 1);
     assert_eq!(published[0]["TopicArn"], TOPIC);
     assert_eq!(published[0]["Subject"], "Snapferry: orders-20261120t160812z-3f9a is live");
     let expected = json!({
         "version": 1, "outcome": "SUCCEEDED", "replication": "orders", "run": "20261120t160812z-3f9a",
-        "executionArn": EXECUTION, "live": true, "reason": "it is live",
-        "dbInstanceIdentifier": "orders-20261120t160812z-3f9a", "dataCurrentAt": "2026-11-20T16:08:12Z",
-        "dataAgeSeconds": 4000,
-        "verified": {
-            "checkedBy": "sql", "tls": "certificate and host name verified", "loginsChanged": 0,
-            "assertions": [{"name": "orders are there", "found": "12", "passed": true}],
-        },
-        "allocatedStorageGib": 500, "waitedSeconds": {"Restore": 900},
-        "runs": {"20261120t160812z-3f9a": "keepLive"}, "deleted": ["orders-20261101t000000z-0000"],
+        "executionArn": EXECUTION, "live": true, "dbInstanceIdentifier": "orders-20261120t160812z-3f9a",
+        "waitedSeconds": {"Restore": 900},
     });
+    assert_eq!(answer.outcome, expected, "the execution's output is its outcome");
     assert_eq!(message(&published[0]), expected);
 }
 
@@ -86,25 +81,21 @@ async fn a_cause_that_is_too_long_for_a_notification_is_cut() {
 async fn after_a_failure_the_input_says_what_to_prune() {
     let target = |settings: Value| json!({"handoff": {"replication": "orders"}, "settings": settings});
     let retention = json!({"copies": 1, "cutoverGraceHours": 24, "failedCopyHours": 72});
-    for (input, expected) in [
+    for (account, input, expected) in [
         (
+            "source",
             json!({"replication": "orders", "source": {"dbInstanceIdentifier": "orders-prod"}}),
             json!({"source": {"replication": "orders", "retention": {"runs": 2, "minAgeHours": 72}}}),
         ),
         (
-            target(json!({"retention": {"copies": 1}})),
+            "target",
+            target(json!({"retention": {"copies": 1}, "applicationSecretArn": "the-secret"})),
             json!({"target": {
-                "replication": "orders", "retention": retention, "applicationSecretArn": "the-stacks-secret",
-            }}),
-        ),
-        (
-            target(json!({"retention": {"copies": 1}, "applicationSecretArn": "its-own-secret"})),
-            json!({"target": {
-                "replication": "orders", "retention": retention, "applicationSecretArn": "its-own-secret",
+                "replication": "orders", "retention": retention, "applicationSecretArn": "the-secret",
             }}),
         ),
     ] {
-        let (answer, _) = report(ended(json!({ "input": input.to_string() }))).await;
+        let (answer, _) = report(ended_in(account, json!({ "input": input.to_string() }))).await;
         assert_eq!(answer.unwrap().prune, Some(expected));
     }
 }
@@ -115,7 +106,7 @@ async fn an_input_that_is_unknown_prunes_nothing_and_is_told_all_the_same() {
     let no_name = json!({"handoff": {"replication": "Not A Name"}}).to_string();
     for input in [json!(null), json!("not JSON"), json!(unknown), json!(no_name)] {
         let (answer, published) = report(ended(json!({ "input": input }))).await;
-        assert_eq!(serde_json::to_value(answer.unwrap()).unwrap(), json!({ "prune": null }));
+        assert_eq!(serde_json::to_value(answer.unwrap()).unwrap()["prune"], Value::Null);
         let name = "orders-20261120t160812z-3f9a";
         assert_eq!(published[0]["Subject"], format!("Snapferry: {name} failed with Snapferry.RestoreFailed"));
     }
@@ -144,7 +135,10 @@ async fn bad_input_is_invalid_request() {
     };
     check("topicArn", Value::Null, "`topicArn`: invalid type").await;
     check("outcome", json!({"succeeded": {}}), "`outcome.succeeded`: missing field").await;
-    check("outcome", json!({"ended": {"name": "e"}}), "`outcome.ended`: missing field").await;
+    let unfinished = json!({"ended": {"account": "target", "execution": {"name": "e"}}});
+    check("outcome", unfinished, "`outcome.ended.execution`: missing field").await;
+    let nowhere = json!({"ended": {"account": "home", "execution": {}}});
+    check("outcome", nowhere, "`outcome.ended.account`: unknown variant").await;
     check("outcome", json!({"begun": {}}), "unknown variant `begun`").await;
     check("surprise", json!(1), "`surprise`: unknown field").await;
 }
@@ -165,40 +159,32 @@ async fn throttling_is_retryable_and_a_refusal_is_not() {
 }
 
 fn succeeded(live: bool) -> Value {
-    let outcome = json!({
-        "executionArn": EXECUTION,
-        "handoff": {
-            "version": 1, "replication": "orders", "run": "20261120t160812z-3f9a",
-            "sourceAccountId": "111111111111", "sourceRegion": "us-east-1",
-            "dbInstanceIdentifier": "orders-prod", "engine": "postgres", "engineVersion": "16.14",
-            "dbSnapshotArn": "arn:aws:rds:us-east-1:111111111111:snapshot:orders-20261120t160812z-3f9a",
-            "allocatedStorage": 500, "dataCurrentAt": "2026-11-20T16:08:12Z", "masterUsername": "orders_master",
-        },
+    let copy = "orders-20261120t160812z-3f9a";
+    let succeeded = json!({
+        "executionArn": EXECUTION, "outcome": "SUCCEEDED",
+        "subject": format!("{copy} {}", if live { "is live" } else { "is restored but not live" }),
         "waitedSeconds": {"Restore": 900},
-        "verified": {
-            "done": true, "dataAgeSeconds": 4000, "checkedBy": "sql", "tls": "certificate and host name verified",
-            "assertions": [{"name": "orders are there", "found": "12", "passed": true}], "loginsChanged": 0,
-        },
-        "promoted": {"live": live, "reason": "it is live", "done": true},
-        "pruned": {
-            "runs": {"20261120t160812z-3f9a": "keepLive"}, "deleted": ["orders-20261101t000000z-0000"],
-        },
+        "facts": {"replication": "orders", "run": "20261120t160812z-3f9a", "live": live, "dbInstanceIdentifier": copy},
     });
-    json!({"topicArn": TOPIC, "outcome": {"succeeded": outcome}})
+    json!({"topicArn": TOPIC, "outcome": {"succeeded": succeeded}})
 }
 
-/// A failed execution, as EventBridge tells of it, with `changes` to the event.
+/// A failed execution of the target account, as EventBridge tells of it, with `changes` to the event.
 fn ended(changes: Value) -> Value {
+    ended_in("target", changes)
+}
+
+fn ended_in(account: &str, changes: Value) -> Value {
     let cause =
         json!({"errorType": "Snapferry.RestoreFailed", "errorMessage": "DB instance orders is failed"});
-    let mut detail = json!({
+    let mut execution = json!({
         "executionArn": EXECUTION, "stateMachineArn": "arn", "name": "orders-20261120t160812z-3f9a",
         "status": "FAILED", "startDate": 1, "stopDate": 2, "output": null,
         "input": json!({"handoff": {"replication": "orders"}}).to_string(),
         "error": "Snapferry.RestoreFailed", "cause": cause.to_string(),
     });
-    detail.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
-    json!({"topicArn": TOPIC, "outcome": {"ended": detail}, "applicationSecretArn": "the-stacks-secret"})
+    execution.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+    json!({"topicArn": TOPIC, "outcome": {"ended": {"account": account, "execution": execution}}})
 }
 
 fn message(published: &Value) -> Value {

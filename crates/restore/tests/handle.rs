@@ -11,7 +11,7 @@ use aws_sdk_rds::operation::add_tags_to_resource::AddTagsToResourceOutput;
 use aws_sdk_rds::operation::modify_db_instance::ModifyDbInstanceOutput;
 use aws_sdk_rds::types::{DbInstance, Endpoint};
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
-use replication::Copy;
+use replication::Run;
 use restore::{Error, Response, handle};
 use serde_json::{Value, json};
 use support::*;
@@ -21,13 +21,12 @@ use test_support::{Calls, assert_fails};
 async fn the_shortest_restore_says_explicitly_that_it_is_neither_public_nor_protected() {
     let (answer, sent) = look(&[no_instance(), started()], request()).await;
     assert_eq!(sent, [look_at_instance(), restore(json!({})), json!({"Action": "DescribeDBInstances"})]);
-    let answer = assert_waits(answer);
-    assert_eq!(answer.db_instance_identifier, IDENTIFIER);
+    assert_waits(answer);
 }
 
 #[tokio::test]
-async fn every_setting_of_the_source_is_a_default_of_the_copy() {
-    let (_, sent) = look(&[no_instance(), started()], with(&["handoff", "dbInstance"], source())).await;
+async fn every_setting_of_the_copy_is_asked_for() {
+    let (_, sent) = look(&[no_instance(), started()], with(&["dbInstance"], source())).await;
     let expected = json!({
         "DBInstanceClass": "db.r6g.large", "MultiAZ": "true", "Port": "5433", "StorageType": "io1",
         "Iops": "12000", "StorageThroughput": "500", "EnableIAMDatabaseAuthentication": "true",
@@ -40,9 +39,9 @@ async fn every_setting_of_the_source_is_a_default_of_the_copy() {
 }
 
 #[tokio::test]
-async fn every_setting_of_the_target_wins_over_the_sources() {
-    let mut request = with(&["handoff", "dbInstance"], source());
-    request["settings"]["dbInstance"] = json!({
+async fn every_setting_is_asked_for_as_it_is_said_also_when_it_turns_something_off() {
+    let mut request = request();
+    request["dbInstance"] = json!({
         "dbInstanceClass": "db.t4g.medium", "multiAz": false, "port": 5432, "storageType": "gp3", "iops": 3000,
         "storageThroughput": 125, "enableIamDatabaseAuthentication": false,
         "enableCloudwatchLogsExports": ["upgrade", "postgresql"], "caCertificateIdentifier": "rds-ca-ecc384-g1",
@@ -71,7 +70,7 @@ async fn the_copy_is_placed_where_the_target_says_and_in_quarantine_until_it_is_
         "publiclyAccessible": true, "vpcSecurityGroupIds": ["sg-app"],
         "quarantineSecurityGroupIds": ["sg-verify", "sg-dba"],
     });
-    let request = with(&["settings", "placement"], placement);
+    let request = with(&["placement"], placement);
     let (_, sent) = look(&[no_instance(), started()], request).await;
     let expected = json!({
         "DBSubnetGroupName": "subnets", "DBParameterGroupName": "parameters", "OptionGroupName": "options",
@@ -83,7 +82,7 @@ async fn the_copy_is_placed_where_the_target_says_and_in_quarantine_until_it_is_
 
 #[tokio::test]
 async fn without_a_quarantine_the_copy_comes_up_in_the_applications_groups() {
-    let request = with(&["settings", "placement"], json!({"vpcSecurityGroupIds": ["sg-app"]}));
+    let request = with(&["placement"], json!({"vpcSecurityGroupIds": ["sg-app"]}));
     let (_, sent) = look(&[no_instance(), started()], request).await;
     assert_eq!(sent[1], restore(json!({"VpcSecurityGroupIds.VpcSecurityGroupId.1": "sg-app"})));
 }
@@ -91,7 +90,7 @@ async fn without_a_quarantine_the_copy_comes_up_in_the_applications_groups() {
 #[tokio::test]
 async fn the_settings_tags_are_on_the_copy_but_never_in_place_of_snapferrys() {
     let tags = json!({"snapferry:run": "20200101t000000z-0000", "team": "orders"});
-    let request = with(&["settings", "placement"], json!({ "tags": tags }));
+    let request = with(&["placement"], json!({ "tags": tags }));
     let (_, sent) = look(&[no_instance(), started()], request).await;
     assert_eq!(sent[1], restore(json!({"Tags.Tag.4.Key": "team", "Tags.Tag.4.Value": "orders"})));
 }
@@ -110,12 +109,12 @@ async fn repeating_a_finished_step_changes_nothing() {
 #[tokio::test]
 async fn an_instance_counts_once_it_was_available_on_two_looks_with_an_endpoint() {
     let (answer, _) = look(&[instance("available")], request()).await;
-    let first = assert_waits(answer).look.stage;
+    let first = assert_waits(answer).look.waiting;
     let again = with(&["stage"], serde_json::to_value(first).unwrap());
     assert!(look(&[instance("available")], again.clone()).await.0.unwrap().look.done);
 
     let (answer, _) = look(&[instance("backing-up")], again.clone()).await;
-    let flapped = with(&["stage"], serde_json::to_value(assert_waits(answer).look.stage).unwrap());
+    let flapped = with(&["stage"], serde_json::to_value(assert_waits(answer).look.waiting).unwrap());
     assert_waits(look(&[instance("available")], flapped).await.0);
 
     let without_endpoint = found(ours().db_instance_status("available"));
@@ -129,15 +128,10 @@ async fn bad_input_is_invalid_request() {
         assert_fails(answer, "Snapferry.InvalidRequest", expected);
         assert!(sent.is_empty(), "{sent:?}");
     };
-    check(&["handoff"], json!({"version": 1}), "`handoff`: missing field").await;
-    check(&["settings", "source", "region"], Value::Null, "`settings.source.region`: invalid type").await;
-    check(
-        &["settings", "dbInstance"],
-        json!({"dbInstanceKlass": "x"}),
-        "`settings.dbInstance.dbInstanceKlass`",
-    )
-    .await;
-    check(&["settings", "dbInstance"], json!({"multiAz": "no"}), "`settings.dbInstance.multiAz`").await;
+    check(&["run"], json!("yesterday"), "`run`: \"yesterday\" is not a run").await;
+    check(&["placement", "tags"], Value::Null, "`placement.tags`: invalid type").await;
+    check(&["dbInstance"], json!({"dbInstanceKlass": "x"}), "`dbInstance.dbInstanceKlass`").await;
+    check(&["dbInstance"], json!({"multiAz": "no"}), "`dbInstance.multiAz`").await;
     check(&["surprise"], json!(1), "`surprise`: unknown field").await;
 }
 
@@ -191,8 +185,8 @@ async fn throttling_is_retryable_and_a_refusal_is_not() {
 
 #[tokio::test]
 async fn what_a_restore_does_not_take_is_modified_once_the_instance_is_available() {
-    let mut request = with(&["settings", "placement"], json!({"monitoringRoleArn": "role"}));
-    request["handoff"]["dbInstance"] = json!({
+    let mut request = with(&["placement"], json!({"monitoringRoleArn": "role"}));
+    request["dbInstance"] = json!({
         "maxAllocatedStorage": 1000, "preferredMaintenanceWindow": "sun:04:00-sun:04:30", "monitoringInterval": 60,
         "enablePerformanceInsights": true, "performanceInsightsRetentionPeriod": 7,
     });
@@ -230,7 +224,7 @@ async fn what_the_settings_name_and_the_account_lacks_is_told_by_name() {
         ("DBParameterGroupNotFound", "Snapferry.ParameterGroupNotFound", "parameters"),
         ("OptionGroupNotFoundFault", "Snapferry.OptionGroupNotFound", "options"),
     ] {
-        let request = with(&["settings", "placement"], placement.clone());
+        let request = with(&["placement"], placement.clone());
         let (answer, _) = look(&[no_instance(), refused(code)], request).await;
         assert_fails(answer, name, message);
     }
@@ -240,7 +234,7 @@ async fn what_the_settings_name_and_the_account_lacks_is_told_by_name() {
 async fn the_time_that_a_restore_took_is_kept_once_for_the_next_run() {
     let mut request = request();
     request["stage"] = json!({"seconds": 740, "looks": 19, "status": "available"});
-    let fresh = tagged(Copy::from_identifier(IDENTIFIER).unwrap().tags());
+    let fresh = tagged(Run::from_identifier(IDENTIFIER).unwrap().tags());
     let endpoint = Endpoint::builder().address("db").port(5432).build();
     let fresh = found(fresh.db_instance_status("available").endpoint(endpoint));
     let kept = mock!(Client::add_tags_to_resource).then_output(|| AddTagsToResourceOutput::builder().build());
@@ -256,16 +250,8 @@ async fn the_time_that_a_restore_took_is_kept_once_for_the_next_run() {
 
 fn request() -> Value {
     json!({
-        "handoff": {
-            "version": 1, "replication": "orders", "run": "20261120t160812z-3f9a",
-            "sourceAccountId": "111111111111", "sourceRegion": "us-east-1",
-            "dbInstanceIdentifier": "orders-prod", "engine": "postgres", "engineVersion": "16.14",
-            "dbSnapshotArn": "arn:aws:rds:us-east-1:111111111111:snapshot:orders-20261120t160812z-3f9a",
-            "allocatedStorage": 500, "dataCurrentAt": "2026-11-20T16:08:12Z", "masterUsername": "orders_master",
-        },
-        "settings": {
-            "source": {"accountId": "111111111111", "region": "us-east-1", "dbInstanceIdentifier": "orders-prod"},
-        },
+        "replication": "orders", "run": "20261120t160812z-3f9a", "dbInstance": {}, "placement": {},
+        "stageDeadlineSeconds": 86_400,
         "stage": {},
     })
 }

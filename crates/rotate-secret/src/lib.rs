@@ -1,16 +1,11 @@
-//! States `StageSecret` and `PromoteSecret`, one function and role each: the copy gets a password of its own, and then
-//! the application's secret is pointed at it.
+//! States `StageSecret` and `PromoteSecret`, one function and role each: the copy gets a password of its own, then the
+//! application's secret is pointed at the copy.
 //!
 //! No password enters a request, an answer, a log line, an error or a tag.
 
-mod connection;
+mod copy;
 mod error;
-mod instance;
-pub mod promote;
-mod secret;
-pub mod stage;
+pub mod promote_secret;
+pub mod stage_secret;
 
-pub use connection::{Connection, SecretValue};
 pub use error::Error;
-pub use instance::InstanceSeen;
-pub use secret::{SecretSeen, SecretVersion};

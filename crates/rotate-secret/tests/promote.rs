@@ -156,7 +156,7 @@ async fn an_outgoing_copy_that_is_gone_and_a_database_of_others_are_let_be() {
 #[tokio::test]
 async fn the_copy_is_opened_to_applications_before_it_goes_live() {
     let mut request = request_to_promote();
-    request["settings"]["placement"] = json!({"vpcSecurityGroupIds": ["sg-a", "sg-b"]});
+    request["vpcSecurityGroupIds"] = json!(["sg-a", "sg-b"]);
     request["deletionProtection"] = json!(true);
     let opened = mock!(aws_sdk_rds::Client::modify_db_instance)
         .then_output(|| ModifyDbInstanceOutput::builder().build());

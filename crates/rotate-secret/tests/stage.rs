@@ -11,7 +11,7 @@ use aws_sdk_secretsmanager::operation::create_secret::CreateSecretOutput;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueOutput;
 use aws_smithy_mocks::{MockResponse, Rule, mock};
 use rotate_secret::Error;
-use rotate_secret::stage::{Response, handle};
+use rotate_secret::stage_secret::{Response, handle};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use support::*;
@@ -24,7 +24,7 @@ async fn the_secret_is_made_before_the_password_is_set_and_the_tag_comes_last() 
     let secret_made = ["GetRandomPassword", "CreateSecret", "GetSecretValue"];
     let password_set = ["ModifyDBInstance", "AddTagsToResource"];
     assert_eq!(actions(&sent), [&look_made[..], &secret_made, &password_set].concat());
-    assert_eq!(assert_waits(answer).secret_name, SECRET);
+    assert_eq!(assert_waits(answer).secret_id, SECRET);
     assert_eq!(
         *the("GetRandomPassword", &sent),
         json!({"Action": "GetRandomPassword", "PasswordLength": 30, "ExcludePunctuation": true})
@@ -108,7 +108,7 @@ async fn repeating_a_finished_step_changes_nothing() {
 async fn a_password_counts_once_nothing_is_pending_on_two_looks() {
     let (answer, _) = look(&[applied()], &[existing()]).await;
     let mut again = request_to_stage();
-    again["stage"] = serde_json::to_value(assert_waits(answer).look.stage).unwrap();
+    again["stage"] = serde_json::to_value(assert_waits(answer).look.waiting).unwrap();
     assert!(look_with(&[applied()], &[existing()], again.clone()).await.0.unwrap().look.done);
 
     let pending = PendingModifiedValues::builder().master_user_password("****").build();
@@ -187,7 +187,7 @@ async fn bad_input_is_invalid_request() {
         assert!(sent.is_empty());
     };
     check("run", json!("yesterday"), "`run`: \"yesterday\" is not a run").await;
-    check("settings", json!({"source": 1}), "`settings.source`: invalid type").await;
+    check("stageDeadlineSeconds", json!(1), "`stageDeadlineSeconds`: 1 is out of range").await;
     check("stage", json!({"looks": "two"}), "`stage.looks`: invalid type").await;
     check("password", json!("x"), "`password`: unknown field").await;
 }

@@ -1,8 +1,11 @@
 //! Decides whether a snapshot may be shared, and whether it is already; sees only its arguments.
 
-use crate::Error;
 use crate::key_policy::missing_actions;
-use replication::{AccountId, Copy, Tags, made_here};
+use crate::{Error, Request};
+use database::Refusal;
+use lambda_support::CallFailed;
+use replication::Run;
+use step::{AccountId, Look, Tags};
 
 /// What to do before the hand-off is published.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,7 +19,7 @@ pub enum Plan {
 /// Only a snapshot of this run, and only with an account that the stack's own environment lists: the execution's input
 /// alone cannot share anything with anybody. `all` is no account, so it never gets here.
 pub fn plan(
-    copy: &Copy,
+    run: &Run,
     db_snapshot_identifier: &str,
     tags: &Tags,
     target: &AccountId,
@@ -26,10 +29,25 @@ pub fn plan(
     if !allowed.iter().any(|it| it == target.as_str()) {
         return Err(Error::AccountNotAllowed(target.clone()));
     }
-    if made_here(db_snapshot_identifier, tags).as_ref() != Some(copy) {
+    if !run.made(db_snapshot_identifier, tags) {
         return Err(Error::SnapshotNotOurs(db_snapshot_identifier.to_owned()));
     }
     Ok(if shared_with.iter().any(|it| it == target.as_str()) { Plan::AlreadyShared } else { Plan::Share })
+}
+
+/// What a refused ModifyDBSnapshotAttribute leads to: another look, or a failure. Permissions may still come through.
+pub fn after_refusal(request: &Request, failed: CallFailed) -> Result<Look, Error> {
+    let (waiting, deadline) = (&request.waiting, request.stage_deadline_seconds);
+    let identifier = request.db_snapshot_arn.db_snapshot_identifier.clone();
+    match Refusal::of(&failed) {
+        Refusal::WrongState => {
+            let reason = format!("DB snapshot {identifier} cannot be shared yet");
+            Ok(waiting.wait("unshared", None, deadline, reason)?)
+        }
+        Refusal::Denied => Ok(waiting.refused(deadline, failed.to_string())?.ok_or(failed)?),
+        Refusal::SnapshotNotFound => Err(Error::SnapshotNotFound(identifier)),
+        _ => Err(failed.into()),
+    }
 }
 
 /// The key, when it is this account's: another one's policy is not for this role to read.
@@ -55,19 +73,19 @@ mod tests {
 
     #[test]
     fn only_our_snapshots_are_shared_and_only_with_allowed_accounts() {
-        let copy = Copy::from_identifier("orders-20261120t160812z-3f9a").unwrap();
+        let run = Run::from_identifier("orders-20261120t160812z-3f9a").unwrap();
         let target = AccountId::try_from("222222222222".to_owned()).unwrap();
         let check = |identifier: &str, tags: &Tags, allowed: &[&str], shared: &[&str], expected: &str| {
             let strings = |list: &[&str]| list.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
-            let got = match plan(&copy, identifier, tags, &target, &strings(allowed), &strings(shared)) {
+            let got = match plan(&run, identifier, tags, &target, &strings(allowed), &strings(shared)) {
                 Ok(plan) => format!("{plan:?}"),
                 Err(error) => error.name().to_string(),
             };
             assert_eq!(got, expected);
         };
-        let (ours, name) = (copy.tags(), copy.reencrypted_identifier());
+        let (ours, name) = (run.tags(), run.reencrypted_identifier());
         check(&name, &ours, &["222222222222"], &[], "Share");
-        check(&copy.identifier(), &ours, &["222222222222"], &[], "Share");
+        check(&run.identifier(), &ours, &["222222222222"], &[], "Share");
         check(&name, &ours, &["333333333333", "222222222222"], &["222222222222"], "AlreadyShared");
         check(&name, &ours, &["333333333333"], &[], "Snapferry.AccountNotAllowed");
         check(&name, &ours, &[], &[], "Snapferry.AccountNotAllowed");

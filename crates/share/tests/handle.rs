@@ -10,7 +10,7 @@ use aws_sdk_rds::config::retry::RetryConfig;
 use aws_sdk_rds::primitives::{DateTime, DateTimeFormat};
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use serde_json::{Value, json};
-use share::{Error, Response, handle};
+use share::{Clients, Error, Response, handle};
 use support::*;
 use test_support::{Calls, actions, assert_fails, fault, the};
 
@@ -264,6 +264,6 @@ async fn look_with(
     let sns = mock_client!(aws_sdk_sns, RuleMode::MatchAny, [&sns], |config| {
         config.retry_config(RetryConfig::disabled()).interceptor(calls.clone())
     });
-    let answer = handle(&rds, &kms, &sns, &[TARGET.to_owned()], request).await;
+    let answer = handle(&Clients { rds, kms, sns }, &[TARGET.to_owned()], request).await;
     (answer, calls.sent())
 }

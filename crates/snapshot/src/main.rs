@@ -1,12 +1,8 @@
-//! Builds the RDS client once per cold start; the work is in `lib.rs`.
+//! Function `Snapshot`; the work is in `lib.rs`.
 
-use lambda_runtime::{LambdaEvent, service_fn};
-use serde_json::Value;
+use aws_sdk_rds::Client;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_runtime::Error> {
-    lambda_runtime::tracing::init_default_subscriber();
-    let rds = aws_sdk_rds::Client::new(&lambda_support::sdk_config().await);
-    // `Value`, not `Request`: we parse it ourselves so that bad input gets our error name.
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| snapshot::handle(&rds, event.payload))).await
+async fn main() -> Result<(), lambda_support::Error> {
+    lambda_support::serve(|config| Client::new(config), snapshot::handle).await
 }

@@ -10,7 +10,7 @@ use aws_sdk_rds::operation::describe_db_instances::DescribeDbInstancesOutput;
 use aws_sdk_rds::operation::describe_db_snapshots::DescribeDbSnapshotsOutput;
 use aws_sdk_rds::types::{DbInstance, DbSnapshot, Tag};
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
-use replication::Copy;
+use replication::Run;
 use serde_json::{Value, json};
 use snapshot::{Response, handle};
 use test_support::{Calls, assert_fails, fault, the};
@@ -37,7 +37,6 @@ async fn the_snapshot_carries_both_identifiers_and_the_three_tags() {
         ]
     );
     assert_waits(&answer);
-    assert_eq!(answer.db_snapshot_identifier, IDENTIFIER);
     assert_eq!(answer.reencrypted_db_snapshot_identifier, format!("{IDENTIFIER}-copy"));
 }
 
@@ -260,7 +259,7 @@ fn look_at_source() -> Value {
 fn assert_waits(answer: &Response) {
     assert!(!answer.look.done, "{:?}", answer.look);
     assert!(answer.look.wait_seconds >= 15, "{:?}", answer.look);
-    assert_eq!((answer.look.stage.looks, answer.look.stage.seconds), (1, answer.look.wait_seconds));
+    assert_eq!((answer.look.waiting.looks, answer.look.waiting.seconds), (1, answer.look.wait_seconds));
 }
 
 fn arn() -> String {
@@ -272,7 +271,7 @@ fn no_snapshot() -> Rule {
 }
 
 fn snapshot_of_this_run(status: &str) -> Rule {
-    let tags = Copy::from_identifier(IDENTIFIER).unwrap().tags();
+    let tags = Run::from_identifier(IDENTIFIER).unwrap().tags();
     let tags = tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
     snapshot(DbSnapshot::builder().status(status).set_tag_list(Some(tags)).percent_progress(40))
 }

@@ -3,13 +3,18 @@
 // Clippy's allowance for tests does not reach a crate of their helpers.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use lambda_runtime::Diagnostic;
+use lambda_support::{Config, SignedClient};
 use serde_json::{Map, Value, json};
 use std::sync::{Arc, Mutex};
 
@@ -22,6 +27,22 @@ impl Calls {
     /// What was sent so far.
     pub fn sent(&self) -> Vec<Value> {
         self.0.lock().unwrap().clone()
+    }
+
+    fn record(&self, request: &HttpRequest) {
+        let body = request.body().bytes().unwrap();
+        let call: Map<String, Value> = match request.headers().get("x-amz-target") {
+            Some(target) => {
+                let mut call: Map<String, Value> = serde_json::from_slice(body).unwrap();
+                call.insert("Action".to_owned(), json!(target.rsplit('.').next()));
+                call
+            }
+            None => form_urlencoded::parse(body)
+                .filter(|(key, _)| key != "Version")
+                .map(|(key, value)| (key.into_owned(), json!(value)))
+                .collect(),
+        };
+        self.0.lock().unwrap().push(Value::Object(call));
     }
 }
 
@@ -36,20 +57,43 @@ impl Intercept for Calls {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let body = context.request().body().bytes().unwrap();
-        let call: Map<String, Value> = match context.request().headers().get("x-amz-target") {
-            Some(target) => {
-                let mut call: Map<String, Value> = serde_json::from_slice(body)?;
-                call.insert("Action".to_owned(), json!(target.rsplit('.').next()));
-                call
-            }
-            None => form_urlencoded::parse(body)
-                .filter(|(key, _)| key != "Version")
-                .map(|(key, value)| (key.into_owned(), json!(value)))
-                .collect(),
-        };
-        self.0.lock().unwrap().push(Value::Object(call));
+        self.record(context.request());
         Ok(())
+    }
+}
+
+/// A client of Systems Manager. Each call gets the next of these answers, the last one again and again; without any, a
+/// call fails the test.
+pub fn ssm(answers: &[Value], calls: &Calls) -> SignedClient {
+    SignedClient::ssm(&config(answers, calls))
+}
+
+/// The configuration of functions, with credentials of nobody, and a connection that answers by itself.
+pub fn config(answers: &[Value], calls: &Calls) -> Config {
+    let credentials = Credentials::new("AKIDEXAMPLE", "nobody's", None, None, "test");
+    let sdk = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .build();
+    let answers = Arc::new(Mutex::new(answers.to_vec()));
+    let connector = SharedHttpConnector::new(Answering { answers, calls: calls.clone() });
+    Config { sdk, connector }
+}
+
+#[derive(Debug)]
+struct Answering {
+    answers: Arc<Mutex<Vec<Value>>>,
+    calls: Calls,
+}
+
+impl HttpConnector for Answering {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        self.calls.record(&request);
+        let mut answers = self.answers.lock().unwrap();
+        let answer =
+            if answers.len() > 1 { answers.remove(0) } else { answers.first().expect("no call").clone() };
+        HttpConnectorFuture::ready(Ok(json_answer(&answer)))
     }
 }
 
@@ -68,7 +112,11 @@ pub fn the<'a>(action: &str, sent: &'a [Value]) -> &'a Value {
 
 /// An answer of a service that speaks JSON; an error when it names its `__type`.
 pub fn json_answer(answer: &Value) -> HttpResponse {
-    let status: u16 = if answer.get("__type").is_some() { 400 } else { 200 };
+    let status: u16 = match answer.get("__type").and_then(Value::as_str) {
+        None => 200,
+        Some("InternalServerError") => 500,
+        Some(_) => 400,
+    };
     HttpResponse::new(status.try_into().unwrap(), answer.to_string().into())
 }
 

@@ -1,75 +1,75 @@
-//! State `Verify`: logs in to the copy over TLS with the copy's secret, and checks what the settings assert, before any
-//! application is pointed at it.
+//! State `Verify`: logs in to a database over TLS with a secret, and checks what the settings assert, before any
+//! application is pointed at the database.
 //!
-//! No password enters a request, an answer, a log line or an error; of what the database says, neither do details.
+//! No password enters a request, an answer, a log line or an error. The database's details, which quote rows, enter none
+//! of them either.
 
-mod database;
 mod error;
+mod login_secret;
 mod logins;
 mod mysql;
 pub mod plan;
 mod postgres;
 mod random;
-mod secret;
+mod session;
 mod statement;
 mod tls;
 mod tls_only;
 
-pub use database::{Engine, LoginName};
 pub use error::Error;
+pub use session::{Engine, LoginName};
 
 use aws_sdk_secretsmanager::Client;
-use database::Database;
 use jiff::Timestamp;
-use lambda_support::{InvalidRequest, parse};
-use plan::{Checked, Refusal, Trouble, after, failure, judge};
-use replication::{Assertion, Copy, Deadline, Look, ReplicationName, Run, Stage, Verification};
-use secret::CopysSecret;
+use login_secret::LoginSecret;
+use plan::{Checked, Refusal, Subject, Trouble, after, failure, judge};
+use replication::{Assertion, Verification};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use session::Session;
+use step::{Deadline, InvalidRequest, Look, Waiting, parse};
 
-/// How a copy is proven where there is a client for its engine.
+/// How a database is proven where there is a client for its engine.
 const SQL: &str = "sql";
 
-/// Which copy, and what must be so in it.
+/// The secret that leads to a database, and what must be so in that database. It need not be of a replication.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Request {
-    /// The replication.
-    pub replication: ReplicationName,
-    /// The run.
-    pub run: Run,
-    /// How the settings want it verified.
+    /// The name or ARN of the secret.
+    pub secret_id: String,
+    /// What is checked.
     pub verification: Verification,
-    /// When the data was current, as handed off; absent in a rollback, which checks the login alone.
+    /// When the data was current; absent when its age is of no interest.
     #[serde(default)]
     pub data_at: Option<Timestamp>,
-    /// Whether the copy is live, or was in an execution that is resumed: applications may have changed its password and
-    /// written into it since it was proven, so nothing is done to it any more, not even logging in.
+    /// Whether the database is live, or was in an execution that is resumed. Applications may have changed its password
+    /// and written into it since it was proven, so the step does nothing to it, not even a login.
     #[serde(default)]
     pub was_live: bool,
     /// How long the stage may wait in all.
     pub stage_deadline_seconds: Deadline,
     /// What the last look answered; `{}` at first.
-    pub stage: Stage,
+    #[serde(rename = "stage")]
+    pub waiting: Waiting,
 }
 
 /// What was proven.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Response {
-    /// Whether the copy is proven.
+    /// Whether the database is proven.
     #[serde(flatten)]
     pub look: Look,
     /// How old the data is now, in seconds, when that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_age_seconds: Option<i64>,
     /// What the proof is, once there is one.
-    #[serde(flatten)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub proof: Option<Proof>,
 }
 
-/// How a copy was proven.
+/// How a database was proven.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Proof {
@@ -84,7 +84,7 @@ pub struct Proof {
 }
 
 /// Logs in, changes the other logins and runs `postRestoreSql` if the settings say so, and checks every assertion. Safe
-/// to repeat, as far as the settings' own statements are.
+/// to repeat if the settings' own statements are.
 ///
 /// Errors: `Snapferry.VerificationFailed`, `PostRestoreSqlFailed`, `LoginsNotChanged`, `LoginRefused`, `TlsNotTrusted`,
 /// `DatabaseNotReachable`, `EngineWithoutClient`, `SecretNotFound`, `SecretNotJson`, `SecretBinary`, `SecretTooLarge`,
@@ -96,22 +96,30 @@ pub async fn handle(secrets: &Client, payload: Value) -> Result<Response, Error>
     if let Some((path, problem)) = request.verification.contradiction() {
         return Err(InvalidRequest { path: path.to_owned(), message: problem.to_owned() }.into());
     }
-    let copy = Copy::new(&request.replication, &request.run);
+    let (waiting, deadline) = (&request.waiting, request.stage_deadline_seconds);
     let data_age_seconds = request.data_at.map(|at| Timestamp::now().duration_since(at).as_secs());
     if request.was_live {
         let before = "before it was live";
         let proof = Proof { checked_by: before, tls: before, logins_changed: 0, assertions: Vec::new() };
-        let look = request.stage.done("was live", "the copy was verified before it went live");
+        let look = waiting.done("was live", "the database was verified before it went live");
         return Ok(Response { look, data_age_seconds, proof: Some(proof) });
     }
-    let secret = secret::read(secrets, &copy).await?;
-    let proven = prove(secrets, &secret, &request.verification).await;
-    let (look, proof) = match proven {
-        Ok(proof) => (request.stage.done("verified", told(&proof, data_age_seconds)), Some(proof)),
-        Err(trouble) => (after(trouble, &copy, &request.stage, request.stage_deadline_seconds)?, None),
+    let secret = LoginSecret::read(secrets, &request.secret_id).await?;
+    let (look, proof) = match prove(secrets, &secret, &request.verification).await {
+        Ok(proof) => (waiting.done("verified", told(&proof, data_age_seconds)), Some(proof)),
+        Err(trouble) => (after(trouble, subject(&request, &secret), waiting, deadline)?, None),
     };
-    tracing::info!(replication = %copy.replication, run = %copy.run, done = look.done, reason = look.reason, "looked");
+    tracing::info!(secret = request.secret_id, done = look.done, reason = look.reason, "looked");
     Ok(Response { look, data_age_seconds, proof })
+}
+
+fn subject(request: &Request, secret: &LoginSecret) -> Subject {
+    let connection = &secret.connection;
+    let database = match &connection.db_instance_identifier {
+        Some(identifier) => format!("DB instance {identifier}"),
+        None => format!("the database at {}:{}", connection.host, connection.port),
+    };
+    Subject { database, secret: request.secret_id.clone() }
 }
 
 fn told(proof: &Proof, data_age_seconds: Option<i64>) -> String {
@@ -128,28 +136,28 @@ fn told(proof: &Proof, data_age_seconds: Option<i64>) -> String {
     format!("{checked}{assertions}{age}")
 }
 
-async fn prove(secrets: &Client, secret: &CopysSecret, wanted: &Verification) -> Result<Proof, Trouble> {
-    let login = &secret.login;
+async fn prove(secrets: &Client, secret: &LoginSecret, wanted: &Verification) -> Result<Proof, Trouble> {
+    let login = &secret.connection;
     let limit = wanted.statement_timeout_seconds.as_u64();
     if Engine::of(&login.engine) == Engine::Other && wanted.needs_sql() {
         return Err(Error::EngineWithoutClient(login.engine.clone()).into());
     }
-    let Some(mut database) = Database::connect(login, limit).await? else {
+    let Some(mut session) = Session::connect(login, limit).await? else {
         let (checked_by, tls) = match tls_only::speaks_tls(login).await? {
             true => ("tls only", tls::TRUSTED),
             false => ("tcp only", "not spoken at this port"),
         };
         return Ok(Proof { checked_by, tls, logins_changed: 0, assertions: Vec::new() });
     };
-    let logins_changed = logins::change(&mut database, secrets, secret, wanted.logins, limit).await?;
+    let logins_changed = logins::change(&mut session, secrets, secret, wanted.logins, limit).await?;
     if !wanted.post_restore_sql.is_empty() {
-        let changed = database.change(&wanted.post_restore_sql, limit).await;
+        let changed = session.change(&wanted.post_restore_sql, limit).await;
         changed.map_err(|(index, refusal)| match refusal {
             Refusal::Lost(reason) => Trouble::NotReachable(reason),
             refusal => Error::PostRestoreSqlFailed { index, reason: refusal.to_string() }.into(),
         })?;
     }
-    let assertions = check(&mut database, &wanted.assertions, limit).await?;
+    let assertions = check(&mut session, &wanted.assertions, limit).await?;
     match failure(&wanted.assertions, &assertions) {
         Some(error) => Err(error.into()),
         None => Ok(Proof { checked_by: SQL, tls: tls::TRUSTED, logins_changed, assertions }),
@@ -158,13 +166,13 @@ async fn prove(secrets: &Client, secret: &CopysSecret, wanted: &Verification) ->
 
 /// Checks every assertion, so that a failure tells of all; one that hangs is the last.
 async fn check(
-    database: &mut Database,
+    session: &mut Session,
     assertions: &[Assertion],
     limit_seconds: u64,
 ) -> Result<Vec<Checked>, Trouble> {
     let mut checked = Vec::new();
     for assertion in assertions {
-        let answer = database.read(&assertion.sql, limit_seconds).await;
+        let answer = session.read(&assertion.sql, limit_seconds).await;
         if let Err(Refusal::Lost(reason)) = answer {
             return Err(Trouble::NotReachable(reason));
         }
@@ -178,7 +186,7 @@ async fn check(
 
 #[cfg(test)]
 mod tests {
-    use crate::{database, logins};
+    use crate::{logins, session};
     use replication::VERIFICATION_SECONDS;
     use std::path::Path;
 
@@ -197,8 +205,8 @@ mod tests {
         let state = number(&machine, "\"Verify\": {", "\"TimeoutSeconds\": ");
         // One call of AWS beside those of the logins, and at most twenty assertions, each waited for a little longer.
         let call = 9;
-        let slack = 21 * database::SLACK_SECONDS;
-        let most = call + database::CONNECT_SECONDS + logins::LOGINS_SECONDS + VERIFICATION_SECONDS + slack;
+        let slack = 21 * session::SLACK_SECONDS;
+        let most = call + session::CONNECT_SECONDS + logins::LOGINS_SECONDS + VERIFICATION_SECONDS + slack;
         assert!(most + 20 <= function && function + 20 <= state, "{most} {function} {state}");
     }
 }

@@ -1,10 +1,10 @@
 //! The logins that the snapshot brings beside the master user: they have the source's passwords.
 
 use crate::Error;
-use crate::database::{Database, LoginName};
+use crate::login_secret::LoginSecret;
 use crate::plan::{Refusal, Trouble, others};
 use crate::random;
-use crate::secret::CopysSecret;
+use crate::session::{LoginName, Session};
 use aws_sdk_secretsmanager::Client;
 use replication::Logins;
 use std::collections::btree_map::Entry;
@@ -17,16 +17,16 @@ pub(crate) const LOGINS_SECONDS: u64 = 60;
 /// Locks them, or gives each a password of its own; answers how many. A password is stored before it is set, so that a
 /// repeated step sets the same.
 pub(crate) async fn change(
-    database: &mut Database,
+    session: &mut Session,
     secrets: &Client,
-    secret: &CopysSecret,
+    secret: &LoginSecret,
     mode: Logins,
     limit_seconds: u64,
 ) -> Result<usize, Trouble> {
     if mode == Logins::Keep {
         return Ok(0);
     }
-    let changed = change_all(database, secrets, secret, mode, limit_seconds);
+    let changed = change_all(session, secrets, secret, mode, limit_seconds);
     match timeout(Duration::from_secs(LOGINS_SECONDS), changed).await {
         Ok(changed) => changed,
         Err(_) => {
@@ -37,15 +37,15 @@ pub(crate) async fn change(
 }
 
 async fn change_all(
-    database: &mut Database,
+    session: &mut Session,
     secrets: &Client,
-    secret: &CopysSecret,
+    secret: &LoginSecret,
     mode: Logins,
     limit_seconds: u64,
 ) -> Result<usize, Trouble> {
-    let listed = database.logins(limit_seconds).await;
+    let listed = session.logins(limit_seconds).await;
     let listed = listed.map_err(|refusal| failed(refusal, Error::LoginsNotListed))?;
-    let mut others = others(listed, &secret.login.username);
+    let mut others = others(listed, &secret.connection.username);
     if mode == Logins::Rotate {
         others.retain(|login| login.has_password);
     }
@@ -66,11 +66,11 @@ async fn change_all(
     for login in &others {
         let statement = match passwords.get(&login.text()).filter(|_| mode == Logins::Rotate) {
             Some(password) => {
-                database.set_password(login, password).map_err(|error| no_change(login)(error.to_string()))?
+                session.set_password(login, password).map_err(|error| no_change(login)(error.to_string()))?
             }
-            None => database.lock(login),
+            None => session.lock(login),
         };
-        let done = database.execute(&statement, limit_seconds).await;
+        let done = session.execute(&statement, limit_seconds).await;
         done.map_err(|refusal| failed(refusal, no_change(login)))?;
     }
     Ok(others.len())

@@ -1,11 +1,8 @@
-//! Builds the Secrets Manager client once per cold start; the work is in `lib.rs`.
+//! Function `Verify`; the work is in `lib.rs`.
 
-use lambda_runtime::{LambdaEvent, service_fn};
-use serde_json::Value;
+use aws_sdk_secretsmanager::Client;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_runtime::Error> {
-    lambda_runtime::tracing::init_default_subscriber();
-    let secrets = aws_sdk_secretsmanager::Client::new(&lambda_support::sdk_config().await);
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| verify::handle(&secrets, event.payload))).await
+async fn main() -> Result<(), lambda_support::Error> {
+    lambda_support::serve(|config| Client::new(config), verify::handle).await
 }

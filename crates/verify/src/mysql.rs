@@ -2,9 +2,9 @@
 
 use crate::LoginName;
 use crate::plan::Answer;
-use crate::secret::Login;
 use crate::statement::read_one;
 use crate::tls::RDS_AUTHORITIES;
+use secret::Connection;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, raw_sql};
 
@@ -28,7 +28,7 @@ pub(crate) struct MySql {
 }
 
 impl MySql {
-    pub(crate) async fn connect(login: &Login, limit_seconds: u64) -> Result<Self, sqlx::Error> {
+    pub(crate) async fn connect(login: &Connection, limit_seconds: u64) -> Result<Self, sqlx::Error> {
         let options = MySqlConnectOptions::new()
             .host(&login.host)
             .port(login.port)

@@ -5,9 +5,10 @@ use crate::{Error, LoginName};
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use replication::{Assertion, Copy, Deadline, Expectation, Look, Scalar, Stage};
+use replication::{Assertion, Expectation, Scalar};
 use serde::Serialize;
 use std::fmt;
+use step::{Deadline, Look, Waiting};
 
 /// How long a database may refuse connections before that is a failure: DNS, start-up and a late reboot pass by then.
 const PATIENCE_SECONDS: u64 = 300;
@@ -166,20 +167,34 @@ impl From<Error> for Trouble {
     }
 }
 
+/// What is verified, in words: `DB instance orders-…`, and the secret that is logged in with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// The database.
+    pub database: String,
+    /// The secret.
+    pub secret: String,
+}
+
 /// Whether to look again.
-pub fn after(trouble: Trouble, copy: &Copy, stage: &Stage, deadline: Deadline) -> Result<Look, Error> {
-    let (identifier, secret) = (copy.identifier(), copy.secret_name());
+pub fn after(
+    trouble: Trouble,
+    subject: Subject,
+    waiting: &Waiting,
+    deadline: Deadline,
+) -> Result<Look, Error> {
+    let Subject { database, secret } = subject;
     match trouble {
-        Trouble::NotReachable(reason) if stage.seconds >= PATIENCE_SECONDS => {
-            Err(Error::DatabaseNotReachable { identifier, reason, seconds: stage.seconds })
+        Trouble::NotReachable(reason) if waiting.seconds >= PATIENCE_SECONDS => {
+            Err(Error::DatabaseNotReachable { database, reason, seconds: waiting.seconds })
         }
-        Trouble::NotReachable(reason) => Ok(stage.wait("not reachable", None, deadline, reason)?),
+        Trouble::NotReachable(reason) => Ok(waiting.wait("not reachable", None, deadline, reason)?),
         Trouble::LoginRefused(reason) => {
-            let look = stage.refused(deadline, reason.clone())?;
-            look.ok_or(Error::LoginRefused { identifier, secret, reason })
+            let look = waiting.refused(deadline, reason.clone())?;
+            look.ok_or(Error::LoginRefused { database, secret, reason })
         }
-        Trouble::LoginHopeless(reason) => Err(Error::LoginRefused { identifier, secret, reason }),
-        Trouble::NotTrusted(problem) => Err(Error::TlsNotTrusted { identifier, problem }),
+        Trouble::LoginHopeless(reason) => Err(Error::LoginRefused { database, secret, reason }),
+        Trouble::NotTrusted(problem) => Err(Error::TlsNotTrusted { database, problem }),
         Trouble::Failed(error) => Err(error),
     }
 }
@@ -284,10 +299,11 @@ mod tests {
 
     #[test]
     fn what_may_pass_is_waited_for_but_not_for_ever() {
-        let copy = Copy::from_identifier("orders-20261120t160812z-3f9a").unwrap();
+        let copy =
+            || Subject { database: "DB instance orders".to_owned(), secret: "snapferry/orders".to_owned() };
         let check = |trouble: Trouble, seconds: u64, status: &str, expected: &str| {
-            let stage = Stage { seconds, status: Some(status.to_owned()), ..Stage::default() };
-            let got = match after(trouble, &copy, &stage, Deadline::constant::<86_400>()) {
+            let waiting = Waiting { seconds, status: Some(status.to_owned()), ..Waiting::default() };
+            let got = match after(trouble, copy(), &waiting, Deadline::constant::<86_400>()) {
                 Ok(look) => format!("wait {}", look.wait_seconds),
                 Err(error) => error.name().to_string(),
             };
@@ -310,9 +326,9 @@ mod tests {
             "Snapferry.EngineWithoutClient",
         );
         let looks = (0..)
-            .try_fold(Stage::default(), |stage, looks| {
-                match after(unreachable(), &copy, &stage, Deadline::constant::<86_400>()) {
-                    Ok(look) => Ok(look.stage),
+            .try_fold(Waiting::default(), |waiting, looks| {
+                match after(unreachable(), copy(), &waiting, Deadline::constant::<86_400>()) {
+                    Ok(look) => Ok(look.waiting),
                     Err(_) => Err(looks),
                 }
             })

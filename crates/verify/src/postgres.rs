@@ -3,12 +3,12 @@
 use crate::LoginName;
 use crate::plan::Answer;
 use crate::random::{self, NoRandomness};
-use crate::secret::Login;
 use crate::statement::read_one;
 use crate::tls::RDS_AUTHORITIES;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::{digest, hmac, pbkdf2};
+use secret::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, raw_sql};
 use std::num::NonZeroU32;
@@ -21,7 +21,7 @@ const SALT_BYTES: usize = 16;
 pub(crate) struct Postgres(PgConnection);
 
 impl Postgres {
-    pub(crate) async fn connect(login: &Login, limit_seconds: u64) -> Result<Self, sqlx::Error> {
+    pub(crate) async fn connect(login: &Connection, limit_seconds: u64) -> Result<Self, sqlx::Error> {
         let limit = (limit_seconds * 1000).to_string();
         let options = PgConnectOptions::new_without_pgpass()
             .host(&login.host)

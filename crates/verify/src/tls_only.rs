@@ -1,9 +1,9 @@
 //! Engines without a client: whether somebody answers at the endpoint, and by a certificate that is trusted.
 
-use crate::database::CONNECT_SECONDS;
 use crate::plan::Trouble;
-use crate::secret::Login;
+use crate::session::CONNECT_SECONDS;
 use crate::tls;
+use secret::Connection;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -14,7 +14,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 
 /// Whether TLS was spoken. An engine that begins TLS by words of its own, as SQL Server does, or offers it at another
 /// port, as Oracle does, does not answer a handshake: then it is TCP alone that was proven.
-pub(crate) async fn speaks_tls(login: &Login) -> Result<bool, Trouble> {
+pub(crate) async fn speaks_tls(login: &Connection) -> Result<bool, Trouble> {
     let place = format!("{}:{}", login.host, login.port);
     let limit = Duration::from_secs(CONNECT_SECONDS);
     let stream = match timeout(limit, TcpStream::connect((login.host.as_str(), login.port))).await {

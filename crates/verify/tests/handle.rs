@@ -18,7 +18,7 @@ const SECRET: &str = "snapferry/orders/20261120t160812z-3f9a";
 
 fn request(verification: Value) -> Value {
     json!({
-        "replication": "orders", "run": "20261120t160812z-3f9a", "verification": verification,
+        "secretId": "snapferry/orders/20261120t160812z-3f9a", "verification": verification,
         "dataAt": "2026-11-20T16:08:12Z", "stageDeadlineSeconds": 86400, "stage": {},
     })
 }
@@ -82,7 +82,7 @@ async fn bad_input_is_invalid_request() {
     let slow = json!({"postRestoreSql": vec!["s"; 3], "statementTimeoutSeconds": 300});
     for (request, path) in [
         (json!({}), "missing field"),
-        (with("/run", json!("yesterday")), "run"),
+        (with("/secretId", json!(7)), "secretId"),
         (with("/database", json!("x")), "database"),
         (with("/dataAt", json!("yesterday")), "dataAt"),
         (with("/verification/assertions", both), "verification.assertions[0]"),
@@ -110,9 +110,9 @@ async fn repeating_a_finished_step_changes_nothing() {
         let answer = look(says(leads_to("oracle-ee", port)), request(json!({}))).await.unwrap();
         assert!(answer.look.done);
         let answer = serde_json::to_value(answer).unwrap();
-        assert_eq!(answer["checkedBy"], "tcp only");
-        assert_eq!(answer["tls"], "not spoken at this port");
-        assert_eq!(answer["assertions"], json!([]));
+        assert_eq!(answer["proof"]["checkedBy"], "tcp only");
+        assert_eq!(answer["proof"]["tls"], "not spoken at this port");
+        assert_eq!(answer["proof"]["assertions"], json!([]));
     }
 }
 

@@ -32,8 +32,11 @@ async fn assertions_on_a_real_mariadb_hold_or_fail_by_name() -> Result<()> {
         {"name": "text", "sql": "SELECT 'ünï'", "equals": "ünï"},
     ]);
     let answer = world.verified(json!({ "assertions": assertions })).await;
-    assert_eq!(answer["assertions"][1], json!({"name": "they add up", "found": "78.00", "passed": true}));
-    assert_eq!(answer["tls"], "certificate and host name verified");
+    assert_eq!(
+        answer["proof"]["assertions"][1],
+        json!({"name": "they add up", "found": "78.00", "passed": true})
+    );
+    assert_eq!(answer["proof"]["tls"], "certificate and host name verified");
 
     for (sql, least, says) in [
         ("SELECT count(*) FROM orders", 13, "\"a\" wants at least 13, found 12"),

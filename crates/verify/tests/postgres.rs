@@ -31,8 +31,8 @@ fn one(sql: &str, expectation: Value) -> Value {
 async fn assertions_on_a_real_postgresql_hold_or_fail_by_name() -> Result<()> {
     let (world, server) = world().await?;
     let answer = world.verified(json!({})).await;
-    assert_eq!(answer["checkedBy"], "sql");
-    assert_eq!(answer["tls"], "certificate and host name verified");
+    assert_eq!(answer["proof"]["checkedBy"], "sql");
+    assert_eq!(answer["proof"]["tls"], "certificate and host name verified");
     assert!(answer["dataAgeSeconds"].as_i64().is_some(), "{answer}");
 
     let assertions = json!([
@@ -43,8 +43,11 @@ async fn assertions_on_a_real_postgresql_hold_or_fail_by_name() -> Result<()> {
         {"name": "the version", "sql": "SHOW server_encoding", "equals": "UTF8"},
     ]);
     let answer = world.verified(json!({ "assertions": assertions })).await;
-    assert_eq!(answer["assertions"][0], json!({"name": "orders are there", "found": "12", "passed": true}));
-    assert_eq!(answer["assertions"].as_array().map(Vec::len), Some(5));
+    assert_eq!(
+        answer["proof"]["assertions"][0],
+        json!({"name": "orders are there", "found": "12", "passed": true})
+    );
+    assert_eq!(answer["proof"]["assertions"].as_array().map(Vec::len), Some(5));
     assert!(answer["reason"].as_str().unwrap().contains("5 assertions hold"), "{answer}");
 
     for (sql, expectation, says) in [
@@ -165,7 +168,7 @@ async fn a_server_that_hangs_or_is_not_there_is_waited_for() -> Result<()> {
     }
     // Nobody can make it answer by words alone.
     world.lead_to("sqlserver-se", silent.local_addr()?.port());
-    assert_eq!(world.verified(json!({})).await["checkedBy"], "tcp only");
+    assert_eq!(world.verified(json!({})).await["proof"]["checkedBy"], "tcp only");
     Ok(())
 }
 
@@ -176,16 +179,16 @@ async fn other_logins_of_postgresql_stay_or_are_locked() -> Result<()> {
     let (world, server) = world().await?;
     make_logins(&server).await?;
     let answer = world.verified(json!({"logins": "keep"})).await;
-    assert_eq!(answer["loginsChanged"], 0);
+    assert_eq!(answer["proof"]["loginsChanged"], 0);
     server.connect("app", "of the source", "shop").await?;
 
-    assert_eq!(world.verified(json!({"logins": "lock"})).await["loginsChanged"], 2);
+    assert_eq!(world.verified(json!({"logins": "lock"})).await["proof"]["loginsChanged"], 2);
     for login in ["app", HOSTILE] {
         let refused = server.connect(login, "of the source", "shop").await.unwrap_err();
         assert!(refused.to_string().contains("not permitted to log in"), "{refused}");
     }
     // The master's own login and RDS's are as before, and so is the rest.
-    assert_eq!(world.verified(json!({"logins": "lock"})).await["loginsChanged"], 0);
+    assert_eq!(world.verified(json!({"logins": "lock"})).await["proof"]["loginsChanged"], 0);
     assert_eq!(server.number("SELECT count(*) FROM orders").await?, 12);
 
     server.execute("shop", "CREATE ROLE boss SUPERUSER LOGIN").await?;
@@ -209,7 +212,7 @@ async fn other_logins_of_postgresql_get_passwords_of_their_own_and_keep_them() -
     assert_eq!(answer["done"], false, "{answer}");
     server.connect("app", "of the source", "shop").await?;
 
-    assert_eq!(world.verified(json!({"logins": "rotate"})).await["loginsChanged"], 2);
+    assert_eq!(world.verified(json!({"logins": "rotate"})).await["proof"]["loginsChanged"], 2);
     let logins = world.secret.lock().unwrap().value["logins"].clone();
     assert_eq!(logins.as_object().map(serde_json::Map::len), Some(2), "{logins}");
     for login in ["app", HOSTILE] {

@@ -1,9 +1,9 @@
 //! Code: what does not stand in it, how errors and requests read, and what every step is tested for.
 
 use crate::tree::{File, file, files, files_named, kebab, none, product, step_crates, tests_of_the_tree};
-use replication::ErrorName;
 use serde_json::Value;
 use std::collections::BTreeSet;
+use step::ErrorName;
 
 /// The places in these files' code where one of these words stands.
 fn places(files: &[File], words: &[&str], why: &str) -> Vec<String> {

@@ -1,7 +1,7 @@
 //! A message out of the queue.
 
 use crate::refused;
-use receive::plan::{HANDOFF_LIMIT_BYTES, open};
+use receive::plan::{HANDOFF_LIMIT_BYTES, read_handoff};
 use serde_json::json;
 
 const TOPIC: &str = "arn:aws:sns:us-east-1:111111111111:handoff";
@@ -10,11 +10,11 @@ const TOPIC: &str = "arn:aws:sns:us-east-1:111111111111:handoff";
 /// other than its run's. As the queue's own text it is never accepted.
 pub fn handoff(message: &str) -> bool {
     let accepted = [TOPIC.to_owned()];
-    if let Err(error) = open(message, &accepted) {
+    if let Err(error) = read_handoff(message, &accepted) {
         refused(error);
     }
     let envelope = json!({"Type": "Notification", "TopicArn": TOPIC, "Message": message}).to_string();
-    let handoff = match open(&envelope, &accepted) {
+    let handoff = match read_handoff(&envelope, &accepted) {
         Ok(handoff) => handoff,
         Err(error) => return refused(error),
     };
@@ -22,7 +22,7 @@ pub fn handoff(message: &str) -> bool {
     let place = [arn.partition.as_str(), arn.region.as_str(), arn.account_id.as_str()];
     assert_eq!(place, ["aws", "us-east-1", "111111111111"]);
     assert!(arn.db_snapshot_identifier.len() <= 63 && message.len() <= HANDOFF_LIMIT_BYTES);
-    let copy = handoff.copy();
-    assert!([copy.identifier(), copy.reencrypted_identifier()].contains(&arn.db_snapshot_identifier));
+    let run = handoff.run();
+    assert!([run.identifier(), run.reencrypted_identifier()].contains(&arn.db_snapshot_identifier));
     true
 }

@@ -1,10 +1,10 @@
 //! The inputs of executions, whoever starts them.
 
 use crate::refused;
-use lambda_support::parse;
-use replication::{Copy, SourceInput};
+use replication::{Run, SourceInput};
 use serde_json::{Value, json};
 use snapshot::plan::run_of;
+use step::parse;
 
 const ARN: &str = "arn:aws:states:us-east-1:111111111111:execution:m:e";
 
@@ -23,16 +23,16 @@ pub fn start(text: &str) -> bool {
         Ok(run) => run,
         Err(error) => return refused(error),
     };
-    let copy = Copy::new(&request.input.replication, &run);
+    let run = Run::new(&request.input.replication, &run);
     // Source: RDS API, CreateDBSnapshot: 1 to 63 letters, digits or hyphens; a letter first, no two hyphens in a row,
     // none at the end.
-    for name in [copy.identifier(), copy.reencrypted_identifier()] {
+    for name in [run.identifier(), run.reencrypted_identifier()] {
         let is_part = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '-';
         assert!(name.len() <= 63 && name.chars().all(is_part), "{name:?}");
         assert!(name.starts_with(|it: char| it.is_ascii_lowercase()), "{name:?}");
         assert!(!name.contains("--") && !name.ends_with('-'), "{name:?}");
     }
-    assert_eq!(Copy::from_identifier(&copy.identifier()), Some(copy));
+    assert_eq!(Run::from_identifier(&run.identifier()), Some(run));
     true
 }
 
@@ -44,7 +44,7 @@ pub fn rollback(text: &str) -> bool {
     match parse::<choose_copy::Request>(Value::Object(input)) {
         Ok(request) => {
             let name =
-                Copy::new(&request.replication, &"20261120t160812z-3f9a".to_owned().try_into().unwrap());
+                Run::new(&request.replication, &"20261120t160812z-3f9a".to_owned().try_into().unwrap());
             assert!(name.identifier().len() <= 63);
             true
         }

@@ -1,6 +1,6 @@
 //! The application's secret.
 
-use rotate_secret::{Connection, SecretValue};
+use secret::{Connection, SecretValue};
 use serde_json::{Map, Value};
 
 const KEYS: [&str; 8] = [
@@ -24,7 +24,7 @@ pub fn secret(text: &str) -> bool {
         username: "app".to_owned(),
         password: "p".to_owned(),
         dbname: None,
-        db_instance_identifier: "orders-20261120t160812z-3f9a".to_owned(),
+        db_instance_identifier: Some("orders-20261120t160812z-3f9a".to_owned()),
     };
     let merged = value.with(&connection);
     assert_eq!(merged.connection(), Some(connection));

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
-use receive::plan::{HANDOFF_LIMIT_BYTES, accept, open};
+use receive::plan::{HANDOFF_LIMIT_BYTES, accept, read_handoff};
 use replication::TargetSettings;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -124,7 +124,7 @@ proptest! {
     #[test]
     fn a_topic_that_is_not_accepted_hands_off_nothing(topic in text(), message in changed(document("handoff/handoff.json"))) {
         let envelope = json!({"Type": "Notification", "TopicArn": topic, "Message": message.to_string()}).to_string();
-        prop_assert!(open(&envelope, &[TOPIC.to_owned()]).is_err());
+        prop_assert!(read_handoff(&envelope, &[TOPIC.to_owned()]).is_err());
     }
 
     #[test]
@@ -136,7 +136,7 @@ proptest! {
             && let Ok(settings) = serde_json::from_value::<TargetSettings>(settings)
         {
             let envelope = json!({"Type": "Notification", "TopicArn": TOPIC, "Message": message}).to_string();
-            let handoff = open(&envelope, &[TOPIC.to_owned()]).unwrap();
+            let handoff = read_handoff(&envelope, &[TOPIC.to_owned()]).unwrap();
             if accept(&handoff, &settings, handoff.run.began_at()).is_ok() {
                 prop_assert_eq!(settings.source.account_id.as_str(), "111111111111");
                 prop_assert_eq!(&settings.source.region, "us-east-1");

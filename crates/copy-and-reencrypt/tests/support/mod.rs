@@ -4,7 +4,7 @@ use aws_sdk_rds::operation::copy_db_snapshot::CopyDbSnapshotOutput;
 use aws_sdk_rds::operation::describe_db_snapshots::DescribeDbSnapshotsOutput;
 use aws_sdk_rds::types::{DbSnapshot, Tag, builders::DbSnapshotBuilder};
 use aws_smithy_mocks::{Rule, mock};
-use replication::Copy;
+use replication::Run;
 use serde_json::{Value, json};
 use test_support::{fault, xml_answer};
 
@@ -32,7 +32,7 @@ pub fn no_copy() -> Rule {
 
 /// The run's copy.
 pub fn copy(status: &str) -> Rule {
-    let tags = Copy::from_identifier("orders-20261120t160812z-3f9a").unwrap().tags();
+    let tags = Run::from_identifier("orders-20261120t160812z-3f9a").unwrap().tags();
     let tags = tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
     let it = DbSnapshot::builder().db_snapshot_arn(format!("{SOURCE_ARN}-copy")).kms_key_id(KEY);
     found(COPY, it.status(status).percent_progress(40).set_tag_list(Some(tags)))

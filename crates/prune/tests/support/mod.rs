@@ -5,12 +5,13 @@ use aws_sdk_rds::config::http::HttpResponse;
 use aws_sdk_rds::config::retry::RetryConfig;
 use aws_sdk_secretsmanager::Client as Secrets;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
-use replication::{Copy, Tags};
+use replication::Run;
 use serde_json::{Value, json};
+use step::Tags;
 use test_support::{Calls, json_answer, xml_answer};
 
 pub fn tags(identifier: &str) -> Tags {
-    Copy::from_identifier(identifier.trim_end_matches("-copy")).unwrap().tags()
+    Run::from_identifier(identifier.trim_end_matches("-copy")).unwrap().tags()
 }
 
 pub fn snapshot(identifier: &str) -> String {
@@ -84,7 +85,7 @@ pub fn current(answer: Value) -> Rule {
 }
 
 pub fn secret(identifier: &str) -> Value {
-    let copy = Copy::from_identifier(identifier).unwrap();
+    let copy = Run::from_identifier(identifier).unwrap();
     json!({"Name": copy.secret_name(), "Tags": secret_tags(identifier)})
 }
 

@@ -5,7 +5,8 @@ use aws_sdk_rds::operation::describe_db_instances::DescribeDbInstancesOutput;
 use aws_sdk_rds::operation::restore_db_instance_from_db_snapshot::RestoreDbInstanceFromDbSnapshotOutput;
 use aws_sdk_rds::types::{DbInstance, Endpoint, Tag, builders::DbInstanceBuilder};
 use aws_smithy_mocks::{Rule, mock};
-use replication::{Copy, Tags};
+use replication::Run;
+use step::Tags;
 use test_support::{fault, rds_fault};
 
 pub const IDENTIFIER: &str = "orders-20261120t160812z-3f9a";
@@ -20,7 +21,7 @@ pub fn instance(status: &str) -> Rule {
 
 /// With the time of its restore, as it is once `Restore` is done with it.
 pub fn ours() -> DbInstanceBuilder {
-    let mut tags = Copy::from_identifier(IDENTIFIER).unwrap().tags();
+    let mut tags = Run::from_identifier(IDENTIFIER).unwrap().tags();
     tags.insert("snapferry:restore-seconds".to_owned(), "300".to_owned());
     tagged(tags)
 }

@@ -7,8 +7,8 @@
 mod schedule;
 mod world;
 
-use replication::{Copy, tag};
-use rotate_secret::promote::handle;
+use replication::{Run, tag};
+use rotate_secret::promote_secret::handle;
 use schedule::{Actors, Gate, exhaust};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
@@ -23,7 +23,7 @@ const NEWER: &str = "orders-20261121t160812z-4444";
 #[derive(Debug, Clone, Copy)]
 enum Actor {
     /// `PromoteSecret` of a run.
-    Run(&'static str),
+    RunId(&'static str),
     /// `PromoteSecret` of a rollback.
     Rollback(&'static str),
     /// `PromoteSecret` of a rollback to the latest copy.
@@ -47,7 +47,7 @@ impl Actors for Play {
         let clients = &self.clients[number];
         clients.lead_to(&account);
         match self.actors[number] {
-            Actor::Run(identifier) => promote(clients, &account, identifier, "respect").await,
+            Actor::RunId(identifier) => promote(clients, &account, identifier, "respect").await,
             Actor::Rollback(identifier) => promote(clients, &account, identifier, "set").await,
             Actor::Release(identifier) => promote(clients, &account, identifier, "release").await,
             Actor::Rotation => rotate(&account).await,
@@ -60,14 +60,14 @@ impl Play {
     fn begin(actors: &'static [Actor], clients: Vec<Clients>) -> Self {
         let mut state = State::default();
         for identifier in [OLD, LIVE, NEW, NEWER] {
-            let copy = Copy::from_identifier(identifier).unwrap();
-            let mut tags = copy.tags();
+            let run = Run::from_identifier(identifier).unwrap();
+            let mut tags = run.tags();
             tags.insert(tag::PROVEN.to_owned(), "2026-11-20T18:00:00Z".to_owned());
             state.tags.insert(identifier.to_owned(), tags);
             state.passwords.insert(identifier.to_owned(), format!("password of {identifier}"));
             state
                 .secrets
-                .insert(copy.secret_name(), Secret::of(&format!("own-{identifier}"), value(identifier)));
+                .insert(run.secret_name(), Secret::of(&format!("own-{identifier}"), value(identifier)));
         }
         let mut application = value(LIVE);
         application["apiKey"] = json!("k");
@@ -98,11 +98,9 @@ fn value(identifier: &str) -> Value {
 /// The looks of one execution, as the state machine makes them.
 async fn promote(clients: &Clients, account: &Account, identifier: &str, pin: &str) {
     let Clients { rds, secrets, .. } = clients;
-    let copy = Copy::from_identifier(identifier).unwrap();
-    let source =
-        json!({"accountId": "111111111111", "region": "us-east-1", "dbInstanceIdentifier": "orders-prod"});
+    let run = Run::from_identifier(identifier).unwrap();
     let mut request = json!({
-        "replication": copy.replication, "run": copy.run, "settings": {"source": source},
+        "replication": run.replication, "run": run.id, "vpcSecurityGroupIds": [], "stageDeadlineSeconds": 86_400,
         "applicationSecretArn": APPLICATION, "pin": pin, "stage": {},
     });
     for _ in 0..20 {
@@ -170,12 +168,12 @@ async fn check(actors: &'static [Actor], what: impl Fn(&Play)) {
 
 #[tokio::test]
 async fn of_two_runs_the_newer_one_is_live_in_the_end() {
-    check(&[Actor::Run(NEW), Actor::Run(NEWER)], |play| assert_eq!(play.live(), NEWER)).await;
+    check(&[Actor::RunId(NEW), Actor::RunId(NEWER)], |play| assert_eq!(play.live(), NEWER)).await;
 }
 
 #[tokio::test]
 async fn a_run_does_not_undo_a_rollback_that_it_meets() {
-    check(&[Actor::Run(NEW), Actor::Rollback(OLD)], |play| {
+    check(&[Actor::RunId(NEW), Actor::Rollback(OLD)], |play| {
         assert_eq!((play.live(), play.pinned()), (OLD.to_owned(), pin_of(OLD)));
     })
     .await;
@@ -200,11 +198,11 @@ async fn a_rollback_and_a_release_end_as_if_one_came_after_the_other() {
 
 #[tokio::test]
 async fn a_rotation_is_neither_lost_nor_undoes_the_cut_over() {
-    check(&[Actor::Run(NEW), Actor::Rotation], |play| {
+    check(&[Actor::RunId(NEW), Actor::Rotation], |play| {
         assert_eq!(play.live(), NEW);
         // The way back works, with whatever password the rotation gave.
         let mut state = play.state();
-        let saved = state.secrets[&Copy::from_identifier(LIVE).unwrap().secret_name()].current().clone();
+        let saved = state.secrets[&Run::from_identifier(LIVE).unwrap().secret_name()].current().clone();
         *state.application() = Secret::of("v", saved);
         assert!(state.opens(), "{state:#?}");
     })
@@ -213,7 +211,7 @@ async fn a_rotation_is_neither_lost_nor_undoes_the_cut_over() {
 
 #[tokio::test]
 async fn a_key_that_a_person_adds_meanwhile_stays() {
-    check(&[Actor::Run(NEW), Actor::Edit], |play| {
+    check(&[Actor::RunId(NEW), Actor::Edit], |play| {
         assert_eq!(play.state().application().current()["addedByHand"], true);
     })
     .await;
@@ -221,12 +219,12 @@ async fn a_key_that_a_person_adds_meanwhile_stays() {
 
 #[tokio::test]
 async fn two_runs_and_a_rollback_at_once_end_with_the_rollback() {
-    check(&[Actor::Run(NEW), Actor::Rollback(OLD), Actor::Run(NEWER)], |play| {
+    check(&[Actor::RunId(NEW), Actor::Rollback(OLD), Actor::RunId(NEWER)], |play| {
         assert_eq!((play.live(), play.pinned()), (OLD.to_owned(), pin_of(OLD)));
     })
     .await;
 }
 
 fn pin_of(identifier: &str) -> Option<String> {
-    Copy::from_identifier(identifier).map(|it| it.run.to_string())
+    Run::from_identifier(identifier).map(|it| it.id.to_string())
 }

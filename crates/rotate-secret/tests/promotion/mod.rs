@@ -5,7 +5,7 @@ use aws_sdk_rds::types::{Tag, builders::DbInstanceBuilder};
 use aws_sdk_secretsmanager::Client as Secrets;
 use aws_smithy_mocks::{Rule, mock};
 use rotate_secret::Error;
-use rotate_secret::promote::{Response, handle};
+use rotate_secret::promote_secret::{Response, handle};
 use serde_json::{Value, json};
 use test_support::json_answer;
 
@@ -16,6 +16,7 @@ pub const OUTGOING_SECRET: &str = "snapferry/orders/20261119t160812z-1111";
 pub fn request_to_promote() -> Value {
     let mut request = request();
     request["applicationSecretArn"] = json!(APPLICATION);
+    request["vpcSecurityGroupIds"] = json!([]);
     request
 }
 

@@ -5,7 +5,7 @@ use aws_sdk_rds::operation::add_tags_to_resource::AddTagsToResourceOutput;
 use aws_sdk_rds::operation::describe_db_instances::DescribeDbInstancesOutput;
 use aws_sdk_rds::types::{DbInstance, Endpoint, Tag, builders::DbInstanceBuilder};
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
-use replication::Copy;
+use replication::Run;
 use serde_json::{Value, json};
 use test_support::{Calls, json_answer};
 
@@ -15,17 +15,13 @@ pub const SECRET: &str = "snapferry/orders/20261120t160812z-3f9a";
 /// What both steps are asked alike.
 pub fn request() -> Value {
     json!({
-        "replication": "orders", "run": "20261120t160812z-3f9a",
-        "settings": {
-            "source": {"accountId": "111111111111", "region": "us-east-1", "dbInstanceIdentifier": "orders-prod"},
-        },
-        "stage": {},
+        "replication": "orders", "run": "20261120t160812z-3f9a", "stageDeadlineSeconds": 86_400, "stage": {},
     })
 }
 
 /// A DB instance that a run of `orders` made.
 pub fn made_by_run(identifier: &str) -> DbInstanceBuilder {
-    let tags = Copy::from_identifier(identifier).unwrap().tags();
+    let tags = Run::from_identifier(identifier).unwrap().tags();
     let tags = tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
     DbInstance::builder()
         .db_instance_identifier(identifier)

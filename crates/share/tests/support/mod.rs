@@ -9,7 +9,7 @@ use aws_sdk_rds::types::builders::DbSnapshotBuilder;
 use aws_sdk_rds::types::{DbSnapshot, DbSnapshotAttribute, DbSnapshotAttributesResult, Tag};
 use aws_sdk_sns::operation::publish::PublishOutput;
 use aws_smithy_mocks::{Rule, mock};
-use replication::Copy;
+use replication::Run;
 use serde_json::{Value, json};
 use test_support::{json_answer, rds_fault, xml_answer};
 
@@ -20,7 +20,7 @@ pub fn snapshot() -> Rule {
 }
 
 pub fn of_source() -> DbSnapshotBuilder {
-    let tags = Copy::from_identifier("orders-20261120t160812z-3f9a").unwrap().tags();
+    let tags = Run::from_identifier("orders-20261120t160812z-3f9a").unwrap().tags();
     let tags = tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
     DbSnapshot::builder()
         .db_snapshot_arn(ARN)

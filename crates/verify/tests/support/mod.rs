@@ -145,7 +145,7 @@ impl World {
 
 pub fn request(verification: Value) -> Value {
     json!({
-        "replication": "orders", "run": "20261120t160812z-3f9a", "verification": verification,
+        "secretId": "snapferry/orders/20261120t160812z-3f9a", "verification": verification,
         "dataAt": "2026-11-20T16:08:12Z", "stageDeadlineSeconds": 86400, "stage": {},
     })
 }

@@ -3,8 +3,8 @@
 use crate::mysql::MySql;
 use crate::plan::{Answer, Refusal, Trouble};
 use crate::postgres::Postgres;
-use crate::secret::Login;
 use crate::tls;
+use secret::Connection;
 use sqlx::error::DatabaseError;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -55,14 +55,14 @@ impl LoginName {
 }
 
 /// A connection, logged in as the master user.
-pub(crate) enum Database {
+pub(crate) enum Session {
     Postgres(Box<Postgres>),
     MySql(Box<MySql>),
 }
 
-impl Database {
+impl Session {
     /// Logs in. `None` for an engine without a client.
-    pub(crate) async fn connect(login: &Login, limit_seconds: u64) -> Result<Option<Self>, Trouble> {
+    pub(crate) async fn connect(login: &Connection, limit_seconds: u64) -> Result<Option<Self>, Trouble> {
         let connected = async {
             Ok(match Engine::of(&login.engine) {
                 Engine::Postgres => {

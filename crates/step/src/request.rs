@@ -21,13 +21,6 @@ pub fn parse<T: DeserializeOwned>(payload: Value) -> Result<T, InvalidRequest> {
     })
 }
 
-/// The items of a comma-separated environment variable; none when it is missing, so that a guard left out allows
-/// nothing.
-pub fn list_from_environment(variable: &str) -> Vec<String> {
-    let text = std::env::var(variable).unwrap_or_default();
-    text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

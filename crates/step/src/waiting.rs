@@ -9,7 +9,8 @@ pub type Deadline = Bounded<300, 604_800>;
 /// The deadline unless the settings say otherwise: 24 h.
 pub const STAGE_DEADLINE: Deadline = Deadline::constant::<86_400>();
 
-pub(crate) fn stage_deadline() -> Deadline {
+/// [`STAGE_DEADLINE`], as serde wants a default.
+pub fn stage_deadline() -> Deadline {
     STAGE_DEADLINE
 }
 
@@ -18,7 +19,7 @@ pub(crate) fn stage_deadline() -> Deadline {
 /// The stage's age is the sum of the waits that it asked for, so nothing depends on a clock.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Stage {
+pub struct Waiting {
     /// Seconds waited so far.
     pub seconds: u64,
     /// Looks so far.
@@ -45,7 +46,8 @@ pub struct Look {
     /// Seconds to wait before the next look; 0 when done.
     pub wait_seconds: u64,
     /// To be passed back with the next look.
-    pub stage: Stage,
+    #[serde(rename = "stage")]
+    pub waiting: Waiting,
 }
 
 /// A stage has waited as long as the settings allow.
@@ -62,7 +64,7 @@ pub struct StageTimedOut {
     pub reason: String,
 }
 
-impl Stage {
+impl Waiting {
     /// The step has nothing left to do.
     pub fn done(&self, status: &str, reason: impl Into<String>) -> Look {
         Look {
@@ -70,7 +72,7 @@ impl Stage {
             reason: reason.into(),
             percent: None,
             wait_seconds: 0,
-            stage: self.looked(status, 0),
+            waiting: self.looked(status, 0),
         }
     }
 
@@ -99,7 +101,7 @@ impl Stage {
             return Err(StageTimedOut { seconds: self.seconds, looks: self.looks + 1, reason });
         }
         let wait_seconds = self.wait_seconds(percent).max(least_seconds).min(deadline_seconds - self.seconds);
-        Ok(Look { done: false, reason, percent, wait_seconds, stage: self.looked(status, wait_seconds) })
+        Ok(Look { done: false, reason, percent, wait_seconds, waiting: self.looked(status, wait_seconds) })
     }
 
     /// A refusal that passes by itself while permissions come through: it is asked again twice, with pauses that add up
@@ -158,14 +160,14 @@ impl Stage {
 mod tests {
     use super::*;
 
-    fn at(seconds: u64, expected_seconds: Option<u64>) -> Stage {
-        Stage { seconds, expected_seconds, ..Stage::default() }
+    fn at(seconds: u64, expected_seconds: Option<u64>) -> Waiting {
+        Waiting { seconds, expected_seconds, ..Waiting::default() }
     }
 
     #[test]
     fn a_wait_is_a_quarter_of_what_remains() {
-        let check = |stage: Stage, percent, expected| {
-            assert_eq!(stage.wait_seconds(percent), expected, "{stage:?} {percent:?}")
+        let check = |waiting: Waiting, percent, expected| {
+            assert_eq!(waiting.wait_seconds(percent), expected, "{waiting:?} {percent:?}")
         };
         check(at(0, None), None, 15);
         check(at(0, Some(1200)), None, 300);
@@ -190,19 +192,20 @@ mod tests {
             (Some(1), None),
             (Some(0), None),
         ] {
-            let mut stage = at(0, expected);
-            while let Ok(look) = stage.wait("copying", percent, Deadline::constant::<604_800>(), "copying") {
-                stage = look.stage;
+            let mut waiting = at(0, expected);
+            while let Ok(look) = waiting.wait("copying", percent, Deadline::constant::<604_800>(), "copying")
+            {
+                waiting = look.waiting;
             }
-            assert!(stage.looks < 1500, "{percent:?} {expected:?}: {} looks", stage.looks);
+            assert!(waiting.looks < 1500, "{percent:?} {expected:?}: {} looks", waiting.looks);
         }
     }
 
     #[test]
     fn a_stage_ends_at_its_deadline_exactly() {
         let look = at(290, None).wait("creating", None, Deadline::constant::<300>(), "creating").unwrap();
-        assert_eq!((look.wait_seconds, look.stage.seconds), (10, 300));
-        let over = look.stage.wait("creating", None, Deadline::constant::<300>(), "creating").unwrap_err();
+        assert_eq!((look.wait_seconds, look.waiting.seconds), (10, 300));
+        let over = look.waiting.wait("creating", None, Deadline::constant::<300>(), "creating").unwrap_err();
         assert_eq!((over.seconds, over.looks), (300, 2));
     }
 }

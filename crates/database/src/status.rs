@@ -1,10 +1,10 @@
-//! What a DB instance's status means to a step that needs it.
+//! What a database's status means to a step that needs it.
 
-/// What becomes of a DB instance in this status.
+/// What becomes of a database in this status.
 ///
 /// Source: RDS User Guide, "Viewing Amazon RDS DB instance status". The set is open: an unknown status is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InstanceStatus {
+pub enum Condition {
     /// It works.
     Usable,
     /// It may come to work by itself.
@@ -13,7 +13,7 @@ pub enum InstanceStatus {
     Hopeless,
 }
 
-impl InstanceStatus {
+impl Condition {
     /// Reads RDS's word.
     pub fn of(status: &str) -> Self {
         match status {
@@ -39,15 +39,15 @@ mod tests {
     #[test]
     fn an_unknown_status_is_waited_for() {
         for (status, expected) in [
-            ("available", InstanceStatus::Usable),
-            ("storage-optimization", InstanceStatus::Usable),
-            ("backing-up", InstanceStatus::Waiting),
-            ("a-status-of-next-year", InstanceStatus::Waiting),
-            ("inaccessible-encryption-credentials-recoverable", InstanceStatus::Waiting),
-            ("incompatible-network", InstanceStatus::Hopeless),
-            ("stopped", InstanceStatus::Hopeless),
+            ("available", Condition::Usable),
+            ("storage-optimization", Condition::Usable),
+            ("backing-up", Condition::Waiting),
+            ("a-status-of-next-year", Condition::Waiting),
+            ("inaccessible-encryption-credentials-recoverable", Condition::Waiting),
+            ("incompatible-network", Condition::Hopeless),
+            ("stopped", Condition::Hopeless),
         ] {
-            assert_eq!(InstanceStatus::of(status), expected, "{status}");
+            assert_eq!(Condition::of(status), expected, "{status}");
         }
     }
 }

@@ -1,37 +1,30 @@
 //! What a secret says: the connection keys, which are Snapferry's, and all others, which are not.
 
-use serde::{Deserialize, Serialize};
+use crate::connection::Connection;
+use crate::reading::Unusable;
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::fmt;
 
-/// The connection keys of a secret, and nothing else; the names are those of AWS's rotation templates.
-///
-/// Source: Secrets Manager User Guide, "JSON structure of AWS Secrets Manager secrets".
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Connection {
-    /// `postgres`, `mysql`, …
-    pub engine: String,
-    /// The endpoint's address.
-    pub host: String,
-    /// The endpoint's port.
-    pub port: i32,
-    /// The master user.
-    pub username: String,
-    /// Its password.
-    pub password: String,
-    /// The database, where RDS knows one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub dbname: Option<String>,
-    /// The DB instance.
-    #[serde(rename = "dbInstanceIdentifier")]
-    pub db_instance_identifier: String,
-}
+/// A password; nothing prints it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(String);
 
-impl fmt::Debug for Connection {
+impl fmt::Debug for Password {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Connection to {} (the rest is secret)", self.db_instance_identifier)
+        f.write_str("Password(secret)")
     }
 }
+
+impl Password {
+    /// The password, for the call that sets it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The longest value. Source: Secrets Manager User Guide, "AWS Secrets Manager quotas".
+const LIMIT_BYTES: usize = 65_536;
 
 /// A secret's value: a JSON object.
 #[derive(Clone, PartialEq, Eq)]
@@ -49,7 +42,7 @@ impl SecretValue {
         Self(Map::new()).with(connection)
     }
 
-    /// Reads a secret's text; `None` when it is no JSON object.
+    /// Reads a secret's text; `None` when the text is not a JSON object.
     pub fn parse(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok().map(Self)
     }
@@ -59,12 +52,31 @@ impl SecretValue {
         Value::Object(self.0.clone()).to_string()
     }
 
-    /// The DB instance that it names.
-    pub fn db_instance_identifier(&self) -> Option<&str> {
-        self.0.get("dbInstanceIdentifier")?.as_str()
+    /// As text for this secret, unless it is too long for any.
+    pub fn text_for(&self, secret: &str) -> Result<String, Unusable> {
+        let text = self.text();
+        match text.len() {
+            0..=LIMIT_BYTES => Ok(text),
+            bytes => Err(Unusable::TooLarge { secret: secret.to_owned(), bytes }),
+        }
     }
 
-    /// All connection keys, when all are there.
+    /// The text under a key; `None` when there is none, or an empty one.
+    pub fn text_of(&self, key: &str) -> Option<&str> {
+        self.0.get(key)?.as_str().filter(|it| !it.is_empty())
+    }
+
+    /// The DB instance that the value names.
+    pub fn db_instance_identifier(&self) -> Option<&str> {
+        self.text_of("dbInstanceIdentifier")
+    }
+
+    /// The host and the port that the value names.
+    pub fn endpoint(&self) -> Option<(&str, Option<i64>)> {
+        Some((self.text_of("host")?, self.0.get("port").and_then(Value::as_i64)))
+    }
+
+    /// All connection keys that a login needs, when they are all there.
     pub fn connection(&self) -> Option<Connection> {
         serde_json::from_value(Value::Object(self.0.clone())).ok()
     }
@@ -81,6 +93,11 @@ impl SecretValue {
         Self(merged)
     }
 
+    /// The password, when it is there with its user name.
+    pub fn password(&self) -> Option<Password> {
+        self.credentials().map(|(_, password)| Password(password.to_owned()))
+    }
+
     /// The user name and password, when both are there: what a rotation changes.
     pub fn credentials(&self) -> Option<(&str, &str)> {
         Some((self.0.get("username")?.as_str()?, self.0.get("password")?.as_str()?))
@@ -91,6 +108,21 @@ impl SecretValue {
         let mut merged = self.0.clone();
         merged.insert("username".to_owned(), Value::String(username.to_owned()));
         merged.insert("password".to_owned(), Value::String(password));
+        Self(merged)
+    }
+
+    /// The texts under a key that holds an object, such as `logins`.
+    pub fn texts_below(&self, key: &str) -> BTreeMap<String, String> {
+        let object = self.0.get(key).and_then(Value::as_object);
+        let text = |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
+        object.into_iter().flatten().filter_map(text).collect()
+    }
+
+    /// The same value with an object of texts under a key.
+    pub fn with_texts_below(&self, key: &str, texts: &BTreeMap<String, String>) -> Self {
+        let mut merged = self.0.clone();
+        let texts = texts.iter().map(|(name, text)| (name.clone(), Value::from(text.as_str())));
+        merged.insert(key.to_owned(), Value::Object(texts.collect()));
         Self(merged)
     }
 
@@ -118,7 +150,7 @@ mod tests {
             username: "app".to_owned(),
             password: "hunter2".to_owned(),
             dbname: None,
-            db_instance_identifier: "orders-20261120t160812z-3f9a".to_owned(),
+            db_instance_identifier: Some("orders-20261120t160812z-3f9a".to_owned()),
         }
     }
 

@@ -1,0 +1,26 @@
+//! A database of RDS, DB instance or DB cluster, and its snapshots.
+//!
+//! [`Database`] has the calls, [`DatabaseSeen`] and [`SnapshotSeen`] are what a look saw, [`Condition`] is what a status
+//! means, and [`Refusal`] is what RDS means when it refuses a call.
+
+mod changes;
+mod rds;
+mod refusal;
+mod seen;
+pub mod snapshot;
+mod status;
+
+pub use changes::{Changes, Monitoring, PerformanceInsights};
+pub use rds::{Database, add_tag};
+pub use refusal::Refusal;
+pub use seen::{DatabaseSeen, Endpoint};
+pub use snapshot::SnapshotSeen;
+pub use status::Condition;
+
+use aws_sdk_rds::types::Tag;
+use step::Tags;
+
+/// Tags as RDS takes them.
+pub fn tag_list(tags: Tags) -> Vec<Tag> {
+    tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+}

@@ -1,0 +1,132 @@
+//! The calls about a database.
+
+use crate::changes::Changes;
+use crate::seen::DatabaseSeen;
+use crate::tag_list;
+use aws_sdk_rds::Client;
+use lambda_support::{CallFailed, Service, call_failed, found};
+use std::fmt;
+use step::{ErrorName, Tags};
+
+/// A database, by its kind and identifier.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Database {
+    /// A DB instance that is in no cluster.
+    Instance(String),
+    /// A DB cluster.
+    Cluster(String),
+}
+
+/// `DB instance orders-prod`, as error messages name it.
+impl fmt::Display for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Instance(identifier) => write!(f, "DB instance {identifier}"),
+            Self::Cluster(identifier) => write!(f, "DB cluster {identifier}"),
+        }
+    }
+}
+
+impl Database {
+    /// Its identifier.
+    pub fn identifier(&self) -> &str {
+        match self {
+            Self::Instance(identifier) | Self::Cluster(identifier) => identifier,
+        }
+    }
+
+    /// The identifier of a database that is served. The one place that says `Snapferry.ClusterNotServed`.
+    pub fn served(&self) -> Result<&str, CallFailed> {
+        match self {
+            Self::Instance(identifier) => Ok(identifier),
+            Self::Cluster(identifier) => Err(CallFailed {
+                service: Service::Rds,
+                operation: "DescribeDBClusters",
+                code: "NotCalled".to_owned(),
+                message: format!(
+                    "DB cluster {identifier} cannot be replicated: only DB instances are served"
+                ),
+                name: ErrorName::ClusterNotServed,
+            }),
+        }
+    }
+
+    /// Looks at it; `None` when it does not exist. A member of a cluster is refused as its cluster is.
+    pub async fn find(&self, rds: &Client) -> Result<Option<DatabaseSeen>, CallFailed> {
+        let answer = rds.describe_db_instances().db_instance_identifier(self.served()?).send().await;
+        let answer =
+            found(Service::Rds, "DescribeDBInstances", answer, |e| e.is_db_instance_not_found_fault())?;
+        let seen = answer.and_then(|it| it.db_instances?.into_iter().next()).map(DatabaseSeen::from);
+        if let Some(cluster) = seen.as_ref().and_then(|it| it.member_of.clone()) {
+            Self::Cluster(cluster).served()?;
+        }
+        Ok(seen)
+    }
+
+    /// Every DB instance of the account and Region, from all pages.
+    pub async fn list(rds: &Client) -> Result<Vec<DatabaseSeen>, CallFailed> {
+        let mut pages = rds.describe_db_instances().into_paginator().send();
+        let mut all = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| call_failed(Service::Rds, "DescribeDBInstances", &error))?;
+            all.extend(page.db_instances.unwrap_or_default().into_iter().map(DatabaseSeen::from));
+        }
+        Ok(all)
+    }
+
+    /// Creates a manual snapshot of it.
+    pub async fn create_snapshot(
+        &self,
+        rds: &Client,
+        db_snapshot_identifier: &str,
+        tags: Tags,
+    ) -> Result<(), CallFailed> {
+        let create = rds.create_db_snapshot().db_instance_identifier(self.served()?);
+        let create = create.db_snapshot_identifier(db_snapshot_identifier).set_tags(Some(tag_list(tags)));
+        made("CreateDBSnapshot", create.send().await)
+    }
+
+    /// Changes settings, at once.
+    pub async fn modify(&self, rds: &Client, changes: Changes) -> Result<(), CallFailed> {
+        let modify = rds.modify_db_instance().db_instance_identifier(self.served()?);
+        made("ModifyDBInstance", changes.put_into(modify).apply_immediately(true).send().await)
+    }
+
+    /// Sets the master user's password, at once.
+    pub async fn set_master_password(&self, rds: &Client, password: &str) -> Result<(), CallFailed> {
+        let modify = rds.modify_db_instance().db_instance_identifier(self.served()?);
+        made("ModifyDBInstance", modify.master_user_password(password).apply_immediately(true).send().await)
+    }
+
+    /// Starts a stopped one.
+    pub async fn start(&self, rds: &Client) -> Result<(), CallFailed> {
+        made("StartDBInstance", rds.start_db_instance().db_instance_identifier(self.served()?).send().await)
+    }
+
+    /// Deletes it with its automated backups, and without a final snapshot.
+    pub async fn delete(&self, rds: &Client) -> Result<(), CallFailed> {
+        let delete = rds.delete_db_instance().db_instance_identifier(self.served()?);
+        let delete = delete.skip_final_snapshot(true).delete_automated_backups(true);
+        made("DeleteDBInstance", delete.send().await)
+    }
+}
+
+/// Puts a tag on the thing of this ARN.
+pub async fn add_tag(rds: &Client, arn: &str, key: &str, value: &str) -> Result<(), CallFailed> {
+    let tags = tag_list(Tags::from([(key.to_owned(), value.to_owned())]));
+    made("AddTagsToResource", rds.add_tags_to_resource().resource_name(arn).set_tags(Some(tags)).send().await)
+}
+
+/// Of a call that answers nothing of interest, whether it was taken.
+pub(crate) fn made<T, E>(
+    operation: &'static str,
+    answer: Result<T, aws_sdk_rds::error::SdkError<E>>,
+) -> Result<(), CallFailed>
+where
+    E: aws_sdk_rds::error::ProvideErrorMetadata,
+{
+    match answer {
+        Ok(_) => Ok(()),
+        Err(error) => Err(call_failed(Service::Rds, operation, &error)),
+    }
+}

@@ -1,0 +1,68 @@
+//! The name of a replication.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use step::InvalidIdentifier;
+
+/// The name of a replication: `[a-z][a-z0-9-]{0,31}`, no `--`, no trailing `-`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ReplicationName(String);
+
+impl ReplicationName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The SSM parameter with the target's settings: `/snapferry/replications/<replication>`.
+    pub fn settings_parameter(&self) -> String {
+        format!("/snapferry/replications/{self}")
+    }
+}
+
+impl TryFrom<String> for ReplicationName {
+    type Error = InvalidIdentifier;
+
+    fn try_from(text: String) -> Result<Self, InvalidIdentifier> {
+        let good = text.len() <= 32
+            && text.starts_with(|c: char| c.is_ascii_lowercase())
+            && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+            && !text.contains("--")
+            && !text.ends_with('-');
+        if good {
+            Ok(Self(text))
+        } else {
+            Err(InvalidIdentifier::new(&text, "a replication name", NAME_RULE))
+        }
+    }
+}
+
+const NAME_RULE: &str = "1 to 32 lower-case letters, digits and single hyphens, beginning with a letter, not ending with a hyphen";
+
+impl From<ReplicationName> for String {
+    fn from(name: ReplicationName) -> String {
+        name.0
+    }
+}
+
+impl fmt::Display for ReplicationName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replication_names_keep_their_rule() {
+        for good in ["a", "orders", "orders-eu-1", &"a".repeat(32)] {
+            assert!(ReplicationName::try_from(good.to_owned()).is_ok(), "{good}");
+        }
+        for bad in ["", "1a", "-a", "a-", "a--b", "Orders", "a_b", "ö", &"a".repeat(33)] {
+            assert!(ReplicationName::try_from(bad.to_owned()).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! State `PromoteSecret`: points the application's secret at the copy, in one compare-and-swap.
+
+pub mod plan;
+
+use crate::Error;
+use aws_sdk_rds::Client as Rds;
+use aws_sdk_secretsmanager::Client as Secrets;
+use database::Database;
+use jiff::Timestamp;
+use lambda_support::CallFailed;
+use plan::{Act, Promotion, Seen, Wanted, after_refusal, outgoing_value, plan, promoted_value};
+use replication::{Pin, ReplicationName, Run, RunId, tag};
+use secret::{AWSCURRENT, AWSPENDING, Version};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use step::{Deadline, Look, Waiting, parse};
+
+/// The label of the version that is about to become current.
+const LABEL: &str = "snapferry";
+
+/// Which copy goes live, how the target wants it, and which secret applications read.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Request {
+    /// The replication.
+    pub replication: ReplicationName,
+    /// The run that made the copy.
+    pub run: RunId,
+    /// The security groups that applications come through; left as they are when there are none.
+    pub vpc_security_group_ids: Vec<String>,
+    /// Whether RDS refuses to delete the copy once it is live; left as it is when absent.
+    #[serde(default)]
+    pub deletion_protection: Option<bool>,
+    /// The application's secret.
+    pub application_secret_arn: String,
+    /// What becomes of the pin: a run respects it, a rollback sets or releases it.
+    #[serde(default)]
+    pub pin: Pin,
+    /// How long the stage may wait, in seconds.
+    pub stage_deadline_seconds: Deadline,
+    /// What the last look answered; `{}` at first.
+    #[serde(rename = "stage")]
+    pub waiting: Waiting,
+}
+
+/// What became of the copy.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Response {
+    /// Whether there is nothing left to do.
+    #[serde(flatten)]
+    pub look: Look,
+    /// The copy.
+    pub db_instance_identifier: String,
+    /// Whether it is live; false on a done look means that a newer run or a pin forbids it.
+    pub live: bool,
+}
+
+/// Puts the connection keys over the application's secret as it is now, and moves AWSCURRENT to that version only if it
+/// is still where it was seen. When somebody else moved it meanwhile, the next look starts from the top.
+///
+/// Before that, the outgoing copy's secret gets the credentials that were current, so that a password rotated meanwhile
+/// still works after a rollback. Both DB instances are tagged with the time, which their grace is counted from.
+/// A rollback pins before AWSCURRENT moves. We read AWSCURRENT before the pin. If a rollback pins and promotes in
+/// between, our compare-and-swap fails.
+/// Errors: `Snapferry.SecretNotInitialised`, `SecretNotJson`, `SecretBinary`, `SecretTooLarge`, `SecretNotFound`,
+/// `SecretOfAnotherReplication`, `DbInstanceNotFound`, `DbInstanceNotOurs`, `RestoreFailed`, `InvalidRequest`,
+/// `StageTimedOut`, `RdsRefused`, `SecretsManagerRefused` (fatal), `RdsUnavailable`, `SecretsManagerUnavailable`
+/// (retry).
+/// Source: Secrets Manager API `PutSecretValue`, `UpdateSecretVersionStage`.
+pub async fn handle(rds: &Rds, secrets: &Secrets, payload: Value) -> Result<Response, Error> {
+    let request: Request = parse(payload)?;
+    let run = Run::new(&request.replication, &request.run);
+    let (database, waiting, deadline) =
+        (Database::Instance(run.identifier()), &request.waiting, request.stage_deadline_seconds);
+    let application = request.application_secret_arn.as_str();
+    let wanted = Wanted {
+        vpc_security_group_ids: &request.vpc_security_group_ids,
+        deletion_protection: request.deletion_protection,
+        pin: request.pin,
+        deadline,
+    };
+
+    let instance = database.find(rds).await?;
+    let current = secret::read_current(secrets, application).await?.usable(application)?;
+    let described = secret::describe(secrets, application).await?;
+    let described = described.ok_or_else(|| Error::ApplicationSecretNotFound(application.to_owned()))?;
+    let current = current.ok_or_else(|| Error::SecretNotInitialised(application.to_owned()))?;
+    let seen = Seen { instance: instance.as_ref(), secret: &described, current: &current };
+    let plan = plan(&run, &seen, &wanted, waiting)?;
+
+    if let Some(arn) = plan.newly_proven {
+        tag_with_time(rds, &arn, tag::PROVEN).await?;
+    }
+    let (look, live) = match plan.act {
+        Act::Leave { look, live } => (look, live),
+        Act::Wait(look) => (look, false),
+        Act::Prepare(changes) => {
+            let reason = match database.modify(rds, changes).await {
+                Ok(()) => format!("preparing {database} for applications"),
+                Err(failed) => after_refusal(&database, failed)?,
+            };
+            (waiting.wait("preparing", None, deadline, reason)?, false)
+        }
+        Act::SetPin => {
+            secret::tag(secrets, application, tag::PINNED, run.id.as_str()).await?;
+            let reason = format!("pinned the replication to run {}", run.id);
+            (waiting.wait("pinned", None, deadline, reason)?, false)
+        }
+        Act::ReleasePin => {
+            secret::untag(secrets, application, tag::PINNED).await?;
+            (waiting.wait("released", None, deadline, "released the replication's pin")?, false)
+        }
+        Act::Promote(promotion) => {
+            let moved = promote(rds, secrets, application, &run, promotion, &current).await?;
+            // The next look sees whether the copy is live.
+            let reason = if moved { "moved AWSCURRENT" } else { "somebody else moved AWSCURRENT" };
+            (waiting.wait("moved", None, deadline, format!("{reason}: looking again"))?, false)
+        }
+    };
+    tracing::info!(replication = %run.replication, run = %run.id, done = look.done, live, reason = look.reason, "looked");
+    Ok(Response { look, db_instance_identifier: run.identifier(), live })
+}
+
+/// False when AWSCURRENT is no longer where it was seen.
+async fn promote(
+    rds: &Rds,
+    secrets: &Secrets,
+    application: &str,
+    run: &Run,
+    promotion: Promotion,
+    current: &Version,
+) -> Result<bool, Error> {
+    if promotion.finished_rotation {
+        secret::move_label(secrets, application, AWSPENDING, &current.version_id, None).await?;
+    }
+    if let Some(outgoing) = &promotion.outgoing {
+        save_outgoing(rds, secrets, outgoing, current).await?;
+    }
+    tag_with_time(rds, &promotion.arn, tag::LAST_LIVE).await?;
+
+    let name = run.secret_name();
+    let own = secret::read_current(secrets, &name).await?.usable(&name)?;
+    let own = own.ok_or_else(|| Error::SecretNotFound(name.clone()))?;
+    let text = promoted_value(&name, &own, current)?.text_for(application)?;
+    let version_id = secret::version_id_of(application, [&current.version_id, &own.version_id]);
+    secret::put(secrets, application, text, &version_id, LABEL).await?;
+    Ok(secret::move_label(secrets, application, AWSCURRENT, &current.version_id, Some(&version_id)).await?)
+}
+
+/// Keeps the way back: the credentials that applications use now are written into the outgoing copy's own secret.
+async fn save_outgoing(rds: &Rds, secrets: &Secrets, outgoing: &Run, current: &Version) -> Result<(), Error> {
+    let name = outgoing.secret_name();
+    if let Some(saved) = secret::read_current(secrets, &name).await?.usable(&name)?
+        && let Some(value) = outgoing_value(&saved, current)
+    {
+        let version_id = secret::version_id_of(&name, [&saved.version_id, &current.version_id]);
+        secret::put(secrets, &name, value.text_for(&name)?, &version_id, AWSCURRENT).await?;
+    }
+    if let Some(instance) = Database::Instance(outgoing.identifier()).find(rds).await? {
+        tag_with_time(rds, &instance.arn, tag::LAST_LIVE).await?;
+    }
+    Ok(())
+}
+
+async fn tag_with_time(rds: &Rds, arn: &str, key: &str) -> Result<(), CallFailed> {
+    let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    database::add_tag(rds, arn, key, &now).await
+}

@@ -1,0 +1,306 @@
+//! Decides whether a copy goes live; sees only its arguments.
+
+use crate::Error;
+use crate::copy::of_run;
+use database::{Changes, Condition, Database, DatabaseSeen, Refusal};
+use lambda_support::CallFailed;
+use replication::{Pin, Run, tag};
+use secret::{AWSPENDING, AWSPREVIOUS, SecretSeen, SecretValue, Unusable, Version};
+use std::collections::BTreeSet;
+use step::{Deadline, Look, Waiting};
+
+/// All that a look saw.
+#[derive(Debug)]
+pub struct Seen<'a> {
+    /// The run's DB instance.
+    pub instance: Option<&'a DatabaseSeen>,
+    /// The application's secret.
+    pub secret: &'a SecretSeen,
+    /// Its current version.
+    pub current: &'a Version,
+}
+
+/// What the copy must look like before it goes live.
+#[derive(Debug)]
+pub struct Wanted<'a> {
+    /// The security groups that applications come through; left as they are when there are none.
+    pub vpc_security_group_ids: &'a [String],
+    /// Whether RDS refuses to delete the copy; left as it is when absent.
+    pub deletion_protection: Option<bool>,
+    /// What becomes of the pin.
+    pub pin: Pin,
+    /// How long the stage may wait.
+    pub deadline: Deadline,
+}
+
+/// What to do.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The ARN of the instance, when it is proven from now on: it came as far as this step, so it is a way back, live or
+    /// not.
+    pub newly_proven: Option<String>,
+    /// The act.
+    pub act: Act,
+}
+
+/// The one thing that a look does.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Act {
+    /// Pin the replication to this run, then look again.
+    SetPin,
+    /// Release the pin, then look again.
+    ReleasePin,
+    /// Attach the applications' security groups and set deletion protection, then look again.
+    Prepare(Changes),
+    /// Move AWSCURRENT from the version that was seen.
+    Promote(Promotion),
+    /// Nothing, and never: the reason says why the copy does not go live, or that it is live already.
+    Leave {
+        /// The answer.
+        look: Look,
+        /// Whether the copy is live.
+        live: bool,
+    },
+    /// Nothing now.
+    Wait(Look),
+}
+
+/// What goes with a move of AWSCURRENT.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Promotion {
+    /// The ARN of the instance that goes live.
+    pub arn: String,
+    /// Whether a rotation that ended left AWSPENDING on the version that was seen, where it must not stay behind.
+    pub finished_rotation: bool,
+    /// The run whose copy was live until now.
+    pub outgoing: Option<Run>,
+}
+
+/// A newer live copy and a pin are respected. A rotation that is pending is waited for: it would end by moving
+/// AWSCURRENT back to the old database.
+pub fn plan(run: &Run, seen: &Seen<'_>, wanted: &Wanted<'_>, waiting: &Waiting) -> Result<Plan, Error> {
+    let instance = of_run(run, seen.instance)?;
+    let newly_proven = (!instance.tags.contains_key(tag::PROVEN)).then(|| instance.arn.clone());
+    Ok(Plan { newly_proven, act: act(run, instance, seen, wanted, waiting)? })
+}
+
+fn act(
+    run: &Run,
+    instance: &DatabaseSeen,
+    seen: &Seen<'_>,
+    wanted: &Wanted<'_>,
+    waiting: &Waiting,
+) -> Result<Act, Error> {
+    let identifier = run.identifier();
+    let wait =
+        |status: &str, reason: String| Ok(Act::Wait(waiting.wait(status, None, wanted.deadline, reason)?));
+    let leave = |status: &str, live: bool, reason: String| {
+        Ok(Act::Leave { look: waiting.done(status, reason), live })
+    };
+
+    let live = seen.current.value.db_instance_identifier();
+    let pending = pending_rotation(seen);
+    let wait_for_rotation = || {
+        let version = pending.unwrap_or_default();
+        let reason = format!(
+            "a rotation of the application's secret is pending: version {version} is AWSPENDING. If none is under way, \
+             remove that label"
+        );
+        wait("rotation pending", reason)
+    };
+    let live_run = live.and_then(Run::from_identifier);
+    if let Some(other) = live_run.as_ref().filter(|it| it.replication != run.replication) {
+        return Err(Error::SecretOfAnotherReplication { found: other.identifier() });
+    }
+    let pinned = seen.secret.tags.get(tag::PINNED).map(String::as_str);
+    match wanted.pin {
+        // The pin comes first: a run that goes live at this very moment must find it. It is set once: somebody who pins
+        // after this rollback means it.
+        Pin::Set if waiting.looks == 0 && pinned != Some(run.id.as_str()) => return Ok(Act::SetPin),
+        Pin::Release if waiting.looks == 0 && pinned.is_some() => return Ok(Act::ReleasePin),
+        _ => {}
+    }
+    if live == Some(&identifier) {
+        // A rotation that began before the cut-over may still move AWSCURRENT back.
+        return if pending.is_some() {
+            wait_for_rotation()
+        } else {
+            leave("live", true, format!("DB instance {identifier} is live"))
+        };
+    }
+    match pinned {
+        // A rollback pins before it promotes, and goes back on purpose.
+        Some(pinned) if pinned == run.id.as_str() => {}
+        Some(pinned) => {
+            let reason =
+                format!("the replication is pinned to run {pinned}: roll back to `latest` to release it");
+            return leave("pinned", false, reason);
+        }
+        None => {
+            if let Some(it) = live_run.as_ref().filter(|it| it.id > run.id) {
+                return leave("superseded", false, format!("run {} is live and newer", it.id));
+            }
+        }
+    }
+    if instance.condition() != Condition::Usable {
+        return wait(&instance.status, format!("DB instance {identifier} is {}", instance.status));
+    }
+    if let Some(changes) = preparation(instance, wanted) {
+        return Ok(Act::Prepare(changes));
+    }
+    if pending.is_some() {
+        return wait_for_rotation();
+    }
+    let finished_rotation = seen.secret.version_with(AWSPENDING) == Some(seen.current.version_id.as_str());
+    Ok(Act::Promote(Promotion { arn: instance.arn.clone(), finished_rotation, outgoing: live_run }))
+}
+
+/// The version that a rotation is about to make current.
+///
+/// A rotation that ended leaves AWSPENDING on the version that it made current, and there it stays when that version
+/// becomes AWSPREVIOUS. Source: Secrets Manager User Guide, "Lambda rotation functions": finishSecret.
+fn pending_rotation<'a>(seen: &'a Seen<'_>) -> Option<&'a str> {
+    let ended = |version: &&str| {
+        *version == seen.current.version_id || seen.secret.version_with(AWSPREVIOUS) == Some(version)
+    };
+    seen.secret.version_with(AWSPENDING).filter(|version| !ended(version))
+}
+
+/// What the instance still lacks before applications may use it.
+fn preparation(instance: &DatabaseSeen, wanted: &Wanted<'_>) -> Option<Changes> {
+    let groups = BTreeSet::from_iter(wanted.vpc_security_group_ids);
+    let same_groups = groups.is_empty() || groups == BTreeSet::from_iter(&instance.vpc_security_group_ids);
+    let same_protection = wanted.deletion_protection.is_none_or(|it| it == instance.is_protected());
+    let changes = Changes {
+        vpc_security_group_ids: Some(wanted.vpc_security_group_ids.to_vec()).filter(|it| !it.is_empty()),
+        deletion_protection: wanted.deletion_protection,
+        ..Changes::default()
+    };
+    (!same_groups || !same_protection).then_some(changes)
+}
+
+/// What a refused preparation leads to: another look, with its reason, or a failure.
+pub fn after_refusal(database: &Database, failed: CallFailed) -> Result<String, CallFailed> {
+    match Refusal::of(&failed) {
+        Refusal::WrongState => Ok(format!("{database} became busy")),
+        _ => Err(failed),
+    }
+}
+
+/// The application's secret with the copy's connection keys over its present value.
+pub fn promoted_value(secret: &str, own: &Version, current: &Version) -> Result<SecretValue, Unusable> {
+    let connection = own.value.connection().filter(|it| it.db_instance_identifier.is_some());
+    let problem = "lacks a connection key";
+    let connection = connection.ok_or_else(|| Unusable::NotJson { secret: secret.to_owned(), problem })?;
+    Ok(current.value.with(&connection))
+}
+
+/// The outgoing copy's secret with the credentials that are current; `None` when it has them already.
+pub fn outgoing_value(saved: &Version, current: &Version) -> Option<SecretValue> {
+    let credentials = current.value.credentials();
+    let changed = credentials.is_some() && saved.value.credentials() != credentials;
+    changed.then(|| saved.value.with_credentials_of(&current.value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use replication::DbInstanceSettings;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn a_copy_goes_live_unless_something_forbids_it() {
+        let run = Run::from_identifier("orders-20261120t160812z-3f9a").unwrap();
+        let instance = DatabaseSeen {
+            status: "available".to_owned(),
+            tags: run.tags(),
+            ..DatabaseSeen::named(Database::Instance(run.identifier()))
+        };
+        let current = |live: &str| Version {
+            version_id: "v1".to_owned(),
+            value: SecretValue::parse(&format!("{{\"dbInstanceIdentifier\":\"{live}\"}}")).unwrap(),
+        };
+        let secret = |labels: &[(&str, &str)]| SecretSeen {
+            labels: labels
+                .iter()
+                .map(|(v, l)| ((*v).to_owned(), vec![(*l).to_owned()]))
+                .collect::<BTreeMap<_, _>>(),
+            ..SecretSeen::default()
+        };
+        let idle = secret(&[("v1", "AWSCURRENT")]);
+        let application_groups = ["sg-1".to_owned()];
+        let check =
+            |instance: &DatabaseSeen, secret: &SecretSeen, live: &str, groups: bool, expected: &str| {
+                let wanted = Wanted {
+                    vpc_security_group_ids: if groups { &application_groups } else { &[] },
+                    deletion_protection: Some(false),
+                    pin: Pin::Respect,
+                    deadline: Deadline::constant::<300>(),
+                };
+                let current = current(live);
+                let seen = Seen { instance: Some(instance), secret, current: &current };
+                let got = match plan(&run, &seen, &wanted, &Waiting::default()).map(|plan| plan.act) {
+                    Ok(Act::Leave { look, .. } | Act::Wait(look)) => {
+                        format!("done={} {}", look.done, look.waiting.status.unwrap_or_default())
+                    }
+                    Ok(Act::Promote(it)) if it.finished_rotation => "promote after rotation".to_owned(),
+                    Ok(Act::Promote(_)) => "promote".to_owned(),
+                    Ok(Act::Prepare(_)) => "prepare".to_owned(),
+                    Ok(act) => format!("{act:?}"),
+                    Err(error) => error.name().to_string(),
+                };
+                assert_eq!(got, expected, "{live}");
+            };
+        const PROMOTE: &str = "promote";
+        check(&instance, &idle, "", false, PROMOTE);
+        check(&instance, &idle, "orders-legacy", false, PROMOTE);
+        check(&instance, &idle, "orders-20261119t160812z-ffff", false, PROMOTE);
+        check(&instance, &idle, "orders-20261120t160812z-3f9a", false, "done=true live");
+        check(&instance, &idle, "orders-20261121t160812z-0000", false, "done=true superseded");
+        check(
+            &instance,
+            &idle,
+            "payroll-20261121t160812z-0000",
+            false,
+            "Snapferry.SecretOfAnotherReplication",
+        );
+        check(&instance, &idle, "", true, "prepare");
+        let prepared = DatabaseSeen { vpc_security_group_ids: vec!["sg-1".to_owned()], ..instance.clone() };
+        check(&prepared, &idle, "", true, PROMOTE);
+        let settings = DbInstanceSettings { deletion_protection: Some(true), ..Default::default() };
+        let protected = DatabaseSeen { settings, ..instance.clone() };
+        check(&protected, &idle, "", false, "prepare");
+        check(
+            &DatabaseSeen { status: "modifying".to_owned(), ..instance.clone() },
+            &idle,
+            "",
+            false,
+            "done=false modifying",
+        );
+        check(
+            &instance,
+            &secret(&[("v1", "AWSCURRENT"), ("v2", "AWSPENDING")]),
+            "",
+            false,
+            "done=false rotation pending",
+        );
+        let ended = secret(&[("v1", "AWSPENDING")]);
+        check(&instance, &ended, "", false, "promote after rotation");
+        let mut left_behind = secret(&[("v1", "AWSCURRENT")]);
+        left_behind.labels.insert("v0".to_owned(), vec!["AWSPREVIOUS".to_owned(), "AWSPENDING".to_owned()]);
+        check(&instance, &left_behind, "", false, PROMOTE);
+        check(&instance, &left_behind, "orders-20261120t160812z-3f9a", false, "done=true live");
+        let mut pinned = idle.clone();
+        pinned.tags.insert(tag::PINNED.to_owned(), "20261101t000000z-0000".to_owned());
+        check(&instance, &pinned, "", false, "done=true pinned");
+        pinned.tags.insert(tag::PINNED.to_owned(), run.id.to_string());
+        check(&instance, &pinned, "orders-20261121t160812z-0000", false, PROMOTE);
+        check(
+            &DatabaseSeen { status: "failed".to_owned(), ..instance.clone() },
+            &idle,
+            "",
+            false,
+            "Snapferry.RestoreFailed",
+        );
+    }
+}

@@ -1,0 +1,17 @@
+//! A secret of Secrets Manager: one parser of what it says, and the calls that the steps share.
+//!
+//! [`Reading`] is what a read found, [`SecretValue`] the JSON object, [`Connection`] the keys that lead to a database.
+//! No value of a secret is ever printed.
+
+mod calls;
+mod connection;
+mod reading;
+mod value;
+
+pub use calls::{
+    AWSCURRENT, AWSPENDING, AWSPREVIOUS, SecretListed, SecretSeen, create, delete, describe, is_other_value,
+    list, move_label, put, random_password, read_current, restore, tag, untag, version_id_of,
+};
+pub use connection::Connection;
+pub use reading::{Reading, Unusable, Version};
+pub use value::{Password, SecretValue};

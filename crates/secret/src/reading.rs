@@ -1,0 +1,109 @@
+//! A read of a secret's current version, and what each step can make of it.
+
+use crate::value::SecretValue;
+use step::ErrorName;
+
+/// One version of a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    /// The version's identifier.
+    pub version_id: String,
+    /// Its value.
+    pub value: SecretValue,
+}
+
+/// What a read of a secret's current version found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reading {
+    /// A JSON object.
+    Found(Version),
+    /// No such secret, or no current version of it.
+    Missing,
+    /// The secret is scheduled for deletion. The text is the service's.
+    Deleted(String),
+    /// Bytes, not text.
+    Binary,
+    /// Text that is not a JSON object.
+    NotJson,
+}
+
+/// Why a secret cannot be used. Nothing of its value is said.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "each message says it")]
+pub enum Unusable {
+    #[error("secret {secret} is scheduled for deletion: restore it, then resume the run")]
+    Deleted { secret: String },
+    #[error("secret {secret} holds bytes, not text: {}", cure(secret))]
+    Binary { secret: String },
+    #[error("secret {secret} {problem}: {}", cure(secret))]
+    NotJson { secret: String, problem: &'static str },
+    #[error(
+        "secret {secret} would grow to {bytes} bytes, but Secrets Manager takes 65,536: shorten it, then resume the run"
+    )]
+    TooLarge { secret: String, bytes: usize },
+}
+
+impl Unusable {
+    /// The name that the state machine matches on.
+    pub fn name(&self) -> ErrorName {
+        match self {
+            Self::Deleted { .. } => ErrorName::SecretNotFound,
+            Self::Binary { .. } => ErrorName::SecretBinary,
+            Self::NotJson { .. } => ErrorName::SecretNotJson,
+            Self::TooLarge { .. } => ErrorName::SecretTooLarge,
+        }
+    }
+}
+
+/// A copy's secret can be made again; any other one belongs to somebody.
+fn cure(secret: &str) -> &'static str {
+    if secret.starts_with("snapferry/") {
+        "delete it with --force-delete-without-recovery, then resume the run, which makes another one"
+    } else {
+        "make it a JSON object, then resume the run"
+    }
+}
+
+impl Reading {
+    /// The version, or why there is none to go by; `None` when nothing is there.
+    pub fn usable(self, secret: &str) -> Result<Option<Version>, Unusable> {
+        let secret = secret.to_owned();
+        match self {
+            Self::Found(version) => Ok(Some(version)),
+            Self::Missing => Ok(None),
+            Self::Deleted(_) => Err(Unusable::Deleted { secret }),
+            Self::Binary => Err(Unusable::Binary { secret }),
+            Self::NotJson => Err(Unusable::NotJson { secret, problem: "is not a JSON object" }),
+        }
+    }
+
+    /// The value, when there is one that can be understood.
+    pub fn value(self) -> Option<SecretValue> {
+        match self {
+            Self::Found(version) => Some(version.value),
+            Self::Missing | Self::Deleted(_) | Self::Binary | Self::NotJson => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cure_is_that_of_the_secrets_owner() {
+        let says = |secret: &str| Reading::Binary.usable(secret).unwrap_err().to_string();
+        assert!(says("snapferry/orders/20261120t160812z-3f9a").contains("which makes another one"));
+        assert!(says("arn:aws:secretsmanager:us-east-1:1:secret:shop").contains("make it a JSON object"));
+    }
+
+    #[test]
+    fn only_a_json_object_is_a_value() {
+        for reading in [Reading::Missing, Reading::Deleted(String::new()), Reading::Binary, Reading::NotJson]
+        {
+            assert_eq!(reading.clone().value(), None, "{reading:?}");
+        }
+        assert_eq!(Reading::Missing.usable("a"), Ok(None));
+        assert_eq!(Reading::NotJson.usable("a").unwrap_err().name(), ErrorName::SecretNotJson);
+    }
+}

@@ -1,0 +1,6 @@
+//! Tags, as every service has them.
+
+use std::collections::BTreeMap;
+
+/// Tags by key.
+pub type Tags = BTreeMap<String, String>;
