@@ -1,11 +1,9 @@
-//! What goes wrong with a call of any service on request: it is throttled, refused or slow, its connection closes, or
-//! its caller is killed.
-
-use std::sync::Mutex;
+//! Faults of calls: a call of any service goes wrong on request. It is throttled, refused or slow, its connection closes,
+//! or its caller is killed.
 
 use serde::{Deserialize, Serialize};
 
-use crate::{iam::pattern, lock, record::Call};
+use crate::{iam::pattern, planned::Planned, record::Call};
 
 /// Which calls go wrong, and how. Texts are patterns: `*` stands for any text.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -74,28 +72,28 @@ fn once() -> u32 {
 
 /// The faults still to come.
 #[derive(Default)]
-pub struct Faults(Mutex<Vec<CallFault>>);
+pub struct Faults(Planned<CallFault>);
 
 impl Faults {
     /// Asks for one more.
     pub fn add(&self, wanted: CallFault) {
         tracing::info!("will go wrong: {wanted:?}");
-        lock(&self.0).push(wanted);
+        self.0.add(wanted);
     }
 
     /// Those still to come.
     pub fn pending(&self) -> Vec<CallFault> {
-        lock(&self.0).clone()
+        self.0.all()
     }
 
     /// Forgets those still to come.
     pub fn forget(&self) {
-        lock(&self.0).clear();
+        self.0.lock().clear();
     }
 
     /// What happens to this call, if anything; every fault that it matches counts it.
     pub fn next(&self, call: &Call) -> Option<How> {
-        let mut pending = lock(&self.0);
+        let mut pending = self.0.lock();
         let mut happens = None;
         for fault in pending.iter_mut().filter(|fault| fault.matches(call)) {
             if fault.nth > 1 {

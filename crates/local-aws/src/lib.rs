@@ -5,13 +5,14 @@
 //! MiniStack, and every call is recorded. The product never depends on this crate.
 
 pub mod caller;
-pub mod directory;
 pub mod faults;
 pub mod iam;
 pub mod kms;
 pub mod mends;
 pub mod ministack;
 pub mod operation;
+pub mod place;
+pub mod planned;
 pub mod postgres;
 pub mod privileges;
 pub mod process;
@@ -19,7 +20,6 @@ pub mod rds;
 pub mod record;
 pub mod relay;
 pub mod server;
-pub mod server_keeper;
 pub mod tls_front;
 pub mod wire;
 

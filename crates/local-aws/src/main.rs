@@ -6,11 +6,11 @@ use anyhow::Context;
 use clap::Parser;
 use local_aws::{
     iam::roles::Roles,
-    kms::Keys,
+    kms::keys::Keys,
     mends::Mends,
     ministack::{self, MiniStack},
-    postgres::Postgres,
-    rds::{Rds, clock::Clock},
+    postgres::programs::Postgres,
+    rds::{api::Api, model::clock::Clock, operations::rds::Rds},
     relay::{self, Relay},
     server,
     tls_front::Authority,
@@ -89,9 +89,10 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let roles = Arc::new(Roles::new(client.clone()));
     let keys = Arc::new(Keys::new(client.clone(), Arc::clone(&roles)));
     let mends = Mends::new(client.clone(), Arc::clone(&roles));
-    let rds = Arc::new(Rds::new(postgres, Arc::clone(&keys), roles, Clock::new(arguments.time_scale)));
+    let rds = Arc::new(Rds::new(postgres, Clock::new(arguments.time_scale)));
+    let api = Api::new(Arc::clone(&rds), Arc::clone(&keys), roles);
     let announcement = serde_json::json!({ "endpoint": endpoint, "ministack": client.url() });
-    let relay = Arc::new(Relay::new(client, keys, mends, Arc::clone(&rds)));
+    let relay = Arc::new(Relay::new(client, keys, mends, api));
     writeln!(std::io::stdout(), "{announcement}").context("nobody reads our standard output")?;
 
     let result = tokio::select! {

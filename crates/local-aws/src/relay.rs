@@ -26,11 +26,16 @@ use serde_json::{Value, json};
 use crate::{
     caller::{Caller, Callers, Scope},
     faults::{CallFault, Faults, How},
-    kms::{Keys, direct::Verdict},
+    kms::{direct::Verdict, keys::Keys},
     mends::{Mended, Mends, Passing},
     ministack, operation,
+    place::Place,
     process::{kill_descendant, kill_one_that_runs},
-    rds::{self, Rds, automated_backups, misbehaviour::Misbehaviour, place::Place},
+    rds::{
+        api::{Api, subject},
+        model::misbehaviour::Misbehaviour,
+        operations::automated_backups,
+    },
     record::{Call, Record},
     server::Peer,
     wire,
@@ -49,12 +54,12 @@ pub struct Relay {
     keys: Arc<Keys>,
     mends: Mends,
     faults: Faults,
-    rds: Arc<Rds>,
+    rds: Api,
 }
 
 impl Relay {
     /// A relay in front of this MiniStack.
-    pub fn new(ministack: ministack::Client, keys: Arc<Keys>, mends: Mends, rds: Arc<Rds>) -> Self {
+    pub fn new(ministack: ministack::Client, keys: Arc<Keys>, mends: Mends, rds: Api) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let http = HttpClient::builder(TokioExecutor::new())
@@ -238,7 +243,7 @@ async fn calls(State(relay): State<Arc<Relay>>, Query(Since { since }): Query<Si
 async fn misbehave(State(relay): State<Arc<Relay>>, Json(wanted): Json<Value>) -> Response {
     let added = match wanted.get("call") {
         Some(call) => CallFault::deserialize(call).map(|fault| relay.faults.add(fault)),
-        None => Misbehaviour::deserialize(&wanted).map(|wanted| relay.rds.misbehaviours().add(wanted)),
+        None => Misbehaviour::deserialize(&wanted).map(|wanted| relay.rds.rds().misbehaviours().add(wanted)),
     };
     match added {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
@@ -248,7 +253,7 @@ async fn misbehave(State(relay): State<Arc<Relay>>, Json(wanted): Json<Value>) -
 
 /// What is still to come.
 async fn misbehaviours(State(relay): State<Arc<Relay>>) -> Json<Value> {
-    Json(json!({ "calls": relay.faults.pending(), "rds": relay.rds.misbehaviours().pending() }))
+    Json(json!({ "calls": relay.faults.pending(), "rds": relay.rds.rds().misbehaviours().pending() }))
 }
 
 async fn forget(State(relay): State<Arc<Relay>>) -> StatusCode {
@@ -268,18 +273,18 @@ struct Whose {
 /// Has RDS make an automated snapshot now; the answer is its identifier.
 async fn automated_snapshot(State(relay): State<Arc<Relay>>, Json(whose): Json<Whose>) -> Response {
     let place = Place { account_id: whose.account_id, region: whose.region };
-    match automated_backups::begin(&relay.rds, &place, &whose.db_instance_identifier) {
+    match automated_backups::begin(relay.rds.rds(), &place, &whose.db_instance_identifier) {
         Ok(identifier) => Json(json!({ "dbSnapshotIdentifier": identifier })).into_response(),
-        Err(fault) => (StatusCode::BAD_REQUEST, fault.message()).into_response(),
+        Err(refusal) => (StatusCode::BAD_REQUEST, refusal.message()).into_response(),
     }
 }
 
 /// Kills the server of a DB instance, as if its engine had crashed.
 async fn crash(State(relay): State<Arc<Relay>>, Json(whose): Json<Whose>) -> Response {
     let place = Place { account_id: whose.account_id, region: whose.region };
-    match relay.rds.crash(&place, &whose.db_instance_identifier) {
+    match relay.rds.rds().crash(&place, &whose.db_instance_identifier) {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(fault) => (StatusCode::BAD_REQUEST, fault.message()).into_response(),
+        Err(refusal) => (StatusCode::BAD_REQUEST, refusal.message()).into_response(),
     }
 }
 
@@ -311,7 +316,7 @@ async fn handle(State(relay): State<Arc<Relay>>, request: Request) -> Response {
     };
     let service = scope.as_ref().map(|scope| scope.service.clone()).unwrap_or_default();
     let (operation, resource) = match service.as_str() {
-        "rds" => rds::about(parts.uri.query(), &body),
+        "rds" => subject::of(parts.uri.query(), &body),
         _ => operation::of(&parts, &body),
     };
     let mut call = Call {

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::Key;
-use crate::{iam::policy::Policy, rds::place::Place};
+use super::key::Key;
+use crate::{iam::policy::Policy, place::Place};
 
 /// The services here that have one.
 const SERVICES: [(&str, &str); 2] = [("aws/rds", "rds"), ("aws/secretsmanager", "secretsmanager")];

@@ -15,7 +15,7 @@ use crate::{
         roles::Roles,
     },
     ministack::Client,
-    rds::place::Place,
+    place::Place,
 };
 
 /// A call of the JSON protocol that passes through.
