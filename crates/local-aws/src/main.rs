@@ -11,8 +11,7 @@ use local_aws::{
     ministack::{self, MiniStack},
     postgres::programs::Postgres,
     rds::{api::Api, model::clock::Clock, operations::rds::Rds},
-    relay::{self, Relay},
-    server,
+    relay::{self, calls::Relay, server},
     tls_front::Authority,
 };
 use tokio::{

@@ -14,7 +14,7 @@ use support::{Account, log_in, shared, text, until};
 async fn next(account_id: &str, service: &str, operation: &str, how: Value) {
     let fault =
         json!({ "who": format!("{account_id}/*"), "service": service, "operation": operation, "how": how });
-    shared().misbehave(json!({ "call": fault })).await;
+    shared().fault(fault).await;
 }
 
 async fn last(account_id: &str) -> Value {
@@ -33,7 +33,7 @@ async fn the_nth_call_is_throttled_in_the_words_of_its_service() {
     let account = shared().account("500000000001");
     let fault = json!({ "who": "500000000001/root", "service": "rds", "operation": "Describe*", "nth": 2, "times": 2,
         "how": "throttled" });
-    shared().misbehave(json!({ "call": fault })).await;
+    shared().fault(fault).await;
     let mut codes = vec![];
     for _ in 0..4 {
         codes.push(account.rds("DescribeDBInstances", &[]).await.err());
@@ -206,13 +206,9 @@ async fn a_crashed_server_comes_up_again_at_its_endpoint_with_its_rows_and_what_
 #[tokio::test]
 async fn what_is_still_to_come_can_be_seen_and_what_is_not_understood_is_refused() {
     next("599999999999", "sns", "Publish", json!("connectionClosedAfter")).await;
-    let url = format!("{}/_local-aws/misbehaviours", shared().endpoint);
-    let pending: Value = reqwest::get(url).await.unwrap().json().await.unwrap();
-    let calls = pending["calls"].as_array().unwrap();
-    assert!(calls.iter().any(|it| it["who"] == "599999999999/*" && it["how"] == "connectionClosedAfter"));
-    assert_eq!(
-        shared().own("misbehave", json!({ "call": { "service": "rds", "how": "badly" } })).await.0,
-        400
-    );
-    assert_eq!(shared().own("misbehave", json!({ "snapshotSings": {} })).await.0, 400);
+    let url = format!("{}/_local-aws/faults", shared().endpoint);
+    let pending: Vec<Value> = reqwest::get(url).await.unwrap().json().await.unwrap();
+    assert!(pending.iter().any(|it| it["who"] == "599999999999/*" && it["how"] == "connectionClosedAfter"));
+    assert_eq!(shared().own("faults", json!({ "service": "rds", "how": "badly" })).await.0, 400);
+    assert_eq!(shared().own("misbehaviours", json!({ "snapshotSings": {} })).await.0, 400);
 }

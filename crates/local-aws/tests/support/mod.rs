@@ -90,10 +90,16 @@ impl LocalAws {
         (response.status().as_u16(), response.text().await.unwrap())
     }
 
+    /// Plans a misbehaviour of a resource.
     pub async fn misbehave(&self, wanted: Value) {
-        let url = format!("{}/_local-aws/misbehave", self.endpoint);
-        let response = client().post(url).json(&wanted).send().await.unwrap();
-        assert_eq!(response.status(), 204);
+        let (status, answer) = self.own("misbehaviours", wanted).await;
+        assert_eq!(status, 204, "{answer}");
+    }
+
+    /// Plans a fault of a call.
+    pub async fn fault(&self, wanted: Value) {
+        let (status, answer) = self.own("faults", wanted).await;
+        assert_eq!(status, 204, "{answer}");
     }
 }
 

@@ -10,7 +10,7 @@ use hyper_util::{
 };
 use tokio::net::TcpListener;
 
-use crate::wire::Close;
+use super::wire::Close;
 
 /// Answers on the listener for ever.
 pub async fn serve(listener: TcpListener, router: Router) -> io::Result<()> {

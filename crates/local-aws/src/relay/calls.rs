@@ -1,11 +1,10 @@
-//! The relay: answers RDS, passes everything else to MiniStack unchanged, and records both.
+//! Calls of AWS: RDS and KMS are answered here, all others pass to MiniStack unchanged, and every call is recorded.
 
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Json, Router,
     body::{Body, Bytes, to_bytes},
-    extract::{Query, Request, State},
+    extract::{Request, State},
     http::{
         HeaderValue, StatusCode, Uri,
         header::{AUTHORIZATION, CONTENT_TYPE},
@@ -13,36 +12,33 @@ use axum::{
         uri::Authority,
     },
     response::{IntoResponse, Response},
-    routing::{any, get, post},
 };
 use hyper_util::{
     client::legacy::{Client as HttpClient, connect::HttpConnector},
     rt::TokioExecutor,
 };
 use jiff::Timestamp;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::{
-    caller::{Caller, Callers, Scope},
-    faults::{CallFault, Faults, How},
-    kms::{direct::Verdict, keys::Keys},
-    mends::{Mended, Mends, Passing},
-    ministack, operation,
-    place::Place,
-    process::{kill_descendant, kill_one_that_runs},
-    rds::{
-        api::{Api, subject},
-        model::misbehaviour::Misbehaviour,
-        operations::automated_backups,
-    },
+use super::{
+    faults::{Faults, How},
+    operation,
     record::{Call, Record},
     server::Peer,
     wire,
 };
-
-/// What a function of our own runtime runs.
-const FUNCTION_PROGRAM: &str = "bootstrap";
+use crate::{
+    caller::{Caller, Callers, Scope},
+    kms::{direct::Verdict, keys::Keys},
+    mends::{
+        Mends,
+        passing::{Mended, Passing},
+    },
+    ministack,
+    place::Place,
+    process::kill_descendant,
+    rds::api::{Api as RdsApi, subject},
+};
 
 /// What every request needs.
 pub struct Relay {
@@ -50,16 +46,16 @@ pub struct Relay {
     http: HttpClient<HttpConnector, Body>,
     ministack: ministack::Client,
     callers: Callers,
-    record: Record,
+    pub(super) record: Record,
     keys: Arc<Keys>,
     mends: Mends,
-    faults: Faults,
-    rds: Api,
+    pub(super) faults: Faults,
+    pub(super) rds: RdsApi,
 }
 
 impl Relay {
     /// A relay in front of this MiniStack.
-    pub fn new(ministack: ministack::Client, keys: Arc<Keys>, mends: Mends, rds: Api) -> Self {
+    pub fn new(ministack: ministack::Client, keys: Arc<Keys>, mends: Mends, rds: RdsApi) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let http = HttpClient::builder(TokioExecutor::new())
@@ -209,99 +205,8 @@ fn json_of(body: &[u8]) -> Value {
     serde_json::from_slice(body).unwrap_or_default()
 }
 
-/// The relay's routes: its own, and every other path for AWS.
-///
-/// - `GET /_local-aws/calls?since=N`: the record.
-/// - `POST /_local-aws/misbehave`: a `Misbehaviour` of RDS, or `{"call": CallFault}` for a call of any service.
-/// - `GET /_local-aws/misbehaviours`: those still to come; `DELETE` forgets those of calls.
-/// - `POST /_local-aws/automated-snapshot`: has RDS back a DB instance up now.
-/// - `POST /_local-aws/crash`: kills the server of a DB instance, which RDS then starts again.
-/// - `POST /_local-aws/kill-function?nth=N`: kills one of the processes of functions, counting round.
-pub fn router(relay: Arc<Relay>) -> Router {
-    Router::new()
-        .route("/_local-aws/calls", get(calls))
-        .route("/_local-aws/misbehave", post(misbehave))
-        .route("/_local-aws/misbehaviours", get(misbehaviours).delete(forget))
-        .route("/_local-aws/automated-snapshot", post(automated_snapshot))
-        .route("/_local-aws/crash", post(crash))
-        .route("/_local-aws/kill-function", post(kill_function))
-        .fallback(any(handle))
-        .with_state(relay)
-}
-
-#[derive(Deserialize)]
-struct Since {
-    #[serde(default)]
-    since: usize,
-}
-
-async fn calls(State(relay): State<Arc<Relay>>, Query(Since { since }): Query<Since>) -> Json<Vec<Call>> {
-    Json(relay.record.since(since))
-}
-
-/// `{"call": {…}}` is about a call of any service, everything else about RDS.
-async fn misbehave(State(relay): State<Arc<Relay>>, Json(wanted): Json<Value>) -> Response {
-    let added = match wanted.get("call") {
-        Some(call) => CallFault::deserialize(call).map(|fault| relay.faults.add(fault)),
-        None => Misbehaviour::deserialize(&wanted).map(|wanted| relay.rds.rds().misbehaviours().add(wanted)),
-    };
-    match added {
-        Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(error) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
-    }
-}
-
-/// What is still to come.
-async fn misbehaviours(State(relay): State<Arc<Relay>>) -> Json<Value> {
-    Json(json!({ "calls": relay.faults.pending(), "rds": relay.rds.rds().misbehaviours().pending() }))
-}
-
-async fn forget(State(relay): State<Arc<Relay>>) -> StatusCode {
-    relay.faults.forget();
-    StatusCode::NO_CONTENT
-}
-
-/// A DB instance of an account and Region.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Whose {
-    account_id: String,
-    region: String,
-    db_instance_identifier: String,
-}
-
-/// Has RDS make an automated snapshot now; the answer is its identifier.
-async fn automated_snapshot(State(relay): State<Arc<Relay>>, Json(whose): Json<Whose>) -> Response {
-    let place = Place { account_id: whose.account_id, region: whose.region };
-    match automated_backups::begin(relay.rds.rds(), &place, &whose.db_instance_identifier) {
-        Ok(identifier) => Json(json!({ "dbSnapshotIdentifier": identifier })).into_response(),
-        Err(refusal) => (StatusCode::BAD_REQUEST, refusal.message()).into_response(),
-    }
-}
-
-/// Kills the server of a DB instance, as if its engine had crashed.
-async fn crash(State(relay): State<Arc<Relay>>, Json(whose): Json<Whose>) -> Response {
-    let place = Place { account_id: whose.account_id, region: whose.region };
-    match relay.rds.rds().crash(&place, &whose.db_instance_identifier) {
-        Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(refusal) => (StatusCode::BAD_REQUEST, refusal.message()).into_response(),
-    }
-}
-
-#[derive(Deserialize)]
-struct Nth {
-    nth: usize,
-}
-
-/// The answer says whether there was one to kill.
-async fn kill_function(Query(Nth { nth }): Query<Nth>) -> Response {
-    match kill_one_that_runs(FUNCTION_PROGRAM, nth) {
-        Ok(killed) => Json(json!({ "killed": killed })).into_response(),
-        Err(problem) => (StatusCode::INTERNAL_SERVER_ERROR, problem).into_response(),
-    }
-}
-
-async fn handle(State(relay): State<Arc<Relay>>, request: Request) -> Response {
+/// Answers a call of AWS, or does with it what a fault wants.
+pub async fn handle(State(relay): State<Arc<Relay>>, request: Request) -> Response {
     let at = Timestamp::now();
     let (parts, body) = request.into_parts();
     let peer = parts.extensions.get::<Peer>().copied();
@@ -351,16 +256,10 @@ async fn handle(State(relay): State<Arc<Relay>>, request: Request) -> Response {
         return wire::closed();
     }
     if fault == Some(How::CallerKilled) {
-        // Before the record shows it: whoever waits for it there finds the caller gone.
-        let killed = peer
-            .ok_or_else(|| "its connection is not known".to_owned())
-            .and_then(|Peer(peer)| kill_descendant(peer));
-        if let Err(error) = &killed {
-            tracing::error!("the caller of {} is not killed: {error}", call.operation);
-        }
-        call.error = call
-            .error
-            .or_else(|| Some(if killed.is_ok() { "CallerKilled" } else { "AnswerLost" }.to_owned()));
+        // Before the record shows it: a test that waits for the record finds the caller gone.
+        let killed = kill_caller(peer, &call.operation);
+        call.error =
+            call.error.or_else(|| Some(if killed { "CallerKilled" } else { "AnswerLost" }.to_owned()));
         relay.record.push(call);
         return wire::closed();
     }
@@ -369,4 +268,15 @@ async fn handle(State(relay): State<Arc<Relay>>, request: Request) -> Response {
         tokio::time::sleep(Duration::from_millis(milliseconds)).await;
     }
     response
+}
+
+/// Kills the process that made a call; false if that is not possible.
+fn kill_caller(peer: Option<Peer>, operation: &str) -> bool {
+    let killed = peer
+        .ok_or_else(|| "its connection is not known".to_owned())
+        .and_then(|Peer(peer)| kill_descendant(peer));
+    if let Err(error) = &killed {
+        tracing::error!("the caller of {operation} is not killed: {error}");
+    }
+    killed.is_ok()
 }

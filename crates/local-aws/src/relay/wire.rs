@@ -6,7 +6,7 @@ use axum::{
 };
 use serde_json::json;
 
-use crate::{faults::How, record::Call};
+use super::{faults::How, record::Call};
 
 /// Tells the server to close the connection instead of answering.
 #[derive(Debug, Clone, Copy)]

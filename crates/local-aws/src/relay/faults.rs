@@ -3,7 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{iam::pattern, planned::Planned, record::Call};
+use super::record::Call;
+use crate::{iam::pattern, planned::Planned};
 
 /// Which calls go wrong, and how. Texts are patterns: `*` stands for any text.
 #[derive(Debug, Clone, Deserialize, Serialize)]
