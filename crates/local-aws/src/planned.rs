@@ -1,6 +1,9 @@
-//! What is planned to go wrong: a list that control calls fill, and that the calls of AWS use up.
+//! Lists of planned faults and misbehaviours: the control routes fill them, and calls of AWS use them up.
 
-use std::sync::{Mutex, MutexGuard};
+use std::{
+    fmt::Debug,
+    sync::{Mutex, MutexGuard},
+};
 
 use crate::lock;
 
@@ -13,19 +16,25 @@ impl<T> Default for Planned<T> {
     }
 }
 
-impl<T: Clone> Planned<T> {
+impl<T: Clone + Debug> Planned<T> {
     /// Adds one at the end.
     pub fn add(&self, wanted: T) {
+        tracing::info!("planned: {wanted:?}");
         self.lock().push(wanted);
     }
 
     /// All that is still to come.
-    pub fn all(&self) -> Vec<T> {
+    pub fn pending(&self) -> Vec<T> {
         self.lock().clone()
     }
 
-    /// The list itself, for using it up.
-    pub fn lock(&self) -> MutexGuard<'_, Vec<T>> {
+    /// Forgets what is still to come.
+    pub fn forget(&self) {
+        self.lock().clear();
+    }
+
+    /// The list itself, to use it up.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Vec<T>> {
         lock(&self.0)
     }
 }

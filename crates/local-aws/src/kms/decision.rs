@@ -20,7 +20,7 @@ pub enum Via {
     Rds,
 }
 
-/// Why not, in IAM's words.
+/// Why a caller may not use a key, in IAM's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denial(pub String);
 
@@ -38,7 +38,7 @@ impl Keys {
             return Ok(Err(Denial("The security token included in the request is invalid".to_owned())));
         };
         let same_account = who.account_id == key.place.account_id;
-        // An AWS managed key is for its service, whoever asks.
+        // Only its service may use an AWS managed key: the root user may not.
         if caller.is_root() && same_account && !key.aws_managed {
             return Ok(Ok(vec![]));
         }

@@ -158,7 +158,7 @@ impl Keys {
         })
     }
 
-    /// A key of another account that is not there: who may not even ask learns only that.
+    /// The answer for a key of another account that does not exist. A caller who may not ask learns only that.
     async fn missing(
         &self,
         caller: &Caller,

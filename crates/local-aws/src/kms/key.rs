@@ -14,7 +14,7 @@ pub struct Key {
     pub metadata: Value,
     /// Its key policy.
     pub policy: Policy,
-    /// Whether it is an AWS managed key, which the relay answers for.
+    /// Is it an AWS managed key? The relay answers for those.
     pub aws_managed: bool,
 }
 

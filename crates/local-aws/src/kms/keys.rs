@@ -26,8 +26,8 @@ impl Keys {
         Self { ministack, roles }
     }
 
-    /// The key that somebody in `place` means by an id, an alias, an alias's ARN or a key's ARN.
-    /// Keys of other accounts go by ARN only. Source: KMS API, DescribeKey, `KeyId`.
+    /// The key that a caller in `place` names by an id, an alias, an alias's ARN or a key's ARN.
+    /// Another account's key must be named by its ARN. Source: KMS API, DescribeKey, `KeyId`.
     pub async fn find(&self, place: &Place, given: &str) -> anyhow::Result<Option<Key>> {
         let owner = owner_of(given).unwrap_or_else(|| place.clone());
         // MiniStack makes no keys in other partitions, but accepts no ARN of them either.

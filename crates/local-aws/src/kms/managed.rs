@@ -1,4 +1,4 @@
-//! AWS managed keys: each account has one for each service, made when it is first needed, that nobody else may use.
+//! AWS managed keys: each account has one for each service. No other account and no other service may use it.
 
 use serde_json::json;
 

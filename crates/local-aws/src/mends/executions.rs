@@ -1,4 +1,4 @@
-//! StartExecution with the name of an execution that runs with the same input is the first start once more.
+//! StartExecution is idempotent: the same name and input, while the execution runs, get the first start's answer.
 //! Source: Step Functions API, StartExecution: "idempotent" for Standard workflows.
 
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Where MiniStack answers otherwise than AWS: what a call's repetition means. One file for each service.
+//! Mends for answers of MiniStack that differ from those of AWS, above all to repeated calls. One file a service.
 
 mod executions;
 mod ministack;
@@ -46,7 +46,7 @@ impl Mends {
         mended.unwrap_or_else(|error| warn(passing, &error))
     }
 
-    /// An answer instead of that of MiniStack, whose error this is, or whose JSON.
+    /// An answer that replaces MiniStack's, which was this JSON or this error.
     pub async fn after(&self, passing: &Passing<'_>, answer: &Result<Value, String>) -> Option<Mended> {
         let mended = match (passing.operation, answer) {
             ("StartExecution", Err(code)) if code == "ExecutionAlreadyExists" => {
@@ -64,6 +64,6 @@ impl Mends {
 }
 
 fn warn(passing: &Passing<'_>, error: &anyhow::Error) -> Option<Mended> {
-    tracing::warn!("{} is not mended: {error:#}", passing.operation);
+    tracing::warn!("cannot mend the answer to {}: {error:#}", passing.operation);
     None
 }

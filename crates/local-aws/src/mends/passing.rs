@@ -6,9 +6,9 @@ use crate::{caller::Caller, place::Place};
 
 /// A call of the JSON protocol that passes through.
 pub struct Passing<'a> {
-    /// Who calls.
+    /// Its caller.
     pub caller: &'a Caller,
-    /// The caller's account, and the Region that is asked.
+    /// The caller's account, and the Region that the call is for.
     pub place: &'a Place,
     /// The signing name.
     pub service: &'a str,
@@ -18,7 +18,7 @@ pub struct Passing<'a> {
     pub body: &'a Value,
 }
 
-/// An answer in MiniStack's stead.
+/// An answer that replaces MiniStack's.
 pub struct Mended {
     /// The HTTP status.
     pub status: u16,

@@ -12,7 +12,7 @@ use super::{
 
 const STAGING_LABELS: usize = 20;
 
-/// A secret that was created without a value has no version to get; MiniStack answers one that holds nothing.
+/// A secret that was created without a value has no version to get. MiniStack answers an empty version.
 pub(super) fn without_value(answer: &Value) -> Option<Mended> {
     let has_none = answer["SecretString"].is_null() && answer["SecretBinary"].is_null();
     let message = "Secrets Manager can't find the specified secret value for staging label: AWSCURRENT";
@@ -31,7 +31,7 @@ pub(super) async fn before_put(ministack: &Asked, passing: &Passing<'_>) -> anyh
         let arn = described["ARN"].as_str().unwrap_or_default();
         let allowed =
             ministack.allows(passing, "secretsmanager:PutSecretValue", arn, &described["Tags"]).await?;
-        // Who may not put is refused by MiniStack.
+        // MiniStack refuses a caller who may not put.
         return Ok(allowed.then(|| match same_content(body, &version) {
             true => Mended::success(json!({
                 "ARN": version["ARN"], "Name": version["Name"], "VersionId": version["VersionId"],
@@ -48,7 +48,7 @@ pub(super) async fn before_put(ministack: &Asked, passing: &Passing<'_>) -> anyh
     Ok(too_many_labels(&described, &labels))
 }
 
-/// A label that is new to the secret must find room.
+/// A label that is new to the secret is refused if the secret has too many labels.
 pub(super) async fn before_move(ministack: &Asked, passing: &Passing<'_>) -> anyhow::Result<Option<Mended>> {
     let body = passing.body;
     if body["MoveToVersionId"].is_null() {
@@ -59,7 +59,7 @@ pub(super) async fn before_move(ministack: &Asked, passing: &Passing<'_>) -> any
     Ok(described.and_then(|it| too_many_labels(&it, &[body["VersionStage"].clone()])))
 }
 
-/// MiniStack ignores the token: the first version is made once more under it, and the other one forgotten.
+/// MiniStack ignores the token. So the first version is put again under the token, and the original one is forgotten.
 pub(super) async fn after_create(
     ministack: &Asked,
     passing: &Passing<'_>,
@@ -85,7 +85,7 @@ pub(super) async fn after_create(
     Ok(Some(Mended::success(answer)))
 }
 
-/// The same CreateSecret once more, by its token and content.
+/// The answer to a repeated CreateSecret, recognised by its token and content.
 pub(super) async fn same_create(ministack: &Asked, passing: &Passing<'_>) -> anyhow::Result<Option<Mended>> {
     let body = passing.body;
     let token = body["ClientRequestToken"].as_str();

@@ -1,4 +1,4 @@
-//! Directories of PostgreSQL data, removed when nobody uses them any more.
+//! Directories of PostgreSQL data. Each is removed with its last owner.
 
 use std::{
     fs, io,
@@ -25,7 +25,7 @@ impl Directory {
 impl Drop for Directory {
     fn drop(&mut self) {
         let path = std::mem::take(&mut self.0);
-        // On a thread of its own: the last owner is often an asynchronous task.
+        // The removal gets a thread, because the last owner is often an asynchronous task.
         std::thread::spawn(move || match fs::remove_dir_all(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 tracing::warn!("cannot remove {}: {error}", path.display());

@@ -51,7 +51,7 @@ impl Postgres {
         let output = Command::new(binaries.join("postgres")).arg("--version").output().await;
         let output = output.with_context(|| format!("cannot run postgres in {}", binaries.display()))?;
         let text = String::from_utf8_lossy(&output.stdout);
-        let version = text.split_whitespace().last().context("postgres does not tell its version")?;
+        let version = text.split_whitespace().last().context("`postgres --version` prints no version")?;
 
         let privileges = Privileges::detect();
         privileges.hand_over(folder)?;
@@ -108,9 +108,9 @@ impl Postgres {
         result
     }
 
-    /// Starts a server's process on a port that nobody else has.
+    /// Starts a server's process on a free port.
     pub(crate) async fn start_somewhere(&self, directory: &Path) -> anyhow::Result<(Child, u16)> {
-        let mut failure = anyhow::anyhow!("not started");
+        let mut failure = anyhow::anyhow!("PostgreSQL was not started");
         for _ in 0..START_ATTEMPTS {
             let port = process::free_port()?;
             match self.start_on(directory, port).await {
@@ -151,7 +151,7 @@ impl Postgres {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        bail!("postgres accepts no connection")
+        bail!("postgres accepts no connection on port {port} after {START_PATIENCE:?}")
     }
 
     /// Creates the master user as RDS does: no superuser, but it may make roles and databases.
@@ -173,7 +173,7 @@ impl Postgres {
         Ok(())
     }
 
-    /// Changes the password of a role, also of a server that crashes meanwhile.
+    /// Changes the password of a role. It tries again if the server crashes meanwhile.
     pub async fn set_password(&self, port: u16, username: &str, password: &str) -> anyhow::Result<()> {
         despite_a_crash(|| async {
             let mut connection = self.connect(port).await?;
@@ -182,8 +182,8 @@ impl Postgres {
         .await
     }
 
-    /// Packs the data of a running server into `directory`, complete and consistent, also when the server crashes
-    /// meanwhile: RDS takes a snapshot of the volume, not from the server.
+    /// Packs the data of a running server into `directory`, complete and consistent. It tries again if the server
+    /// crashes meanwhile, because a crash does not disturb RDS: it takes its snapshot from the volume.
     pub async fn back_up(&self, port: u16, directory: &Path) -> anyhow::Result<()> {
         despite_a_crash(|| async {
             if let Err(error) = tokio::fs::remove_dir_all(directory).await
@@ -217,7 +217,7 @@ impl Postgres {
             tokio::fs::create_dir_all(&folder).await?;
             let mut tar = Command::new("tar");
             let tar = tar.arg("--extract").arg("--file").arg(backup.join(archive)).arg("--directory");
-            // Ours, whatever the server took for its own user.
+            // The files are ours, not those of the user that the archive names.
             self.run(tar.arg(&folder).arg("--no-same-owner")).await.context("cannot unpack the data")?;
         }
         // PostgreSQL refuses a data directory that others may read.
@@ -250,7 +250,7 @@ impl Postgres {
     }
 }
 
-/// Does it again until it succeeds or the patience with a crashed server ends.
+/// Repeats the work until it succeeds, or until the patience with a crashed server ends.
 async fn despite_a_crash<F>(work: impl Fn() -> F) -> anyhow::Result<()>
 where
     F: Future<Output = anyhow::Result<()>>,
@@ -258,7 +258,9 @@ where
     let started = Instant::now();
     loop {
         match work().await {
-            Err(error) if started.elapsed() < CRASH_PATIENCE => tracing::warn!("trying again: {error:#}"),
+            Err(error) if started.elapsed() < CRASH_PATIENCE => {
+                tracing::warn!("a server does not answer, trying again: {error:#}")
+            }
             result => return result,
         }
         tokio::time::sleep(Duration::from_millis(100)).await;

@@ -1,4 +1,4 @@
-//! A running PostgreSQL server, and the task that keeps it running: RDS starts a crashed engine again, so this does too.
+//! A running PostgreSQL server, and the task that starts it again after a crash, as RDS does.
 
 use std::{
     path::{Path, PathBuf},
@@ -69,21 +69,21 @@ impl Server {
         self.end(Signal::INT).await;
     }
 
-    /// Stops a server whose data nobody needs any more, at once.
+    /// Stops a server at once. Its data is not needed any more.
     pub async fn abandon(self) {
         self.end(Signal::QUIT).await;
     }
 
-    /// Kills the server's process, which its keeper takes for a crash.
+    /// Kills the server's process. To its keeper this is a crash.
     pub fn crash(&self) {
-        // A keeper that is gone has no process to kill.
+        // If the keeper has ended, there is no process to kill.
         let _ = self.commands.send(Command::Crash);
     }
 
     async fn end(self, signal: Signal) {
         let _ = self.commands.send(Command::End(signal));
         if let Err(error) = self.keeper.await {
-            tracing::error!("nobody looked after the server on port {}: {error}", self.port);
+            tracing::error!("the keeper of the server on port {} failed: {error}", self.port);
         }
     }
 }
@@ -99,7 +99,7 @@ impl Keeper {
                         }
                     }
                     Some(Command::End(signal)) => return process::end(&mut child, signal, STOP_PATIENCE).await,
-                    // Nobody has the server any more: it is killed as its handle is dropped.
+                    // The server was dropped. Dropping the process's handle kills the process.
                     None => return,
                 },
                 status = child.wait() => {
@@ -111,13 +111,13 @@ impl Keeper {
         }
     }
 
-    /// The new process; none when it is told to end meanwhile, or does not come up.
+    /// The new process; none if the server is told to end meanwhile, or does not start.
     async fn restart(&mut self) -> Option<Child> {
         let Self { postgres, directory, front, commands } = self;
         let started = Instant::now();
         let again = async {
             loop {
-                // At first what is left of the crashed one may still hold its memory, which PostgreSQL refuses to share.
+                // PostgreSQL refuses to start while a process of the crashed server still holds its shared memory.
                 match postgres.start_somewhere(directory).await {
                     Ok(it) => return Some(it),
                     Err(error) if started.elapsed() > RESTART_PATIENCE => {

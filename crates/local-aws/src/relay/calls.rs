@@ -107,7 +107,7 @@ impl Relay {
         }
     }
 
-    /// Answers a call, or has it answered; what is only known then is added to the record's line.
+    /// Answers a call, or passes it on, and completes its line in the record.
     async fn answer(&self, caller: Option<&Caller>, parts: Parts, body: Bytes, call: &mut Call) -> Response {
         let Some(caller) = caller else { return self.pass_on(parts, body, call).await };
         let place = Place { account_id: call.account_id.clone(), region: call.region.clone() };
@@ -170,7 +170,7 @@ impl Relay {
         }
     }
 
-    /// Carries out what was decided about a call of KMS.
+    /// Carries out the verdict on a call of KMS.
     async fn kms(&self, verdict: Verdict, mut parts: Parts, body: Bytes, call: &mut Call) -> Response {
         let statements = match verdict {
             Verdict::Answer(answer) => {
@@ -205,7 +205,7 @@ fn json_of(body: &[u8]) -> Value {
     serde_json::from_slice(body).unwrap_or_default()
 }
 
-/// Answers a call of AWS, or does with it what a fault wants.
+/// Answers a call of AWS, unless a fault is planned for it.
 pub async fn handle(State(relay): State<Arc<Relay>>, request: Request) -> Response {
     let at = Timestamp::now();
     let (parts, body) = request.into_parts();
@@ -276,7 +276,7 @@ fn kill_caller(peer: Option<Peer>, operation: &str) -> bool {
         .ok_or_else(|| "its connection is not known".to_owned())
         .and_then(|Peer(peer)| kill_descendant(peer));
     if let Err(error) = &killed {
-        tracing::error!("the caller of {operation} is not killed: {error}");
+        tracing::error!("cannot kill the caller of {operation}: {error}");
     }
     killed.is_ok()
 }

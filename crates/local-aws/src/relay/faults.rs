@@ -1,5 +1,5 @@
-//! Faults of calls: a call of any service goes wrong on request. It is throttled, refused or slow, its connection closes,
-//! or its caller is killed.
+//! Faults of calls: a call of any service goes wrong on request. It is throttled, refused or slow, its connection
+//! closes, or its caller is killed.
 
 use serde::{Deserialize, Serialize};
 
@@ -72,29 +72,12 @@ fn once() -> u32 {
 }
 
 /// The faults still to come.
-#[derive(Default)]
-pub struct Faults(Planned<CallFault>);
+pub type Faults = Planned<CallFault>;
 
 impl Faults {
-    /// Asks for one more.
-    pub fn add(&self, wanted: CallFault) {
-        tracing::info!("will go wrong: {wanted:?}");
-        self.0.add(wanted);
-    }
-
-    /// Those still to come.
-    pub fn pending(&self) -> Vec<CallFault> {
-        self.0.all()
-    }
-
-    /// Forgets those still to come.
-    pub fn forget(&self) {
-        self.0.lock().clear();
-    }
-
-    /// What happens to this call, if anything; every fault that it matches counts it.
+    /// The fault that this call meets, if any. Every fault that matches the call counts it.
     pub fn next(&self, call: &Call) -> Option<How> {
-        let mut pending = self.0.lock();
+        let mut pending = self.lock();
         let mut happens = None;
         for fault in pending.iter_mut().filter(|fault| fault.matches(call)) {
             if fault.nth > 1 {

@@ -1,4 +1,4 @@
-//! What a passed-through call is about, as far as its protocol shows it.
+//! The operation and the resource of a call that passes through, read from its protocol.
 
 use axum::http::{HeaderMap, request::Parts};
 use serde_json::Value;

@@ -31,8 +31,8 @@ pub struct Call {
     pub status: u16,
     /// The wire code of an error.
     pub error: Option<String>,
-    /// The Sids, or the policies' names, of the statements that allowed a call of RDS or KMS; with them stand those
-    /// that let RDS use a key. Null where nothing was asked.
+    /// The statements that allowed a call of RDS or KMS, by Sid or by the policy's name. Those that let RDS use a key
+    /// are among them. Null if no policy was asked.
     pub allowed_by: Option<Vec<String>>,
 }
 

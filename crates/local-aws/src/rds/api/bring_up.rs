@@ -26,12 +26,11 @@ use crate::{
     },
 };
 
-/// The local way to an AWS owned key, for which the API has no parameter: this tag, which is not kept, with the value
-/// `sse-rds`.
+/// This tag with the value `sse-rds` asks for an AWS owned key. RDS's API has no parameter for it. The tag is not kept.
 const AWS_OWNED_KEY: &str = "local-aws:storage-encryption-type";
 
-/// RestoreDBInstanceFromDBSnapshot has no such parameters: a DB instance is given them by ModifyDBInstance. The real
-/// SDKs cannot send them; somebody who can expects an effect that RDS does not have.
+/// RestoreDBInstanceFromDBSnapshot has no such parameters: ModifyDBInstance gives them to a DB instance. The real
+/// SDKs cannot send them; a client that does expects an effect that RDS does not have.
 /// Source: botocore's model, RestoreDBInstanceFromDBSnapshotMessage, beside ModifyDBInstanceMessage.
 const NOT_FOR_A_RESTORE: [&str; 17] = [
     "MasterUsername",
@@ -117,7 +116,7 @@ pub async fn restore(rds: &Arc<Rds>, keys: &Keys, request: &Request<'_>) -> Outc
         settings: Settings::restored(given.clone(), lists, &snapshot.database.settings),
         ..snapshot.database
     };
-    // Tags given replace those that RDS would take over from the source DB instance as of the snapshot.
+    // Without tags in the request, RDS takes those that the source DB instance had at the time of the snapshot.
     let tags = parameters.tags()?.unwrap_or(snapshot.instance_tags);
     let subnet_group = parameters.name("DBSubnetGroupName");
     let origin = Origin::Snapshot(snapshot.directory);

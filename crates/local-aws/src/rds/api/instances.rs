@@ -39,7 +39,7 @@ pub fn describe(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
     pages::listed("DBInstances", all, parameters)
 }
 
-/// What a look at the DB instance shows; sometimes RDS shows less.
+/// The DB instance as DescribeDBInstances shows it, which a misbehaviour may change.
 fn seen(rds: &Rds, state: &State, instance: &Instance) -> Element {
     if instance.status != InstanceStatus::Available {
         return to_element(state, instance);
@@ -129,7 +129,7 @@ fn show(state: &State, instance: &Instance, status: InstanceStatus, port: Option
         .child(subnet_groups::of_instance(state, place, instance.subnet_group.as_deref()))
         .child(pending(instance))
         .list("ReadReplicaDBInstanceIdentifiers", [])
-        // The port that was asked for. The endpoint tells the one that the local server really listens on.
+        // The port that was asked for. The endpoint has the port on which the local server really listens.
         .text("DbInstancePort", settings.get("Port").unwrap_or("5432"))
         .text("StorageEncrypted", database.is_encrypted())
         .text("StorageEncryptionType", encryption_type(database))

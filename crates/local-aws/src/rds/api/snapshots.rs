@@ -183,7 +183,7 @@ pub fn to_element(snapshot: &Snapshot, viewer: &Place) -> Element {
         .text("DedicatedLogVolume", settings.is_on("DedicatedLogVolume"))
 }
 
-/// `sse-kms` for every key that somebody can see, `sse-rds` for one that only AWS sees.
+/// `sse-kms` for a key that its owner can see, `sse-rds` for a key that only AWS sees.
 pub fn encryption_type(database: &Database) -> &'static str {
     match (&database.kms_key_id, database.aws_owned_key) {
         (Some(_), _) => "sse-kms",

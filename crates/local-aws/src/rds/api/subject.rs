@@ -1,4 +1,4 @@
-//! What the record says that a request is about.
+//! The operation and the resource of a request, for the record of calls.
 
 use super::protocol::parameters::Parameters;
 
@@ -8,7 +8,7 @@ pub fn of(query: Option<&str>, body: &[u8]) -> (String, Option<String>) {
     (parameters.action().to_owned(), resource(parameters.action(), &parameters))
 }
 
-/// What the record calls the resource: what is made or changed, else what is looked at.
+/// The resource that a request makes or changes, else the one that it looks at.
 fn resource(action: &str, parameters: &Parameters) -> Option<String> {
     let names = match action {
         "CopyDBSnapshot" => ["TargetDBSnapshotIdentifier", "SourceDBSnapshotIdentifier"],

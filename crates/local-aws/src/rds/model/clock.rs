@@ -10,7 +10,7 @@ pub const COPY: Duration = Duration::from_secs(180);
 pub const RESTORE: Duration = Duration::from_secs(300);
 /// How long a new master password takes.
 pub const PASSWORD_CHANGE: Duration = Duration::from_secs(30);
-/// How long an automated backup takes, that is how long a DB instance is `backing-up` once it has been made.
+/// How long an automated backup takes; the DB instance is `backing-up` for this long.
 pub const AUTOMATED_BACKUP: Duration = Duration::from_secs(60);
 /// How long a restored DB instance is available before RDS backs it up for the first time.
 pub const UNTIL_BACKUP: Duration = Duration::from_secs(20);

@@ -19,16 +19,16 @@ pub struct Database {
     pub db_name: Option<String>,
     /// The key's ARN, if it is encrypted under a key that its owner can see.
     pub kms_key_id: Option<String>,
-    /// Encrypted under a key of AWS that nobody ever sees: `sse-rds`.
+    /// Encrypted under a key that only AWS sees: `sse-rds`.
     pub aws_owned_key: bool,
     /// When it became available.
     pub created_at: Option<Timestamp>,
-    /// Everything that is only kept and shown.
+    /// The settings that are only kept and shown.
     pub settings: Settings,
 }
 
 impl Database {
-    /// Is the storage encrypted, under whichever key?
+    /// Is the storage encrypted, under any key?
     pub fn is_encrypted(&self) -> bool {
         self.kms_key_id.is_some() || self.aws_owned_key
     }

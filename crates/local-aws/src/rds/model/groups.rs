@@ -1,5 +1,5 @@
 //! Parameter groups and option groups, by name: the defaults of each engine version, and those that were made.
-//! What is in them has no effect here.
+//! Their parameters and options have no effect here.
 
 use std::collections::BTreeMap;
 

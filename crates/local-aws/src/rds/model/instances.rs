@@ -108,7 +108,7 @@ pub struct Instance {
     pub subnet_group: Option<String>,
     /// Its data.
     pub directory: Arc<Directory>,
-    /// Its server, while one runs and nobody is stopping it.
+    /// Its server; none while it is stopped or being stopped.
     pub server: Option<Server>,
     /// Its server's port, also while it is stopped.
     pub port: Option<u16>,

@@ -69,21 +69,9 @@ pub enum Misbehaviour {
 }
 
 /// The misbehaviours still to come.
-#[derive(Default)]
-pub struct Misbehaviours(Planned<Misbehaviour>);
+pub type Misbehaviours = Planned<Misbehaviour>;
 
 impl Misbehaviours {
-    /// Asks for one more.
-    pub fn add(&self, wanted: Misbehaviour) {
-        tracing::info!("will misbehave: {wanted:?}");
-        self.0.add(wanted);
-    }
-
-    /// Those still to come.
-    pub fn pending(&self) -> Vec<Misbehaviour> {
-        self.0.all()
-    }
-
     /// The percentage at which the next snapshot of the DB instance fails, if it does.
     pub fn snapshot_fails(&self, instance: &str) -> Option<u8> {
         self.take(instance, |it| match it {
@@ -158,12 +146,12 @@ impl Misbehaviours {
 
     /// The first that concerns `name` and `matches`.
     fn find<T>(&self, name: &str, matches: impl Fn(&Misbehaviour) -> Option<T>) -> Option<T> {
-        self.0.lock().iter().filter(|it| it.concerns(name)).find_map(matches)
+        self.lock().iter().filter(|it| it.concerns(name)).find_map(matches)
     }
 
     /// Removes and returns the first that concerns `name` and `matches`.
     fn take<T>(&self, name: &str, matches: impl Fn(&Misbehaviour) -> Option<T>) -> Option<T> {
-        let mut planned = self.0.lock();
+        let mut planned = self.lock();
         let mut concerned = planned.iter().enumerate().filter(|(_, it)| it.concerns(name));
         let (index, found) = concerned.find_map(|(index, it)| Some((index, matches(it)?)))?;
         planned.remove(index);
@@ -176,7 +164,7 @@ impl Misbehaviours {
         name: &str,
         matches: impl Fn(&mut Misbehaviour) -> Option<(&mut u32, T)>,
     ) -> Option<T> {
-        let mut planned = self.0.lock();
+        let mut planned = self.lock();
         let mut concerned = planned.iter_mut().enumerate().filter(|(_, it)| it.concerns(name));
         let (index, (looks, found)) = concerned.find_map(|(index, it)| Some((index, matches(it)?)))?;
         *looks = looks.saturating_sub(1);

@@ -11,7 +11,7 @@ enum Kind {
     Boolean,
 }
 
-/// A text that ModifyDBInstance changes at once, and that a restore sets to its default, unless its row says otherwise.
+/// A setting. If its row says nothing else, it is a text, ModifyDBInstance changes it at once, and a restore resets it.
 #[derive(Clone, Copy)]
 struct Setting {
     parameter: &'static str,
@@ -19,7 +19,7 @@ struct Setting {
     element: Option<&'static str>,
     kind: Kind,
     default: Option<&'static str>,
-    /// It waits for the maintenance window, unless ApplyImmediately is given; until then PendingModifiedValues shows it.
+    /// It waits for the maintenance window, and PendingModifiedValues shows it, unless ApplyImmediately is given.
     later: bool,
     /// A restore that does not give it takes it from the snapshot.
     kept: bool,
@@ -96,7 +96,7 @@ const SETTINGS: &[Setting] = &[
     // These three are shown elsewhere in an answer.
     setting("Port").hidden().integer().later().kept(),
     setting("DBParameterGroupName").hidden(),
-    // The snapshot's, which a copy in another account or Region loses.
+    // A copy of a snapshot in another account or Region loses it.
     setting("OptionGroupName").hidden().later().kept(),
 ];
 

@@ -96,7 +96,8 @@ impl Snapshot {
     }
 }
 
-/// Are both Regions of one partition, between which snapshots can be copied at all?
+/// Can a snapshot be copied between these two Regions? They must be of one partition, and China's Regions do not copy
+/// to each other.
 pub fn can_be_copied_between(source: &Place, target: &Place) -> bool {
     let same_partition = partition(&source.region) == partition(&target.region);
     same_partition && (source.region == target.region || partition(&source.region) != "aws-cn")

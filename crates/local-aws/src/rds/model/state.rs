@@ -13,7 +13,7 @@ use super::{
 };
 use crate::place::Place;
 
-/// Everything, behind one lock that is never held across an await.
+/// Everything that exists. One lock protects it; it is never held across an await.
 #[derive(Default)]
 pub struct State {
     /// By resource id, which a rename does not change.

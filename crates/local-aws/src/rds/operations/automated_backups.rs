@@ -39,8 +39,8 @@ pub(super) fn first(rds: &Arc<Rds>, resource_id: &str, restored: bool) {
     });
 }
 
-/// Turns a DB instance's status into another one; false if the DB instance does something else, which comes first.
-/// RDS would try again in its backup window, which nobody waits for here.
+/// Changes a DB instance's status, unless it is busy with something else; false then. RDS would try again in its backup
+/// window; the local AWS does not.
 fn turn(rds: &Rds, resource_id: &str, from: InstanceStatus, to: InstanceStatus) -> bool {
     let mut state = rds.state();
     let instance = state.instances.get_mut(resource_id).filter(|it| it.status == from);

@@ -1,6 +1,6 @@
 //! New DB instances: a new server, empty or on a copy of a snapshot's data.
 //!
-//! `Port` is accepted and not kept: the server takes a free one, which the endpoint tells.
+//! A server does not use the `Port` that was asked for: it takes a free one, which the endpoint shows.
 
 use std::sync::Arc;
 
@@ -126,12 +126,12 @@ async fn server(
     let path = directory.path();
     match origin {
         Origin::Nothing { password } => {
-            rds.postgres.initialise(path).await.context("cannot initialise")?;
+            rds.postgres.initialise(path).await.context("cannot initialise the data")?;
             let server = Server::start(&rds.postgres, path, port).await?;
             let master = Master {
                 username: &database.master_username,
                 password: &password,
-                // It is there already, as on AWS.
+                // As on AWS, this database exists already.
                 database: database.db_name.as_deref().filter(|name| *name != "postgres"),
             };
             rds.postgres.create_master(server.port(), &master).await?;

@@ -64,7 +64,7 @@ impl Rds {
         servers.into_iter().map(Server::abandon).collect::<JoinSet<_>>().join_all().await;
     }
 
-    /// Refuses unless the DB instance is available, also when it only pretends not to be.
+    /// Refuses unless the DB instance is available and no misbehaviour hides that.
     pub(super) fn must_be_available(&self, instance: &Instance) -> Result<(), Refusal> {
         match self.misbehaviours.status(&instance.identifier) {
             Some(_) => Err(instance.is_not(InstanceStatus::Available)),

@@ -56,7 +56,7 @@ pub fn source(state: &mut State, place: &Place, given: &str, identifier: &str) -
 /// Begins to copy `source`; answers the copy's serial number.
 pub fn begin(rds: &Arc<Rds>, state: &mut State, source: Snapshot, new: NewCopy) -> Result<u64, Refusal> {
     let copy = copy_of(rds, &source, new)?;
-    // Again: another copy may have taken the name, or the quota, while KMS was asked.
+    // Checked again: another copy may have taken the name or the quota while KMS was asked.
     must_be_free(state, &copy.place, &copy.identifier)?;
     quotas::one_more_snapshot(state, &copy.place)?;
     quotas::one_more_copy(state, &copy.place)?;
@@ -69,7 +69,7 @@ pub fn begin(rds: &Arc<Rds>, state: &mut State, source: Snapshot, new: NewCopy) 
 fn copy_of(rds: &Rds, source: &Snapshot, new: NewCopy) -> Result<Snapshot, Refusal> {
     let NewCopy { place, identifier, kms_key_id, option_group, copies_tags, tags } = new;
     let own = source.place.account_id == place.account_id;
-    // Nobody sees the tags of another account's snapshot, so there is nothing to copy.
+    // The tags of another account's snapshot are not visible, so there are none to copy.
     let inherited = if copies_tags && own { source.tags.clone() } else { Tags::default() };
     let mut settings = source.database.settings.clone();
     settings.remove("OptionGroupName");
@@ -98,13 +98,13 @@ fn copy_of(rds: &Rds, source: &Snapshot, new: NewCopy) -> Result<Snapshot, Refus
         tags: inherited.with(tags)?,
         instance_tags: if own { source.instance_tags.clone() } else { Tags::default() },
         shared_with: BTreeSet::new(),
-        // A snapshot's data never changes: copies have it in common, and it goes with the last of them.
+        // A snapshot's data never changes, so copies share it. It is removed with the last of them.
         directory: Arc::clone(&source.directory),
         ..source.clone()
     })
 }
 
-/// Lasts as long as RDS needs.
+/// Ends the copy after the time that RDS needs, as the planned misbehaviour wants it.
 async fn carry_out(rds: Arc<Rds>, serial: u64, source: Snapshot, identifier: String) {
     if let Some(seconds) = rds.misbehaviours().copy_is_queued(&identifier) {
         set_progress(&rds, serial, Progress::At(0));

@@ -39,7 +39,7 @@ pub fn create(
     let instance = state.instance(place, given)?;
     let resource_id = instance.database.resource_id.clone();
     let available = rds.must_be_available(instance);
-    // A name that is taken is told first: a caller who repeats a call must learn that the first one was heard.
+    // A taken name is refused before a busy DB instance: so a repeated call learns that the first one worked.
     must_be_free(state, place, &new.identifier)?;
     available?;
     let serial = insert(rds, state, place, &resource_id, new)?;
@@ -122,7 +122,7 @@ pub(super) async fn take(rds: &Rds, serial: u64) {
         return end(rds, serial, SnapshotStatus::Failed, percent);
     }
     let backed_up = async {
-        let port = snapshot.port.ok_or_else(|| anyhow::anyhow!("there is no server"))?;
+        let port = snapshot.port.ok_or_else(|| anyhow::anyhow!("the DB instance has no server"))?;
         rds.postgres.back_up(port, snapshot.directory.path()).await?;
         if let Some(snapshot) = rds.state().snapshots.get_mut(&serial) {
             let now = Timestamp::now();

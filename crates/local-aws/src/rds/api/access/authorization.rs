@@ -1,4 +1,4 @@
-//! The place where a caller's IAM policies decide, with the true ARNs and tags of what a request is about.
+//! IAM's decision on a request, by the caller's policies and the true ARNs and tags of its resources.
 
 use super::needs::{Need, needs};
 use crate::{
@@ -10,8 +10,8 @@ use crate::{
     rds::{api::protocol::request::Request, model::refusal::Refusal, operations::rds::Rds},
 };
 
-/// Refuses with `AccessDenied` what the caller's role does not allow. The root user of an account may do everything
-/// in its own account.
+/// Refuses with `AccessDenied` a request that the caller's role does not allow. The root user of an account may do
+/// everything in its own account.
 pub async fn check(roles: &Roles, rds: &Rds, request: &Request<'_>, action: &str) -> Result<(), Refusal> {
     if request.caller.is_root() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! What RDS may do with a key for its caller: the key policy and the caller's policies decide.
+//! Keys that RDS uses for its caller: the key policy and the caller's policies decide whether it may.
 
 use crate::{
     kms::{
@@ -9,7 +9,7 @@ use crate::{
     rds::{api::protocol::request::Request, model::refusal::Refusal},
 };
 
-/// What RDS needs a key for, and so what the caller must be allowed to do with it through RDS.
+/// The purpose of a key. It decides which actions on the key the caller must be allowed through RDS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
     /// New storage. Source: RDS User Guide, Overview.Encryption.Keys: "at least" these two.
@@ -49,8 +49,8 @@ impl Need {
     }
 }
 
-/// The ARN of the key that is given by id, alias, alias's ARN or ARN, if RDS may use it for the caller. RDS uses keys
-/// of its own Region only; a snapshot of another Region is read there.
+/// The ARN of the key that is given by id, alias, alias's ARN or ARN, if RDS may use it for the caller. The key must be
+/// in RDS's own Region, except the key of a source snapshot: the snapshot is read in its Region.
 pub async fn usable(keys: &Keys, request: &Request<'_>, given: &str, need: Need) -> Result<String, Refusal> {
     let internal = |error: anyhow::Error| Refusal::InternalFailure(format!("{error:#}"));
     let refused = || not_accessible(need, given);

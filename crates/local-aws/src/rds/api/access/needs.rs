@@ -1,4 +1,4 @@
-//! What a request needs to be allowed: each action on each resource, with the condition keys that RDS gives it.
+//! The permissions that a request needs: each action on each resource, with the condition keys that RDS gives it.
 //!
 //! Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon RDS": required
 //! resource types always, optional ones when the request names them, dependent actions when it makes use of them.
@@ -23,7 +23,7 @@ pub struct Need {
     pub context: Context,
 }
 
-/// Everything that the request needs. An identifier that is missing is left for the operation to complain about.
+/// Every permission that the request needs. If an identifier is missing, the operation refuses the request later.
 pub fn needs(state: &mut State, place: &Place, action: &str, parameters: &Parameters) -> Vec<Need> {
     let mut needs = Collector { state, place, parameters, action, needs: vec![] };
     let given = |name: &str| parameters.get(name).filter(|it| !it.is_empty());
@@ -48,7 +48,7 @@ pub fn needs(state: &mut State, place: &Place, action: &str, parameters: &Parame
             needs.groups(false);
             needs.pass_monitoring_role();
         }
-        // There is no rebooting here, but who may not is told so first, as by RDS.
+        // Rebooting does not exist here, but as in RDS a caller without the permission is told so first.
         "RebootDBInstance" | "StartDBInstance" => needs.of("db", db),
         "StopDBInstance" => {
             needs.of("db", db);
@@ -123,7 +123,7 @@ impl Collector<'_> {
 
     fn push(&mut self, action: &str, arn: &Arn) {
         let mut context = request_context(self.parameters).with("aws:ResourceAccount", &arn.place.account_id);
-        // Nobody sees the tags of another account's resources.
+        // Another account's tags are not visible.
         let own = arn.place.account_id == self.place.account_id;
         if let Some(tags) = self.state.tags_of(arn).filter(|_| own) {
             for (key, value) in tags.pairs() {
@@ -136,7 +136,7 @@ impl Collector<'_> {
         self.needs.push(Need { action: action.to_owned(), resource, context });
     }
 
-    /// Tags are given to what is made: that needs a permission of its own.
+    /// A request that tags the new resource needs a permission for that too.
     fn tags_on(&mut self, kind: &str, given: Option<&str>, tagged: bool) {
         if tagged {
             self.need("rds:AddTagsToResource", kind, given);
@@ -151,7 +151,7 @@ impl Collector<'_> {
         }
     }
 
-    /// The groups of a DB instance: those that are named, and for a restore those that it gets otherwise.
+    /// The groups of a DB instance: the named ones, and with `always` the default ones for those not named.
     fn groups(&mut self, always: bool) {
         let version = self.snapshot_version();
         let major = major(&version);
@@ -188,7 +188,7 @@ impl Collector<'_> {
     }
 }
 
-/// The condition keys that a request brings, whatever it is about.
+/// The condition keys that the request itself brings.
 fn request_context(parameters: &Parameters) -> Context {
     let tags: Tags = parameters.tags().ok().flatten().unwrap_or_default();
     let mut context = Context::default();

@@ -12,8 +12,8 @@ pub fn listed(list: &str, all: Vec<(String, Element)>, parameters: &Parameters) 
 
 /// Sorts by the key, and cuts out the page that the parameters ask for; with it comes the next page's marker.
 ///
-/// The marker is the last key shown, in hexadecimal so that nobody reads it: what is deleted or made between two
-/// pages neither hides nor repeats anything.
+/// The marker is the last key shown, in hexadecimal so that clients do not read it. So a resource that is made or
+/// deleted between two pages neither hides nor repeats another one.
 fn page<T>(
     mut all: Vec<(String, T)>,
     parameters: &Parameters,

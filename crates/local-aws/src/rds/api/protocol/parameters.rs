@@ -55,7 +55,7 @@ impl Parameters {
     }
 
     /// The list `Name.Member.1`, `Name.Member.2`, …; `member` as an element's name is understood too, as AWS does.
-    /// Absent and empty differ: a list that is not given changes nothing.
+    /// An absent list differs from an empty one: it changes nothing.
     pub fn list(&self, name: &str, member: &str) -> Option<Vec<String>> {
         let of = |member: &str| -> Vec<String> {
             let values = (1..).map_while(|n| self.0.get(&format!("{name}.{member}.{n}")));
@@ -81,7 +81,7 @@ impl Parameters {
         if pairs.is_empty() { Ok(None) } else { Tags::checked(pairs).map(Some) }
     }
 
-    /// `Filters.Filter.N.Name` and `.Values.Value.M`: each names what it filters by, and what it lets through.
+    /// `Filters.Filter.N.Name` and `.Values.Value.M`: the names and the values that pass.
     pub fn filters(&self) -> Result<Vec<(String, Vec<String>)>, Refusal> {
         let name = |n: usize| Some((n, self.0.get(&format!("Filters.Filter.{n}.Name"))?.clone()));
         (1..)

@@ -1,4 +1,4 @@
-//! One request: who asks for what, and by which statements it was allowed.
+//! One request: its caller, its parameters, and the statements that allowed it.
 
 use std::sync::Mutex;
 
@@ -7,17 +7,17 @@ use crate::{caller::Caller, lock, place::Place};
 
 /// A request that is being answered.
 pub struct Request<'a> {
-    /// Who asks.
+    /// Its caller.
     pub caller: &'a Caller,
-    /// The caller's account, and the Region that is asked.
+    /// The caller's account, and the Region that the request is for.
     pub place: &'a Place,
-    /// What is asked.
+    /// Its parameters.
     pub parameters: &'a Parameters,
     allowed_by: Mutex<Vec<String>>,
 }
 
 impl<'a> Request<'a> {
-    /// A request that nobody has allowed yet.
+    /// A request that no statement has allowed yet.
     pub fn new(caller: &'a Caller, place: &'a Place, parameters: &'a Parameters) -> Self {
         Self { caller, place, parameters, allowed_by: Mutex::default() }
     }

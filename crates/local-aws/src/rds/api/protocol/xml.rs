@@ -44,7 +44,7 @@ impl Element {
         self.child(Self::of_text(name, text))
     }
 
-    /// Adds a child with text, if there is any: AWS leaves out what has no value.
+    /// Adds a child if there is text: AWS leaves out an element that has no value.
     pub fn maybe(self, name: &'static str, text: Option<impl Display>) -> Self {
         match text {
             Some(text) => self.text(name, text),
