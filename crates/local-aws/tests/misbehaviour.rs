@@ -114,8 +114,7 @@ async fn an_operation_is_refused_with_any_error_of_its_service() {
 #[tokio::test]
 async fn a_copy_stands_in_the_queue_and_then_fails() {
     let account = shared().account("500000000006");
-    account.create("queued", &[]).await;
-    account.take("queued", "queued-1").await;
+    account.create_and_take("queued", &[]).await;
     let name = "queued-copy";
     let queued = json!({ "targetDbSnapshotIdentifier": name, "seconds": 500 });
     shared().misbehave(json!({ "copyIsQueued": queued })).await;
@@ -131,8 +130,7 @@ async fn a_copy_stands_in_the_queue_and_then_fails() {
 #[tokio::test]
 async fn a_copy_fails_when_its_source_goes_if_asked_to() {
     let account = shared().account("500000000007");
-    account.create("gone", &[]).await;
-    account.take("gone", "gone-1").await;
+    account.create_and_take("gone", &[]).await;
     let name = "gone-copy";
     let needs = json!({ "targetDbSnapshotIdentifier": name });
     shared().misbehave(json!({ "copyNeedsItsSource": needs })).await;
@@ -146,8 +144,7 @@ async fn a_copy_fails_when_its_source_goes_if_asked_to() {
 #[tokio::test]
 async fn a_restore_ends_badly_and_what_it_made_can_still_be_deleted() {
     let account = shared().account("500000000008");
-    account.create("bad", &[]).await;
-    account.take("bad", "bad-1").await;
+    account.create_and_take("bad", &[]).await;
     let ends = json!({ "dbInstanceIdentifier": "bad-2", "status": "incompatible-restore" });
     shared().misbehave(json!({ "restoreEndsAs": ends })).await;
     account.restore("bad-1", "bad-2", &[]).await.unwrap();

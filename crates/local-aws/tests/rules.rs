@@ -10,8 +10,7 @@ use support::{Account, LocalAws, shared, text, until};
 /// An instance with one manual snapshot.
 async fn with_snapshot<'a>(account_id: &'a str, more: &[(&str, &str)]) -> Account<'a> {
     let account = shared().account(account_id);
-    account.create("orders", more).await;
-    account.take("orders", "orders-1").await;
+    account.create_and_take("orders", more).await;
     account
 }
 

@@ -259,6 +259,12 @@ impl<'a> Account<'a> {
         self.rds("CreateDBInstance", &[&parameters[..], more].concat()).await
     }
 
+    /// Creates a DB instance, and takes its first snapshot, called like it with `-1`.
+    pub async fn create_and_take(&self, name: &str, more: &[(&str, &str)]) {
+        self.create(name, more).await;
+        self.take(name, &format!("{name}-1")).await;
+    }
+
     /// Restores a snapshot of its own to a new instance.
     pub async fn restore(
         &self,
