@@ -37,7 +37,10 @@ use crate::{
     ministack,
     place::Place,
     process::kill_descendant,
-    rds::api::{Api as RdsApi, subject},
+    rds::{
+        api::{Api as RdsApi, subject},
+        operations::rds::Rds,
+    },
 };
 
 /// What every request needs.
@@ -50,12 +53,13 @@ pub struct Relay {
     keys: Arc<Keys>,
     mends: Mends,
     pub(super) faults: Faults,
-    pub(super) rds: RdsApi,
+    rds_api: RdsApi,
+    pub(super) rds: Arc<Rds>,
 }
 
 impl Relay {
     /// A relay in front of this MiniStack.
-    pub fn new(ministack: ministack::Client, keys: Arc<Keys>, mends: Mends, rds: RdsApi) -> Self {
+    pub fn new(ministack: ministack::Client, keys: Arc<Keys>, mends: Mends, rds_api: RdsApi) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let http = HttpClient::builder(TokioExecutor::new())
@@ -70,7 +74,8 @@ impl Relay {
             keys,
             mends,
             faults: Faults::default(),
-            rds,
+            rds: Arc::clone(rds_api.rds()),
+            rds_api,
         }
     }
 
@@ -113,7 +118,7 @@ impl Relay {
         let place = Place { account_id: call.account_id.clone(), region: call.region.clone() };
         match call.service.as_str() {
             "rds" => {
-                let answer = self.rds.answer(caller, &place.region, parts.uri.query(), &body).await;
+                let answer = self.rds_api.answer(caller, &place.region, parts.uri.query(), &body).await;
                 call.error = answer.error.map(str::to_owned);
                 call.allowed_by = Some(answer.allowed_by).filter(|statements| !statements.is_empty());
                 let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -72,12 +72,12 @@ async fn forget_faults(State(relay): State<Arc<Relay>>) -> StatusCode {
 }
 
 async fn add_misbehaviour(State(relay): State<Arc<Relay>>, Json(wanted): Json<Value>) -> Response {
-    let misbehaviours = relay.rds.rds().misbehaviours();
+    let misbehaviours = relay.rds.misbehaviours();
     planned(Misbehaviour::deserialize(&wanted).map(|wanted| misbehaviours.add(wanted)))
 }
 
 async fn misbehaviours(State(relay): State<Arc<Relay>>) -> Json<Vec<Misbehaviour>> {
-    Json(relay.rds.rds().misbehaviours().pending())
+    Json(relay.rds.misbehaviours().pending())
 }
 
 /// A DB instance of an account and Region.
@@ -92,7 +92,7 @@ struct Whose {
 /// Has RDS make an automated snapshot now; the answer is its identifier.
 async fn automated_snapshot(State(relay): State<Arc<Relay>>, Json(whose): Json<Whose>) -> Response {
     let place = Place { account_id: whose.account_id, region: whose.region };
-    match automated_backups::begin(relay.rds.rds(), &place, &whose.db_instance_identifier) {
+    match automated_backups::begin(&relay.rds, &place, &whose.db_instance_identifier) {
         Ok(identifier) => Json(json!({ "dbSnapshotIdentifier": identifier })).into_response(),
         Err(refusal) => (StatusCode::BAD_REQUEST, refusal.message()).into_response(),
     }
@@ -101,7 +101,7 @@ async fn automated_snapshot(State(relay): State<Arc<Relay>>, Json(whose): Json<W
 /// Kills the server of a DB instance, as if its engine had crashed.
 async fn crash(State(relay): State<Arc<Relay>>, Json(whose): Json<Whose>) -> Response {
     let place = Place { account_id: whose.account_id, region: whose.region };
-    match relay.rds.rds().crash(&place, &whose.db_instance_identifier) {
+    match relay.rds.crash(&place, &whose.db_instance_identifier) {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(refusal) => (StatusCode::BAD_REQUEST, refusal.message()).into_response(),
     }

@@ -90,6 +90,12 @@ impl LocalAws {
         (response.status().as_u16(), response.text().await.unwrap())
     }
 
+    /// What is still to come: `faults` or `misbehaviours`.
+    pub async fn planned(&self, path: &str) -> Vec<Value> {
+        let url = format!("{}/_local-aws/{path}", self.endpoint);
+        client().get(url).send().await.unwrap().json().await.unwrap()
+    }
+
     /// Plans a misbehaviour of a resource.
     pub async fn misbehave(&self, wanted: Value) {
         let (status, answer) = self.own("misbehaviours", wanted).await;

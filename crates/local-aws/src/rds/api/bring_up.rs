@@ -12,12 +12,8 @@ use crate::{
     kms::keys::Keys,
     rds::{
         model::{
-            catalogue,
-            database::Database,
-            identifiers,
-            refusal::Refusal,
-            settings::Settings,
-            snapshots::{Snapshot, SnapshotStatus},
+            catalogue, database::Database, identifiers, refusal::Refusal, settings::Settings,
+            snapshots::Snapshot,
         },
         operations::{
             bring_up::{NewInstance, Origin, begin, resource_id},
@@ -147,10 +143,7 @@ async fn new_key(keys: &Keys, request: &Request<'_>) -> Result<Option<String>, R
 }
 
 async fn may_be_restored(keys: &Keys, request: &Request<'_>, snapshot: &Snapshot) -> Result<(), Refusal> {
-    if snapshot.status != SnapshotStatus::Available {
-        let message = format!("DB snapshot {} is not in the available state.", snapshot.identifier);
-        return Err(Refusal::InvalidDbSnapshotState(message));
-    }
+    snapshot.must_be_available("DB snapshot")?;
     let Some(key) = &snapshot.database.kms_key_id else { return Ok(()) };
     if snapshot.place.account_id != request.place.account_id {
         let message = "You can't restore a DB instance from a DB snapshot that is both shared and encrypted. \

@@ -1,20 +1,13 @@
 //! The rules for sharing a DB snapshot with other accounts.
 
-use super::{
-    quotas,
-    refusal::Refusal,
-    snapshots::{Snapshot, SnapshotStatus},
-};
+use super::{quotas, refusal::Refusal, snapshots::Snapshot};
 
 /// The value of the `restore` attribute that means every account.
 pub const EVERYBODY: &str = "all";
 
 /// Adds accounts to the snapshot's `restore` attribute, and removes others; nothing changes if that is refused.
 pub fn share(snapshot: &mut Snapshot, added: Vec<String>, removed: &[String]) -> Result<(), Refusal> {
-    if snapshot.status != SnapshotStatus::Available {
-        let message = format!("Snapshot {} is not in the available state.", snapshot.identifier);
-        return Err(Refusal::InvalidDbSnapshotState(message));
-    }
+    snapshot.must_be_available("Snapshot")?;
     if snapshot.automated {
         let message = "Automated snapshots cannot be shared. Copy it to a manual snapshot, and share that.";
         return Err(Refusal::InvalidDbSnapshotState(message.to_owned()));

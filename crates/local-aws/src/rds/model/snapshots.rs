@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::Timestamp;
 
-use super::{arn::Arn, clock::Progress, database::Database, tags::Tags};
+use super::{arn::Arn, clock::Progress, database::Database, refusal::Refusal, tags::Tags};
 use crate::{
     place::{Place, partition},
     postgres::directory::Directory,
@@ -88,6 +88,19 @@ impl Snapshot {
     /// Is it shared with everybody?
     pub fn is_public(&self) -> bool {
         self.is_shared_with("all")
+    }
+
+    /// Refuses unless the snapshot is available; `word` is how the refusal calls it.
+    pub fn must_be_available(&self, word: &str) -> Result<(), Refusal> {
+        match self.status {
+            SnapshotStatus::Available => Ok(()),
+            _ => Err(self.is_not_available(word)),
+        }
+    }
+
+    /// The refusal of a snapshot that is not available.
+    pub fn is_not_available(&self, word: &str) -> Refusal {
+        Refusal::InvalidDbSnapshotState(format!("{word} {} is not in the available state.", self.identifier))
     }
 
     /// Is it a copy that has not ended?

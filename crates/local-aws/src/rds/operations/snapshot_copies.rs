@@ -46,10 +46,7 @@ pub fn source(state: &mut State, place: &Place, given: &str, identifier: &str) -
         let message = format!("{given} cannot be copied to {}.", place.region);
         return Err(Refusal::InvalidParameterValue(message));
     }
-    if source.status != SnapshotStatus::Available {
-        let message = format!("Source snapshot {} is not in the available state.", source.identifier);
-        return Err(Refusal::InvalidDbSnapshotState(message));
-    }
+    source.must_be_available("Source snapshot")?;
     Ok(source)
 }
 

@@ -153,8 +153,7 @@ pub(super) fn end(rds: &Rds, serial: u64, status: SnapshotStatus, percent: u8) {
 pub fn delete(state: &mut State, place: &Place, given: &str) -> Result<Snapshot, Refusal> {
     let (serial, snapshot) = state.own_snapshot(place, given)?;
     if snapshot.status == SnapshotStatus::Creating && !snapshot.is_being_copied() {
-        let message = format!("Snapshot {} is not in the available state.", snapshot.identifier);
-        return Err(Refusal::InvalidDbSnapshotState(message));
+        return Err(snapshot.is_not_available("Snapshot"));
     }
     if snapshot.automated {
         let message = "Automated snapshots cannot be deleted: they go with their DB instance.";
