@@ -83,24 +83,26 @@ impl LocalAws {
             .await?)
     }
 
-    /// Asks it to misbehave.
+    /// Plans a fault of a call, given as `{"call": …}`, or else a misbehaviour of a resource.
     pub async fn misbehave(&self, how: &Value) -> Result<()> {
-        let request =
-            reqwest::Client::new().post(format!("{}/_local-aws/misbehave", self.endpoint)).json(how);
-        request.send().await?.error_for_status()?;
+        let (path, planned) = match how.get("call") {
+            Some(call) => ("faults", call),
+            None => ("misbehaviours", how),
+        };
+        let request = reqwest::Client::new().post(format!("{}/_local-aws/{path}", self.endpoint));
+        request.json(planned).send().await?.error_for_status()?;
         Ok(())
     }
 
     /// The calls that are still to go wrong.
     pub async fn pending_faults(&self) -> Result<Vec<Value>> {
-        let answer = reqwest::get(format!("{}/_local-aws/misbehaviours", self.endpoint)).await?;
-        let mut pending: Value = answer.error_for_status()?.json().await?;
-        Ok(serde_json::from_value(pending["calls"].take())?)
+        let answer = reqwest::get(format!("{}/_local-aws/faults", self.endpoint)).await?;
+        Ok(answer.error_for_status()?.json().await?)
     }
 
     /// Lets all calls go right from now on.
     pub async fn forget_faults(&self) -> Result<()> {
-        let url = format!("{}/_local-aws/misbehaviours", self.endpoint);
+        let url = format!("{}/_local-aws/faults", self.endpoint);
         reqwest::Client::new().delete(url).send().await?.error_for_status()?;
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Who calls: the signature's scope says the service and the Region, the access key says the account and role.
+//! The caller of a request: the signature's scope names service and Region, the access key leads to account and role.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -10,10 +10,10 @@ use sha2::{Digest, Sha256};
 
 use crate::{hex, iam::policy, lock, ministack::Client};
 
-/// MiniStack's account for whoever it does not know.
+/// MiniStack's account for unknown access keys.
 const UNKNOWN_ACCOUNT: &str = "000000000000";
 
-/// What a Signature Version 4 says about a request. The signature itself is not checked.
+/// What a Signature Version 4 says about a request. Nothing checks the signature itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scope {
     /// The access key's id.
@@ -110,7 +110,7 @@ impl Callers {
         Self { ministack, accounts: Mutex::default(), roles: Mutex::default() }
     }
 
-    /// Finds out who holds the access key. An unknown key may belong to a function made meanwhile, so then the
+    /// Finds out who holds the access key. An unknown key may belong to a new function, so the
     /// functions are listed again.
     pub async fn identify(&self, scope: &Scope) -> Caller {
         let key = scope.access_key_id.as_str();

@@ -3,25 +3,28 @@
 //! A DB instance is a running server, a DB snapshot is a physical copy of its data, and a restore is another
 //! server on a copy of that copy, so rows and passwords really travel. Everything else passes through to
 //! MiniStack, and every call is recorded. The product never depends on this crate.
+//!
+//! - `relay`: the one address that clients call: the record of calls, faults of calls, the control routes.
+//! - One folder for each service that is answered here: `rds` (its API, its operations, its model), `kms`.
+//!   Another service gets a folder of its own beside them, with the same floors.
+//! - `mends`: services that MiniStack answers, but otherwise than AWS. One file for each service.
+//! - `iam` and `caller`: who calls, and what policies allow.
+//! - `postgres`: the servers behind DB instances. Another engine gets a folder of its own beside it.
+//! - The files here are what several of these use: accounts and Regions, child processes, TLS, MiniStack itself.
 
 pub mod caller;
-pub mod directory;
-pub mod faults;
 pub mod iam;
 pub mod kms;
 pub mod mends;
 pub mod ministack;
-pub mod operation;
+pub mod place;
+pub mod planned;
 pub mod postgres;
 pub mod privileges;
 pub mod process;
 pub mod rds;
-pub mod record;
 pub mod relay;
-pub mod server;
-pub mod server_keeper;
 pub mod tls_front;
-pub mod wire;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

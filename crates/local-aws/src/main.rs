@@ -6,13 +6,12 @@ use anyhow::Context;
 use clap::Parser;
 use local_aws::{
     iam::roles::Roles,
-    kms::Keys,
+    kms::keys::Keys,
     mends::Mends,
     ministack::{self, MiniStack},
-    postgres::Postgres,
-    rds::{Rds, clock::Clock},
-    relay::{self, Relay},
-    server,
+    postgres::programs::Postgres,
+    rds::{api::Api, model::clock::Clock, operations::rds::Rds},
+    relay::{self, calls::Relay, server},
     tls_front::Authority,
 };
 use tokio::{
@@ -89,10 +88,11 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let roles = Arc::new(Roles::new(client.clone()));
     let keys = Arc::new(Keys::new(client.clone(), Arc::clone(&roles)));
     let mends = Mends::new(client.clone(), Arc::clone(&roles));
-    let rds = Arc::new(Rds::new(postgres, Arc::clone(&keys), roles, Clock::new(arguments.time_scale)));
+    let rds = Arc::new(Rds::new(postgres, Clock::new(arguments.time_scale)));
+    let api = Api::new(Arc::clone(&rds), Arc::clone(&keys), roles);
     let announcement = serde_json::json!({ "endpoint": endpoint, "ministack": client.url() });
-    let relay = Arc::new(Relay::new(client, keys, mends, Arc::clone(&rds)));
-    writeln!(std::io::stdout(), "{announcement}").context("nobody reads our standard output")?;
+    let relay = Arc::new(Relay::new(client, keys, mends, api));
+    writeln!(std::io::stdout(), "{announcement}").context("cannot write to the standard output")?;
 
     let result = tokio::select! {
         result = server::serve(listener, relay::router(relay)) => result.context("the relay stopped"),
@@ -100,12 +100,12 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         reason = ended => { tracing::info!("ending: {reason}"); Ok(()) }
     };
     tokio::join!(rds.shut_down(), ministack.shut_down());
-    // The data stays, for whoever wants to look: directories are removed when their owners are dropped.
+    // Dropping it would remove the data, which stays for a later look.
     std::mem::forget(rds);
     result
 }
 
-/// Completes when we are told to end, or when whoever started us is gone.
+/// Completes when we are told to end, or when the process that started us is gone.
 fn told_to_end() -> anyhow::Result<impl Future<Output = &'static str>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -119,7 +119,7 @@ fn told_to_end() -> anyhow::Result<impl Future<Output = &'static str>> {
     })
 }
 
-/// Asked for, not signalled: a death signal would already fire when the parent's spawning *thread* ends.
+/// It asks again and again: a death signal would already come when the *thread* that started us ends.
 async fn parent_is_gone(parent: u32) {
     while std::os::unix::process::parent_id() == parent {
         tokio::time::sleep(Duration::from_millis(250)).await;

@@ -42,7 +42,7 @@ pub struct MiniStack {
 }
 
 impl MiniStack {
-    /// Starts it and waits until it is healthy; tries another port when somebody took the chosen one meanwhile.
+    /// Starts it and waits until it is healthy; tries another port if another process took the chosen one.
     pub async fn start(settings: &Settings) -> anyhow::Result<Self> {
         let mut failure = anyhow::anyhow!("not started");
         for _ in 0..START_ATTEMPTS {
@@ -64,7 +64,7 @@ impl MiniStack {
         }
         let log_path = settings.data_dir.join("ministack.log");
         let log = std::fs::File::options().create(true).append(true).open(&log_path)?;
-        // MiniStack shows this in its health answer: the proof that ours answers on the port, not somebody else's.
+        // MiniStack shows this in its health answer. It proves that our own MiniStack answers on the port.
         let edition = random_hex(8)?;
         let mut child = Command::new("setpriv")
             .args(["--pdeathsig", "TERM"])
@@ -126,7 +126,7 @@ pub struct Client {
     url: String,
 }
 
-/// A Lambda function, as far as its access key depends on it.
+/// What a Lambda function's access key depends on.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Function {
@@ -138,7 +138,7 @@ pub struct Function {
 
 impl Client {
     fn new(url: String) -> anyhow::Result<Self> {
-        // No proxy, whatever the environment says: everything here is on this machine.
+        // Everything is on this machine, so a proxy of the environment must not be used.
         Ok(Self { http: reqwest::Client::builder().no_proxy().pool_idle_timeout(POOL_IDLE).build()?, url })
     }
 
@@ -243,7 +243,7 @@ impl Client {
     }
 }
 
-/// What an account's root user says about itself: MiniStack believes it.
+/// The authorization of an account's root user. MiniStack does not check the signature.
 pub fn as_root(account_id: &str, region: &str, service: &str) -> String {
     format!(
         "AWS4-HMAC-SHA256 Credential={account_id}/20260101/{region}/{service}/aws4_request, \

@@ -1,4 +1,4 @@
-//! PostgreSQL refuses to run as root; this runs it as somebody else when we are root.
+//! PostgreSQL refuses to run as root, so this runs it as another user when we are root.
 
 use std::{
     io,
@@ -12,14 +12,14 @@ use tokio::process::Command;
 /// `nobody` on every Linux.
 const UNPRIVILEGED: u32 = 65534;
 
-/// How a PostgreSQL program is started so that it does not see root.
+/// The way in which a PostgreSQL program is started so that it does not run as root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Privileges {
     /// We are not root.
     Plain,
     /// A user namespace in which we appear as user 1000: files stay ours.
     UserNamespace,
-    /// Where user namespaces are forbidden: another user, who must own the data.
+    /// Another user, who must own the data: for machines that forbid user namespaces.
     OtherUser,
 }
 

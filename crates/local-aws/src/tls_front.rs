@@ -1,7 +1,7 @@
 //! TLS in front of a PostgreSQL server that was built without it: RDS offers TLS, so must this.
 //!
-//! Who asks for TLS gets it; who does not is passed through. Certificates are of an authority that lives as long as this
-//! process; its own certificate is in a file, which clients are told by `SSL_CERT_FILE`.
+//! A client that asks for TLS gets it; any other client is passed through. The certificates are issued by an authority
+//! that lives as long as this process. `SSL_CERT_FILE` tells clients where the authority's own certificate is.
 
 use std::{
     io,
@@ -28,7 +28,8 @@ use tokio_rustls::{
     },
 };
 
-/// The first eight bytes of who asks for TLS. Source: PostgreSQL, "Message Formats", SSLRequest and GSSENCRequest.
+/// The first eight bytes of a client that asks for encryption.
+/// Source: PostgreSQL, "Message Formats", SSLRequest and GSSENCRequest.
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
 const GSSENC_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 48];
 
@@ -67,7 +68,7 @@ impl Authority {
         })
     }
 
-    /// Writes its own certificate, for whoever shall trust it.
+    /// Writes its own certificate, for clients that trust it.
     pub async fn write(&self, file: &Path) -> anyhow::Result<()> {
         tokio::fs::write(file, &self.pem).await.with_context(|| format!("cannot write {}", file.display()))
     }
@@ -105,7 +106,7 @@ impl Front {
                 let acceptor = acceptor.clone();
                 let server = leads_to.load(Ordering::Relaxed);
                 tokio::spawn(async move {
-                    // Whoever ends a connection early, ends it.
+                    // An error means that one side ended the connection early.
                     let _ = carry(client, server, acceptor).await;
                 });
             }

@@ -132,8 +132,7 @@ async fn only_what_bears_the_tag_may_be_deleted_and_keys_of_tags_are_conditions(
 #[tokio::test]
 async fn a_restore_needs_the_instance_the_snapshot_and_its_groups() {
     let account = shared().account("100000000006");
-    account.create("orders", &[]).await;
-    account.take("orders", "orders-1").await;
+    account.create_and_take("orders", &[]).await;
     let restore = "rds:RestoreDBInstanceFromDBSnapshot";
     let place = "arn:aws:rds:eu-central-1:100000000006";
     let parts = [

@@ -143,8 +143,7 @@ async fn only_enabled_encryption_keys_of_the_region_encrypt() {
     let hmac = json!({ "KeySpec": "HMAC_256", "KeyUsage": "GENERATE_VERIFY_MAC" });
     let not_for_storage = account.key_with(hmac).await;
     let elsewhere = account.in_region("eu-west-1").key().await;
-    account.create("orders", &[]).await;
-    account.take("orders", "orders-1").await;
+    account.create_and_take("orders", &[]).await;
     for key in [&*disabled, &pending, &not_for_storage, &elsewhere, "alias/none"] {
         let copy = [
             ("SourceDBSnapshotIdentifier", "orders-1"),
@@ -159,8 +158,7 @@ async fn only_enabled_encryption_keys_of_the_region_encrypt() {
 async fn a_restore_needs_a_grant_on_the_snapshots_key() {
     let account = shared().account("200000000010");
     let key = account.key().await;
-    account.create("orders", &[("StorageEncrypted", "true"), ("KmsKeyId", &key)]).await;
-    account.take("orders", "orders-1").await;
+    account.create_and_take("orders", &[("StorageEncrypted", "true"), ("KmsKeyId", &key)]).await;
     let names = [("DBInstanceIdentifier", "orders-2"), ("DBSnapshotIdentifier", "orders-1")];
     let restore = "RestoreDBInstanceFromDBSnapshot";
     let without =

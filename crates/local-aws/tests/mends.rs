@@ -19,6 +19,12 @@ fn token(letter: &str) -> String {
     letter.repeat(32)
 }
 
+/// Creates the secret `s` with a token.
+async fn create_secret(account: Account<'_>, content: &str) {
+    let body = json!({ "Name": "s", "SecretString": content, "ClientRequestToken": token("a") });
+    secrets(account, "CreateSecret", body).await;
+}
+
 async fn labels(account: Account<'_>, secret: &str) -> Value {
     secrets(account, "DescribeSecret", json!({ "SecretId": secret })).await["VersionIdsToStages"].take()
 }
@@ -60,12 +66,7 @@ async fn starting_a_running_execution_with_the_same_input_answers_the_first_star
 #[tokio::test]
 async fn putting_the_same_once_more_has_no_effect_and_putting_something_else_is_refused() {
     let account = shared().account("600000000002");
-    secrets(
-        account,
-        "CreateSecret",
-        json!({ "Name": "s", "SecretString": "1", "ClientRequestToken": token("a") }),
-    )
-    .await;
+    create_secret(account, "1").await;
     let put = async |content: &str| {
         let put = json!({ "SecretId": "s", "SecretString": content, "ClientRequestToken": token("b") });
         secrets(account, "PutSecretValue", put).await
@@ -124,12 +125,7 @@ async fn a_secret_without_a_value_has_none_to_get() {
 #[tokio::test]
 async fn a_secret_has_twenty_staging_labels_at_most() {
     let account = shared().account("600000000005");
-    secrets(
-        account,
-        "CreateSecret",
-        json!({ "Name": "s", "SecretString": "0", "ClientRequestToken": token("a") }),
-    )
-    .await;
+    create_secret(account, "0").await;
     let put = async |n: usize, stages: Value| {
         let put = json!({ "SecretId": "s", "SecretString": n.to_string(), "VersionStages": stages,
             "ClientRequestToken": format!("{n:032}") });

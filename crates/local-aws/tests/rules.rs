@@ -10,8 +10,7 @@ use support::{Account, LocalAws, shared, text, until};
 /// An instance with one manual snapshot.
 async fn with_snapshot<'a>(account_id: &'a str, more: &[(&str, &str)]) -> Account<'a> {
     let account = shared().account(account_id);
-    account.create("orders", more).await;
-    account.take("orders", "orders-1").await;
+    account.create_and_take("orders", more).await;
     account
 }
 
@@ -131,67 +130,54 @@ async fn what_rds_does_not_sell_is_refused() {
 #[tokio::test]
 async fn every_setting_of_a_restore_and_of_a_modification_is_shown() {
     let account = with_snapshot("300000000006", &[("AllocatedStorage", "50"), ("Port", "5433")]).await;
-    let restore = [
-        ("DBInstanceClass", "db.r6g.large"),
-        ("MultiAZ", "true"),
-        ("StorageType", "gp3"),
-        ("Iops", "12000"),
-        ("StorageThroughput", "500"),
-        ("EnableIAMDatabaseAuthentication", "true"),
-        ("EnableCloudwatchLogsExports.member.1", "postgresql"),
-        ("CACertificateIdentifier", "rds-ca-ecc384-g1"),
-        ("BackupRetentionPeriod", "0"),
-        ("PreferredBackupWindow", "01:00-01:30"),
-        ("AutoMinorVersionUpgrade", "false"),
-        ("EngineLifecycleSupport", "open-source-rds-extended-support-disabled"),
-        ("CopyTagsToSnapshot", "true"),
-        ("NetworkType", "DUAL"),
-        ("VpcSecurityGroupIds.VpcSecurityGroupId.1", "sg-1"),
-        ("PubliclyAccessible", "false"),
+    // Parameter, value, and the element that shows the value where it has another name.
+    let restored = [
+        ("DBInstanceClass", "db.r6g.large", ""),
+        ("MultiAZ", "true", ""),
+        ("StorageType", "gp3", ""),
+        ("Iops", "12000", ""),
+        ("StorageThroughput", "500", ""),
+        ("EnableIAMDatabaseAuthentication", "true", "IAMDatabaseAuthenticationEnabled"),
+        ("CACertificateIdentifier", "rds-ca-ecc384-g1", ""),
+        ("BackupRetentionPeriod", "0", ""),
+        ("PreferredBackupWindow", "01:00-01:30", ""),
+        ("AutoMinorVersionUpgrade", "false", ""),
+        ("EngineLifecycleSupport", "open-source-rds-extended-support-disabled", ""),
+        ("CopyTagsToSnapshot", "true", ""),
+        ("NetworkType", "DUAL", ""),
+        ("VpcSecurityGroupIds.VpcSecurityGroupId.1", "sg-1", "VpcSecurityGroupId"),
+        ("PubliclyAccessible", "false", ""),
     ];
+    let modified = [
+        ("MaxAllocatedStorage", "100", ""),
+        ("MonitoringInterval", "60", ""),
+        ("MonitoringRoleArn", "arn:aws:iam::300000000006:role/monitor", ""),
+        ("EnablePerformanceInsights", "true", "PerformanceInsightsEnabled"),
+        ("PerformanceInsightsRetentionPeriod", "31", ""),
+        ("DatabaseInsightsMode", "advanced", ""),
+        ("PreferredMaintenanceWindow", "sun:05:00-sun:05:30", ""),
+        ("DeletionProtection", "true", ""),
+    ];
+    let parameters = |settings: &[(&'static str, &'static str, &str)]| -> Vec<_> {
+        settings.iter().map(|(parameter, value, _)| (*parameter, *value)).collect()
+    };
+    let restore =
+        [parameters(&restored), vec![("EnableCloudwatchLogsExports.member.1", "postgresql")]].concat();
     account.restore("orders-1", "orders-2", &restore).await.unwrap();
     account.instance("orders-2").await;
-    let modify = [
-        ("DBInstanceIdentifier", "orders-2"),
-        ("ApplyImmediately", "true"),
-        ("MaxAllocatedStorage", "100"),
-        ("MonitoringInterval", "60"),
-        ("MonitoringRoleArn", "arn:aws:iam::300000000006:role/monitor"),
-        ("EnablePerformanceInsights", "true"),
-        ("PerformanceInsightsRetentionPeriod", "31"),
-        ("DatabaseInsightsMode", "advanced"),
-        ("PreferredMaintenanceWindow", "sun:05:00-sun:05:30"),
-        ("DeletionProtection", "true"),
-    ];
-    account.rds("ModifyDBInstance", &modify).await.unwrap();
+    let named = vec![("DBInstanceIdentifier", "orders-2"), ("ApplyImmediately", "true")];
+    account.rds("ModifyDBInstance", &[named, parameters(&modified)].concat()).await.unwrap();
     let shown = account.instance("orders-2").await;
-    for (element, value) in [
-        ("DBInstanceClass", "db.r6g.large"),
-        ("MultiAZ", "true"),
+    for (parameter, value, element) in restored.iter().chain(&modified) {
+        let element = if element.is_empty() { parameter } else { element };
+        assert_eq!(text(&shown, element).as_deref(), Some(*value), "{element}");
+    }
+    let kept = [
         ("AllocatedStorage", "50"),
-        ("StorageType", "gp3"),
-        ("Iops", "12000"),
-        ("StorageThroughput", "500"),
-        ("IAMDatabaseAuthenticationEnabled", "true"),
-        ("CACertificateIdentifier", "rds-ca-ecc384-g1"),
-        ("BackupRetentionPeriod", "0"),
-        ("PreferredBackupWindow", "01:00-01:30"),
-        ("AutoMinorVersionUpgrade", "false"),
-        ("EngineLifecycleSupport", "open-source-rds-extended-support-disabled"),
-        ("CopyTagsToSnapshot", "true"),
-        ("NetworkType", "DUAL"),
-        ("VpcSecurityGroupId", "sg-1"),
         ("DbInstancePort", "5433"),
         ("EnabledCloudwatchLogsExports", "<member>postgresql</member>"),
-        ("MaxAllocatedStorage", "100"),
-        ("MonitoringInterval", "60"),
-        ("MonitoringRoleArn", "arn:aws:iam::300000000006:role/monitor"),
-        ("PerformanceInsightsEnabled", "true"),
-        ("PerformanceInsightsRetentionPeriod", "31"),
-        ("DatabaseInsightsMode", "advanced"),
-        ("PreferredMaintenanceWindow", "sun:05:00-sun:05:30"),
-        ("DeletionProtection", "true"),
-    ] {
+    ];
+    for (element, value) in kept {
         assert_eq!(text(&shown, element).as_deref(), Some(value), "{element}");
     }
 }

@@ -31,7 +31,7 @@ enum Operator {
         negated: bool,
     },
     Null,
-    /// Nobody needed it yet: it is never met, so an Allow with it allows nothing.
+    /// Not implemented, because no policy here uses it. It is never met, so an Allow with it allows nothing.
     Unknown(String),
 }
 
@@ -92,7 +92,9 @@ impl Condition {
                 self.values.iter().any(|value| value.eq_ignore_ascii_case("true") == present.is_none())
             }
             Operator::Unknown(name) => {
-                tracing::warn!("the condition operator {name} is not known here");
+                tracing::warn!(
+                    "the local AWS does not implement the condition operator {name}: it is taken as not met"
+                );
                 false
             }
             Operator::Compare { how, negated } => {

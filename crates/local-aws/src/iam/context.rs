@@ -1,4 +1,4 @@
-//! What is known about a call when a policy is asked: the condition keys and their values.
+//! The condition keys of a call and their values.
 
 use std::collections::BTreeMap;
 
@@ -38,7 +38,7 @@ impl Context {
             let (variable, after) = variable.split_once('}')?;
             resolved.push_str(before);
             match variable {
-                // A literal special character must not act as a pattern; nobody here names such a thing.
+                // This should not act as a pattern, but no name here contains such a character.
                 "*" | "?" | "$" => resolved.push_str(variable),
                 _ => match self.get(variable.split(',').next().unwrap_or(variable).trim())? {
                     [value] => resolved.push_str(value),

@@ -1,4 +1,4 @@
-//! Policies, and what several of them together say about one call.
+//! Policies, and their common decision on one call.
 
 use serde_json::Value;
 
@@ -50,7 +50,7 @@ pub struct Caller {
     pub account_id: String,
     /// The role's ARN; the root user's for root.
     pub arn: String,
-    /// The ARN of the session, in which errors name the caller; the root user's for root.
+    /// The ARN by which errors name the caller: the session's, or the root user's.
     pub session_arn: String,
 }
 
@@ -71,7 +71,7 @@ pub struct Decision {
     pub allowed_by: Vec<String>,
     /// The statements that allow it, if the caller's own policies do too: they name only the caller's account.
     pub delegated_by: Vec<String>,
-    /// A statement that denies it, which no other can lift.
+    /// A statement that denies it. No other statement outweighs it.
     pub denied_by: Option<String>,
 }
 
@@ -84,7 +84,7 @@ impl Decision {
 
 enum Reach {
     No,
-    /// The caller's account is named, which leaves the choice among its principals to it.
+    /// The caller's account is named: the account's own policies choose among its principals.
     Account,
     Principal,
 }

@@ -81,7 +81,7 @@ fn elements<'a>(xml: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
 
 /// IAM answers documents percent-encoded.
 fn document(xml: &str, name: &str) -> anyhow::Result<String> {
-    let encoded = elements(xml, name).next().with_context(|| format!("an answer without {name}"))?;
+    let encoded = elements(xml, name).next().with_context(|| format!("IAM's answer has no {name}"))?;
     let decoded = form_urlencoded::parse(encoded.as_bytes()).next();
     Ok(decoded.map(|(text, _)| text.into_owned()).unwrap_or_default())
 }

@@ -2,7 +2,7 @@
 //!
 //! Source: KMS Developer Guide, "Troubleshooting key access" and "Allowing users in other accounts to use a KMS key".
 
-use super::{Key, Keys};
+use super::{key::Key, keys::Keys};
 use crate::{
     caller::Caller,
     iam::{
@@ -20,9 +20,9 @@ pub enum Via {
     Rds,
 }
 
-/// Why not, in IAM's words.
+/// Why a caller may not use a key, in IAM's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal(pub String);
+pub struct Denial(pub String);
 
 impl Keys {
     /// The statements that allow it, or why it is not allowed. None of them for an account's root user in its own
@@ -33,12 +33,12 @@ impl Keys {
         key: &Key,
         action: &str,
         via: Via,
-    ) -> anyhow::Result<Result<Vec<String>, Refusal>> {
+    ) -> anyhow::Result<Result<Vec<String>, Denial>> {
         let Some(who) = caller.in_policies() else {
-            return Ok(Err(Refusal("The security token included in the request is invalid".to_owned())));
+            return Ok(Err(Denial("The security token included in the request is invalid".to_owned())));
         };
         let same_account = who.account_id == key.place.account_id;
-        // An AWS managed key is for its service, whoever asks.
+        // Only its service may use an AWS managed key: the root user may not.
         if caller.is_root() && same_account && !key.aws_managed {
             return Ok(Ok(vec![]));
         }
@@ -48,7 +48,7 @@ impl Keys {
         Ok(combine(same_account, &decide([&key.policy], &who, &ask), &identity).map_err(|why| {
             let Ask { action, resource, .. } = ask;
             let session = &who.session_arn;
-            Refusal(format!(
+            Denial(format!(
                 "User: {session} is not authorized to perform: {action} on resource: {resource} {}",
                 why.replace("{action}", action)
             ))

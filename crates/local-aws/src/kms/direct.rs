@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 
 use super::{
-    Key, Keys,
-    decision::{Refusal, Via},
-    owner_of,
+    decision::{Denial, Via},
+    key::{Key, owner_of},
+    keys::Keys,
 };
 use crate::{
     caller::Caller,
     iam::{context::Context, policy::Ask},
-    rds::place::Place,
+    place::Place,
 };
 
 /// Operations that work with keys of other accounts.
@@ -100,11 +100,11 @@ impl Keys {
             return Ok(Verdict::Pass(vec![]));
         }
         let allowed = match foreign && !ACROSS_ACCOUNTS.contains(&operation) {
-            true => Err(Refusal(format!("{operation} cannot be used with a key of another account"))),
+            true => Err(Denial(format!("{operation} cannot be used with a key of another account"))),
             false => self.allowed(caller, &key, operation).await?,
         };
         Ok(match allowed {
-            Err(Refusal(why)) => Answer::error("AccessDeniedException", 400, why),
+            Err(Denial(why)) => Answer::error("AccessDeniedException", 400, why),
             Ok(allowed_by) if !key.aws_managed => Verdict::PassAs(key.place, allowed_by),
             Ok(allowed_by) if operation == "DescribeKey" => Verdict::Answer(Answer {
                 status: 200,
@@ -124,7 +124,7 @@ impl Keys {
         caller: &Caller,
         key: &Key,
         operation: &str,
-    ) -> anyhow::Result<Result<Vec<String>, Refusal>> {
+    ) -> anyhow::Result<Result<Vec<String>, Denial>> {
         let actions = match operation {
             "ReEncrypt" => vec!["ReEncryptFrom", "ReEncryptTo"],
             one => vec![one],
@@ -158,7 +158,7 @@ impl Keys {
         })
     }
 
-    /// A key of another account that is not there: who may not even ask learns only that.
+    /// The answer for a key of another account that does not exist. A caller who may not ask learns only that.
     async fn missing(
         &self,
         caller: &Caller,

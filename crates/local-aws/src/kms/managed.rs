@@ -1,9 +1,9 @@
-//! AWS managed keys: each account has one for each service, made when it is first needed, that nobody else may use.
+//! AWS managed keys: each account has one for each service. No other account and no other service may use it.
 
 use serde_json::json;
 
-use super::Key;
-use crate::{iam::policy::Policy, rds::place::Place};
+use super::key::Key;
+use crate::{iam::policy::Policy, place::Place};
 
 /// The services here that have one.
 const SERVICES: [(&str, &str); 2] = [("aws/rds", "rds"), ("aws/secretsmanager", "secretsmanager")];

@@ -90,10 +90,22 @@ impl LocalAws {
         (response.status().as_u16(), response.text().await.unwrap())
     }
 
+    /// What is still to come: `faults` or `misbehaviours`.
+    pub async fn planned(&self, path: &str) -> Vec<Value> {
+        let url = format!("{}/_local-aws/{path}", self.endpoint);
+        client().get(url).send().await.unwrap().json().await.unwrap()
+    }
+
+    /// Plans a misbehaviour of a resource.
     pub async fn misbehave(&self, wanted: Value) {
-        let url = format!("{}/_local-aws/misbehave", self.endpoint);
-        let response = client().post(url).json(&wanted).send().await.unwrap();
-        assert_eq!(response.status(), 204);
+        let (status, answer) = self.own("misbehaviours", wanted).await;
+        assert_eq!(status, 204, "{answer}");
+    }
+
+    /// Plans a fault of a call.
+    pub async fn fault(&self, wanted: Value) {
+        let (status, answer) = self.own("faults", wanted).await;
+        assert_eq!(status, 204, "{answer}");
     }
 }
 
@@ -251,6 +263,12 @@ impl<'a> Account<'a> {
             ("MasterUserPassword", "quite-secret"),
         ];
         self.rds("CreateDBInstance", &[&parameters[..], more].concat()).await
+    }
+
+    /// Creates a DB instance, and takes its first snapshot, called like it with `-1`.
+    pub async fn create_and_take(&self, name: &str, more: &[(&str, &str)]) {
+        self.create(name, more).await;
+        self.take(name, &format!("{name}-1")).await;
     }
 
     /// Restores a snapshot of its own to a new instance.

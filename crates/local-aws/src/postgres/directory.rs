@@ -1,0 +1,36 @@
+//! Directories of PostgreSQL data. Each is removed with its last owner.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// A directory that disappears with its last owner, so that deleting a DB snapshot never disturbs a restore
+/// that is still copying it.
+#[derive(Debug)]
+pub struct Directory(PathBuf);
+
+impl Directory {
+    /// Takes ownership of `path`, which need not exist yet.
+    pub fn own(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let path = std::mem::take(&mut self.0);
+        // The removal gets a thread, because the last owner is often an asynchronous task.
+        std::thread::spawn(move || match fs::remove_dir_all(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!("cannot remove {}: {error}", path.display());
+            }
+            _ => {}
+        });
+    }
+}

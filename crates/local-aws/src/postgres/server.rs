@@ -1,0 +1,146 @@
+//! A running PostgreSQL server, and the task that starts it again after a crash, as RDS does.
+
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use rustix::process::Signal;
+use tokio::{
+    process::Child,
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    task::JoinHandle,
+};
+
+use super::programs::Postgres;
+use crate::{process, tls_front::Front};
+
+const STOP_PATIENCE: Duration = Duration::from_secs(20);
+const RESTART_PATIENCE: Duration = Duration::from_secs(120);
+
+/// A running server. Dropping it kills it; `stop` ends it in order.
+pub struct Server {
+    port: u16,
+    commands: UnboundedSender<Command>,
+    keeper: JoinHandle<()>,
+}
+
+enum Command {
+    End(Signal),
+    Crash,
+}
+
+/// What the task that looks after a server has.
+struct Keeper {
+    postgres: Postgres,
+    directory: PathBuf,
+    front: Front,
+    commands: UnboundedReceiver<Command>,
+}
+
+impl Server {
+    /// Starts a server on `directory`, behind `preferred` when that port is free, and waits until it accepts
+    /// connections. Its endpoint stays when it is started again after a crash.
+    pub async fn start(
+        postgres: &Postgres,
+        directory: &Path,
+        preferred: Option<u16>,
+    ) -> anyhow::Result<Self> {
+        let (child, port) = postgres.start_somewhere(directory).await?;
+        let front = Front::open(postgres.authority(), port, preferred).await?;
+        let (commands, received) = unbounded_channel();
+        let port = front.port();
+        let keeper = Keeper {
+            postgres: postgres.clone(),
+            directory: directory.to_path_buf(),
+            front,
+            commands: received,
+        };
+        Ok(Self { port, commands, keeper: tokio::spawn(keeper.keep(child)) })
+    }
+
+    /// The port on 127.0.0.1, where TLS is offered.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Stops the server. Open connections are closed; nothing that was committed is lost.
+    pub async fn stop(self) {
+        self.end(Signal::INT).await;
+    }
+
+    /// Stops a server at once. Its data is not needed any more.
+    pub async fn abandon(self) {
+        self.end(Signal::QUIT).await;
+    }
+
+    /// Kills the server's process. To its keeper this is a crash.
+    pub fn crash(&self) {
+        // If the keeper has ended, there is no process to kill.
+        let _ = self.commands.send(Command::Crash);
+    }
+
+    async fn end(self, signal: Signal) {
+        let _ = self.commands.send(Command::End(signal));
+        if let Err(error) = self.keeper.await {
+            tracing::error!("the keeper of the server on port {} failed: {error}", self.port);
+        }
+    }
+}
+
+impl Keeper {
+    async fn keep(mut self, mut child: Child) {
+        loop {
+            tokio::select! {
+                command = self.commands.recv() => match command {
+                    Some(Command::Crash) => {
+                        if let Err(error) = child.start_kill() {
+                            tracing::error!("cannot kill the server of port {}: {error}", self.front.port());
+                        }
+                    }
+                    Some(Command::End(signal)) => return process::end(&mut child, signal, STOP_PATIENCE).await,
+                    // The server was dropped. Dropping the process's handle kills the process.
+                    None => return,
+                },
+                status = child.wait() => {
+                    tracing::warn!("the server of port {} ended by itself: {status:?}", self.front.port());
+                    let Some(another) = self.restart().await else { return };
+                    child = another;
+                }
+            }
+        }
+    }
+
+    /// The new process; none if the server is told to end meanwhile, or does not start.
+    async fn restart(&mut self) -> Option<Child> {
+        let Self { postgres, directory, front, commands } = self;
+        let started = Instant::now();
+        let again = async {
+            loop {
+                // PostgreSQL refuses to start while a process of the crashed server still holds its shared memory.
+                match postgres.start_somewhere(directory).await {
+                    Ok(it) => return Some(it),
+                    Err(error) if started.elapsed() > RESTART_PATIENCE => {
+                        tracing::error!("the server of port {} stays down: {error:#}", front.port());
+                        return None;
+                    }
+                    Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+                }
+            }
+        };
+        let told_to_end = async {
+            while let Some(command) = commands.recv().await {
+                if matches!(command, Command::End(_)) {
+                    break;
+                }
+            }
+        };
+        let (child, port) = tokio::select! {
+            it = again => it?,
+            () = told_to_end => return None,
+        };
+        front.lead_to(port);
+        tracing::info!("the server of port {} is up again after {:?}", front.port(), started.elapsed());
+        Some(child)
+    }
+}

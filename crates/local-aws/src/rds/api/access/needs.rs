@@ -1,0 +1,213 @@
+//! The permissions that a request needs: each action on each resource, with the condition keys that RDS gives it.
+//!
+//! Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon RDS": required
+//! resource types always, optional ones when the request names them, dependent actions when it makes use of them.
+
+use crate::{
+    iam::context::Context,
+    place::Place,
+    rds::{
+        api::protocol::parameters::Parameters,
+        model::{arn::Arn, catalogue::major, groups, state::State, tags::Tags},
+    },
+};
+
+/// One action on one resource.
+#[derive(Debug)]
+pub struct Need {
+    /// `rds:CopyDBSnapshot`.
+    pub action: String,
+    /// The true ARN; `…:db:*` for a list.
+    pub resource: String,
+    /// What is known about the resource and the request.
+    pub context: Context,
+}
+
+/// Every permission that the request needs. If an identifier is missing, the operation refuses the request later.
+pub fn needs(state: &mut State, place: &Place, action: &str, parameters: &Parameters) -> Vec<Need> {
+    let mut needs = Collector { state, place, parameters, action, needs: vec![] };
+    let given = |name: &str| parameters.get(name).filter(|it| !it.is_empty());
+    let tagged = parameters.tags().is_ok_and(|tags| tags.is_some());
+    let db = given("DBInstanceIdentifier");
+    let snapshot = given("DBSnapshotIdentifier");
+    match action {
+        "CreateDBInstance" => {
+            needs.of("db", db);
+            needs.groups(false);
+            needs.tags_on("db", db, tagged);
+            needs.pass_monitoring_role();
+        }
+        "RestoreDBInstanceFromDBSnapshot" => {
+            needs.of("db", db);
+            needs.of("snapshot", snapshot);
+            needs.groups(true);
+            needs.tags_on("db", db, tagged);
+        }
+        "ModifyDBInstance" => {
+            needs.of("db", db);
+            needs.groups(false);
+            needs.pass_monitoring_role();
+        }
+        // Rebooting does not exist here, but as in RDS a caller without the permission is told so first.
+        "RebootDBInstance" | "StartDBInstance" => needs.of("db", db),
+        "StopDBInstance" => {
+            needs.of("db", db);
+            needs.snapshot_by_the_way(db, snapshot);
+        }
+        "DeleteDBInstance" => {
+            needs.of("db", db);
+            needs.snapshot_by_the_way(db, given("FinalDBSnapshotIdentifier"));
+        }
+        "DescribeDBInstances" => needs.of("db", db.or(Some("*"))),
+        "CreateDBSnapshot" => {
+            needs.of("db", db);
+            needs.of("snapshot", snapshot);
+            needs.tags_on("snapshot", snapshot, tagged);
+        }
+        "DescribeDBSnapshots" => {
+            needs.of("db", db);
+            // A list is asked for as all snapshots, unless it is that of a DB instance.
+            needs.of("snapshot", snapshot.or(db.is_none().then_some("*")));
+        }
+        "CopyDBSnapshot" => {
+            let target = given("TargetDBSnapshotIdentifier");
+            needs.of("snapshot", given("SourceDBSnapshotIdentifier"));
+            needs.of("snapshot", target);
+            needs.of("og", given("OptionGroupName"));
+            needs.tags_on("snapshot", target, tagged);
+        }
+        "DeleteDBSnapshot" | "ModifyDBSnapshotAttribute" | "DescribeDBSnapshotAttributes" => {
+            needs.of("snapshot", snapshot);
+        }
+        "AddTagsToResource" | "RemoveTagsFromResource" | "ListTagsForResource" => {
+            if let Some(arn) = given("ResourceName").and_then(|name| Arn::parse(name).ok()) {
+                needs.push(&format!("rds:{action}"), &arn);
+            }
+        }
+        "DescribeAccountAttributes" => {
+            let (action, resource) = (format!("rds:{action}"), "*".to_owned());
+            needs.needs.push(Need { action, resource, context: Context::default() });
+        }
+        other if other.contains("DBSubnetGroup") => needs.group("subgrp", "DBSubnetGroupName", tagged),
+        other if other.contains("DBParameterGroup") => needs.group("pg", "DBParameterGroupName", tagged),
+        other if other.contains("OptionGroup") => needs.group("og", "OptionGroupName", tagged),
+        // An operation that does not exist says so itself.
+        _ => {}
+    }
+    needs.needs
+}
+
+struct Collector<'a> {
+    state: &'a mut State,
+    place: &'a Place,
+    parameters: &'a Parameters,
+    action: &'a str,
+    needs: Vec<Need>,
+}
+
+impl Collector<'_> {
+    /// The request's own action on a resource given by name or ARN.
+    fn of(&mut self, kind: &str, given: Option<&str>) {
+        let action = format!("rds:{}", self.action);
+        self.need(&action, kind, given);
+    }
+
+    fn need(&mut self, action: &str, kind: &str, given: Option<&str>) {
+        let Some(given) = given else { return };
+        let arn = match Arn::parse(given) {
+            Ok(arn) if arn.kind == kind => arn,
+            _ => Arn { place: self.place.clone(), kind: kind.to_owned(), name: given.to_lowercase() },
+        };
+        self.push(action, &arn);
+    }
+
+    fn push(&mut self, action: &str, arn: &Arn) {
+        let mut context = request_context(self.parameters).with("aws:ResourceAccount", &arn.place.account_id);
+        // Another account's tags are not visible.
+        let own = arn.place.account_id == self.place.account_id;
+        if let Some(tags) = self.state.tags_of(arn).filter(|_| own) {
+            for (key, value) in tags.pairs() {
+                context = context
+                    .with(format!("aws:ResourceTag/{key}"), value)
+                    .with(format!("rds:{}-tag/{key}", arn.kind), value);
+            }
+        }
+        let resource = arn.place.arn(&arn.kind, &arn.name);
+        self.needs.push(Need { action: action.to_owned(), resource, context });
+    }
+
+    /// A request that tags the new resource needs a permission for that too.
+    fn tags_on(&mut self, kind: &str, given: Option<&str>, tagged: bool) {
+        if tagged {
+            self.need("rds:AddTagsToResource", kind, given);
+        }
+    }
+
+    /// A final snapshot, or one before a stop.
+    fn snapshot_by_the_way(&mut self, db: Option<&str>, snapshot: Option<&str>) {
+        if snapshot.is_some() {
+            self.need("rds:CreateDBSnapshot", "db", db);
+            self.need("rds:CreateDBSnapshot", "snapshot", snapshot);
+        }
+    }
+
+    /// The groups of a DB instance: the named ones, and with `always` the default ones for those not named.
+    fn groups(&mut self, always: bool) {
+        let version = self.snapshot_version();
+        let major = major(&version);
+        let defaults = [
+            ("og", "OptionGroupName", groups::default_option_group(major)),
+            ("pg", "DBParameterGroupName", groups::default_parameter_group(major)),
+            ("subgrp", "DBSubnetGroupName", "default".to_owned()),
+        ];
+        let parameters = self.parameters;
+        for (kind, parameter, default) in &defaults {
+            let given = parameters.get(parameter);
+            self.of(kind, given.or(always.then_some(default.as_str())));
+        }
+    }
+
+    fn snapshot_version(&self) -> String {
+        let given = self.parameters.get("DBSnapshotIdentifier").unwrap_or_default();
+        let snapshot = self.state.source_snapshot(self.place, given);
+        snapshot.map(|it| it.database.engine_version.clone()).unwrap_or_default()
+    }
+
+    fn group(&mut self, kind: &str, parameter: &str, tagged: bool) {
+        let given = self.parameters.get(parameter).or(self.action.starts_with("Describe").then_some("*"));
+        self.of(kind, given);
+        self.tags_on(kind, given, tagged);
+    }
+
+    /// RDS gives the role to Enhanced Monitoring in the caller's name.
+    fn pass_monitoring_role(&mut self) {
+        let Some(role) = self.parameters.get("MonitoringRoleArn") else { return };
+        let context =
+            request_context(self.parameters).with("iam:PassedToService", "monitoring.rds.amazonaws.com");
+        self.needs.push(Need { action: "iam:PassRole".to_owned(), resource: role.to_owned(), context });
+    }
+}
+
+/// The condition keys that the request itself brings.
+fn request_context(parameters: &Parameters) -> Context {
+    let tags: Tags = parameters.tags().ok().flatten().unwrap_or_default();
+    let mut context = Context::default();
+    for (key, value) in tags.pairs() {
+        context =
+            context.with(format!("aws:RequestTag/{key}"), value).with(format!("rds:req-tag/{key}"), value);
+    }
+    let removed = parameters.list("TagKeys", "member").unwrap_or_default();
+    let keys = tags.pairs().map(|(key, _)| key.to_owned()).chain(removed);
+    context = context.with_all("aws:TagKeys", keys);
+    for (parameter, key) in [
+        ("PubliclyAccessible", "rds:PubliclyAccessible"),
+        ("BackupTarget", "rds:BackupTarget"),
+        ("CopyOptionGroup", "rds:CopyOptionGroup"),
+        ("ManageMasterUserPassword", "rds:ManageMasterUserPassword"),
+    ] {
+        if let Some(value) = parameters.get(parameter) {
+            context = context.with(key, value);
+        }
+    }
+    context
+}

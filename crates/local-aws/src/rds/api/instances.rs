@@ -1,0 +1,156 @@
+//! DescribeDBInstances, and how a DB instance looks on the wire.
+
+use std::sync::Arc;
+
+use super::{
+    protocol::{answer::Outcome, pages, request::Request, xml::Element},
+    settings::elements,
+    snapshots::{encryption_type, timestamp},
+    subnet_groups, tags,
+};
+use crate::rds::{
+    model::{
+        catalogue::major,
+        groups,
+        instances::{Instance, InstanceStatus},
+        refusal::Refusal,
+        settings,
+        state::State,
+    },
+    operations::rds::Rds,
+};
+
+/// DescribeDBInstances.
+pub fn describe(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
+    let Request { place, parameters, .. } = *request;
+    let filters = parameters.filters()?;
+    let mut state = rds.state();
+    let wanted = match parameters.get("DBInstanceIdentifier").filter(|it| !it.is_empty()) {
+        Some(given) => Some(state.instance(place, given)?.identifier.clone()),
+        None => None,
+    };
+    let mut all = Vec::new();
+    for instance in state.instances.values().filter(|it| it.place == *place) {
+        let named = wanted.as_ref().is_none_or(|wanted| *wanted == instance.identifier);
+        if named && passes(instance, &filters)? {
+            all.push((instance.identifier.clone(), seen(rds, &state, instance)));
+        }
+    }
+    pages::listed("DBInstances", all, parameters)
+}
+
+/// The DB instance as DescribeDBInstances shows it, which a misbehaviour may change.
+fn seen(rds: &Rds, state: &State, instance: &Instance) -> Element {
+    if instance.status != InstanceStatus::Available {
+        return to_element(state, instance);
+    }
+    let status = rds.misbehaviours().shown_status(&instance.identifier).unwrap_or(instance.status);
+    let port = instance.port.filter(|_| !rds.misbehaviours().endpoint_is_missing(&instance.identifier));
+    show(state, instance, status, port)
+}
+
+fn passes(instance: &Instance, filters: &[(String, Vec<String>)]) -> Result<bool, Refusal> {
+    for (name, values) in filters {
+        let passes = match name.as_str() {
+            "db-instance-id" => {
+                values.iter().any(|it| it.eq_ignore_ascii_case(&instance.identifier) || *it == instance.arn())
+            }
+            "dbi-resource-id" => values.contains(&instance.database.resource_id),
+            "engine" => values.iter().any(|it| it == instance.database.engine),
+            "db-cluster-id" | "domain" => false,
+            _ => return Err(Refusal::InvalidParameterValue(format!("Unrecognized filter name: {name}"))),
+        };
+        if !passes {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The DB instance with this resource id, as the result of an operation.
+pub fn shown(state: &State, resource_id: &str) -> Vec<Element> {
+    state.instances.get(resource_id).map(|it| to_element(state, it)).into_iter().collect()
+}
+
+/// A DB instance in an answer.
+pub fn to_element(state: &State, instance: &Instance) -> Element {
+    show(state, instance, instance.status, instance.port)
+}
+
+fn show(state: &State, instance: &Instance, status: InstanceStatus, port: Option<u16>) -> Element {
+    let Instance { place, database, .. } = instance;
+    let settings = &database.settings;
+    let mut element = Element::new("DBInstance")
+        .text("DBInstanceIdentifier", &instance.identifier)
+        .text("Engine", database.engine)
+        .text("EngineVersion", &database.engine_version)
+        .text("DBInstanceStatus", status.as_str())
+        .text("MasterUsername", &database.master_username)
+        .maybe("DBName", database.db_name.as_deref())
+        .maybe("InstanceCreateTime", database.created_at.map(timestamp));
+    // There is no endpoint before there is a server that answers.
+    if let Some(port) = port {
+        element = element.child(Element::new("Endpoint").text("Address", "127.0.0.1").text("Port", port));
+    }
+    element = elements(settings.shown()).fold(element, Element::child);
+    if settings.get("AvailabilityZone").is_none() {
+        element = element.text("AvailabilityZone", format!("{}a", place.region));
+    }
+
+    let default_groups = [place.invented("sg")];
+    let groups = match settings.security_group_ids.is_empty() {
+        true => &default_groups[..],
+        false => &settings.security_group_ids,
+    };
+    let groups = groups.iter().map(|id| {
+        Element::new("VpcSecurityGroupMembership").text("VpcSecurityGroupId", id).text("Status", "active")
+    });
+    let major = major(&database.engine_version);
+    let parameter_group = settings.get("DBParameterGroupName").map(str::to_owned);
+    let option_group = settings.get("OptionGroupName").map(str::to_owned);
+    element
+        .list("DBSecurityGroups", [])
+        .list("VpcSecurityGroups", groups)
+        .list(
+            "DBParameterGroups",
+            [Element::new("DBParameterGroup")
+                .text(
+                    "DBParameterGroupName",
+                    parameter_group.unwrap_or_else(|| groups::default_parameter_group(major)),
+                )
+                .text("ParameterApplyStatus", "in-sync")],
+        )
+        .list(
+            "OptionGroupMemberships",
+            [Element::new("OptionGroupMembership")
+                .text("OptionGroupName", option_group.unwrap_or_else(|| groups::default_option_group(major)))
+                .text("Status", "in-sync")],
+        )
+        .child(subnet_groups::of_instance(state, place, instance.subnet_group.as_deref()))
+        .child(pending(instance))
+        .list("ReadReplicaDBInstanceIdentifiers", [])
+        // The port that was asked for. The endpoint has the port on which the local server really listens.
+        .text("DbInstancePort", settings.get("Port").unwrap_or("5432"))
+        .text("StorageEncrypted", database.is_encrypted())
+        .text("StorageEncryptionType", encryption_type(database))
+        .maybe("KmsKeyId", database.kms_key_id.as_deref())
+        .text("DbiResourceId", &database.resource_id)
+        .list("DomainMemberships", [])
+        .text("DBInstanceArn", instance.arn())
+        .list(
+            "EnabledCloudwatchLogsExports",
+            settings.log_exports.iter().map(|it| Element::of_text("member", it)),
+        )
+        .list("AssociatedRoles", [])
+        .list("TagList", tags::elements(&instance.tags))
+        .text("ActivityStreamStatus", "stopped")
+}
+
+fn pending(instance: &Instance) -> Element {
+    let pending = &instance.pending;
+    let element = Element::new("PendingModifiedValues");
+    elements(settings::shown(&pending.settings))
+        .fold(element, Element::child)
+        .maybe("MasterUserPassword", pending.password.then_some("****"))
+        .maybe("DBInstanceIdentifier", pending.identifier.as_deref())
+}

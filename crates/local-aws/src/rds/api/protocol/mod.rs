@@ -1,0 +1,7 @@
+//! The query protocol: parameters come as a form, answers are XML.
+
+pub mod answer;
+pub mod pages;
+pub mod parameters;
+pub mod request;
+pub mod xml;

@@ -1,0 +1,104 @@
+//! The rules for new identifiers, for names in the database and for master passwords.
+
+use super::refusal::Refusal;
+
+const INSTANCE: usize = 63;
+const SNAPSHOT: usize = 255;
+
+/// Checks the identifier of a new DB instance, given by this parameter. RDS stores it in lower case.
+pub fn instance(parameter: &str, given: &str) -> Result<String, Refusal> {
+    check(parameter, given, INSTANCE)
+}
+
+/// Checks the identifier of a new DB snapshot, given by this parameter. RDS stores it in lower case.
+pub fn snapshot(parameter: &str, given: &str) -> Result<String, Refusal> {
+    check(parameter, given, SNAPSHOT)
+}
+
+fn check(name: &str, identifier: &str, longest: usize) -> Result<String, Refusal> {
+    let valid = identifier.len() <= longest
+        && identifier.starts_with(|c: char| c.is_ascii_alphabetic())
+        && identifier.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && !identifier.ends_with('-')
+        && !identifier.contains("--");
+    if valid {
+        return Ok(identifier.to_lowercase());
+    }
+    Err(Refusal::InvalidParameterValue(format!(
+        "The parameter {name} is not a valid identifier. Identifiers must begin with a letter; must contain only \
+         ASCII letters, digits, and hyphens; and must not end with a hyphen or contain two consecutive hyphens."
+    )))
+}
+
+/// PostgreSQL's rule for the master user's name.
+pub fn master_username(username: &str) -> Result<String, Refusal> {
+    let reserved =
+        ["admin", "rdsadmin", "rds_superuser", "rdsrepladmin"].contains(&username.to_lowercase().as_str());
+    if reserved {
+        let message =
+            format!("MasterUsername {username} cannot be used as it is a reserved word used by the engine");
+        return Err(Refusal::InvalidParameterValue(message));
+    }
+    word("MasterUsername", username)
+}
+
+/// PostgreSQL's rule for the name of the first database.
+pub fn database_name(name: &str) -> Result<String, Refusal> {
+    word("DBName", name)
+}
+
+fn word(name: &str, text: &str) -> Result<String, Refusal> {
+    let valid = (1..=63).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if valid {
+        return Ok(text.to_owned());
+    }
+    let message = format!("{name} must begin with a letter and contain only alphanumeric characters.");
+    Err(Refusal::InvalidParameterValue(message))
+}
+
+/// PostgreSQL's rule for a master password: 8 to 128 printable ASCII characters without `/`, `"`, `@` and space.
+pub fn master_password(password: &str) -> Result<String, Refusal> {
+    let valid = (8..=128).contains(&password.len())
+        && password.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'/' | b'"' | b'@'));
+    if valid {
+        return Ok(password.to_owned());
+    }
+    Err(Refusal::InvalidParameterValue(
+        "The parameter MasterUserPassword is not a valid password. Only printable ASCII characters besides '/', \
+         '@', '\"', ' ' may be used, 8 to 128 of them."
+            .to_owned(),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_follow_the_rules() {
+        assert_eq!(check("X", "Orders-1", 63), Ok("orders-1".into()));
+        let long = "a".repeat(64);
+        for wrong in ["1orders", "-orders", "orders-", "or--ders", "or_ders", "rds:orders", long.as_str()] {
+            assert!(check("X", wrong, 63).is_err(), "{wrong}");
+        }
+        assert!(check("X", &long, 255).is_ok());
+    }
+
+    #[test]
+    fn names_in_the_database_follow_the_rules() {
+        assert_eq!(master_username("Orders_1"), Ok("Orders_1".into()));
+        for wrong in ["1orders", "or-ders", "or ders", "rdsadmin", ""] {
+            assert!(master_username(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn passwords_follow_the_rules() {
+        assert!(master_password("it's-$afe%s\\").is_ok());
+        for wrong in ["short", "with/slash", "with\"quote", "with@sign1", "with space", "ümlautümlaut"] {
+            assert!(master_password(wrong).is_err(), "{wrong}");
+        }
+    }
+}

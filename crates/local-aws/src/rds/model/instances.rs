@@ -1,0 +1,151 @@
+//! A DB instance, and the statuses in which it can be.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{database::Database, refusal::Refusal, settings::Changes, tags::Tags};
+use crate::{
+    place::Place,
+    postgres::{directory::Directory, server::Server},
+};
+
+/// The DBInstanceStatus values in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs)] // RDS's words.
+pub enum InstanceStatus {
+    Available,
+    BackingUp,
+    Creating,
+    Deleting,
+    Failed,
+    InaccessibleEncryptionCredentials,
+    IncompatibleNetwork,
+    IncompatibleOptionGroup,
+    IncompatibleParameters,
+    IncompatibleRestore,
+    InsufficientCapacity,
+    Maintenance,
+    Modifying,
+    Renaming,
+    ResettingMasterCredentials,
+    RestoreError,
+    Starting,
+    Stopped,
+    Stopping,
+    StorageFull,
+    StorageOptimization,
+    Upgrading,
+}
+
+impl InstanceStatus {
+    /// May a DB instance in this status be deleted without a final snapshot, beside an available one?
+    /// Source: RDS API, DeleteDBInstance: `failed`, `incompatible-restore` and `incompatible-network` only so.
+    pub fn may_be_deleted(self) -> bool {
+        use InstanceStatus::{
+            Failed, InaccessibleEncryptionCredentials, IncompatibleNetwork, IncompatibleOptionGroup,
+            IncompatibleParameters, IncompatibleRestore, InsufficientCapacity, RestoreError, Stopped,
+            StorageFull,
+        };
+        matches!(
+            self,
+            Failed
+                | InaccessibleEncryptionCredentials
+                | IncompatibleNetwork
+                | IncompatibleOptionGroup
+                | IncompatibleParameters
+                | IncompatibleRestore
+                | InsufficientCapacity
+                | RestoreError
+                | Stopped
+                | StorageFull
+        )
+    }
+
+    /// As RDS writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Available => "available",
+            Self::BackingUp => "backing-up",
+            Self::Creating => "creating",
+            Self::Deleting => "deleting",
+            Self::Failed => "failed",
+            Self::InaccessibleEncryptionCredentials => "inaccessible-encryption-credentials",
+            Self::IncompatibleNetwork => "incompatible-network",
+            Self::IncompatibleOptionGroup => "incompatible-option-group",
+            Self::IncompatibleParameters => "incompatible-parameters",
+            Self::IncompatibleRestore => "incompatible-restore",
+            Self::InsufficientCapacity => "insufficient-capacity",
+            Self::Maintenance => "maintenance",
+            Self::Modifying => "modifying",
+            Self::Renaming => "renaming",
+            Self::ResettingMasterCredentials => "resetting-master-credentials",
+            Self::RestoreError => "restore-error",
+            Self::Starting => "starting",
+            Self::Stopped => "stopped",
+            Self::Stopping => "stopping",
+            Self::StorageFull => "storage-full",
+            Self::StorageOptimization => "storage-optimization",
+            Self::Upgrading => "upgrading",
+        }
+    }
+}
+
+/// A DB instance: a running server.
+pub struct Instance {
+    /// Where it is.
+    pub place: Place,
+    /// Its identifier, lower-cased.
+    pub identifier: String,
+    /// What it has in common with its snapshots.
+    pub database: Database,
+    /// Its status.
+    pub status: InstanceStatus,
+    /// Its tags.
+    pub tags: Tags,
+    /// Its DB subnet group; none means the default one.
+    pub subnet_group: Option<String>,
+    /// Its data.
+    pub directory: Arc<Directory>,
+    /// Its server; none while it is stopped or being stopped.
+    pub server: Option<Server>,
+    /// Its server's port, also while it is stopped.
+    pub port: Option<u16>,
+    /// What ModifyDBInstance has not applied yet.
+    pub pending: Pending,
+}
+
+/// PendingModifiedValues.
+#[derive(Debug, Clone, Default)]
+pub struct Pending {
+    /// A new master password is on its way.
+    pub password: bool,
+    /// A new identifier.
+    pub identifier: Option<String>,
+    /// Settings.
+    pub settings: Changes,
+}
+
+impl Instance {
+    /// Its ARN.
+    pub fn arn(&self) -> String {
+        self.place.arn("db", &self.identifier)
+    }
+
+    /// Refuses unless the DB instance has this status.
+    pub fn must_be(&self, status: InstanceStatus) -> Result<(), Refusal> {
+        match self.status == status {
+            true => Ok(()),
+            false => Err(self.is_not(status)),
+        }
+    }
+
+    /// The refusal of a DB instance that does not have this status.
+    pub fn is_not(&self, status: InstanceStatus) -> Refusal {
+        let (identifier, status) = (&self.identifier, status.as_str());
+        Refusal::InvalidDbInstanceState(format!(
+            "Instance {identifier} is not currently in the {status} state."
+        ))
+    }
+}

@@ -1,0 +1,18 @@
+//! What exists in RDS, and the rules that it follows. Nothing here knows how a request looks or who sends it.
+
+pub mod arn;
+pub mod catalogue;
+pub mod clock;
+pub mod database;
+pub mod groups;
+pub mod identifiers;
+pub mod instances;
+pub mod misbehaviour;
+pub mod quotas;
+pub mod refusal;
+pub mod settings;
+pub mod sharing;
+pub mod snapshots;
+pub mod state;
+pub mod subnet_groups;
+pub mod tags;

@@ -1,0 +1,151 @@
+//! New DB instances: a new server, empty or on a copy of a snapshot's data.
+//!
+//! A server does not use the `Port` that was asked for: it takes a free one, which the endpoint shows.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use jiff::Timestamp;
+
+use super::{automated_backups, rds::Rds};
+use crate::{
+    place::Place,
+    postgres::{directory::Directory, programs::Master, server::Server},
+    random_hex,
+    rds::model::{
+        catalogue, clock,
+        database::Database,
+        groups,
+        instances::{Instance, InstanceStatus, Pending},
+        quotas,
+        refusal::Refusal,
+        settings::Changes,
+        state::State,
+        subnet_groups,
+        tags::Tags,
+    },
+};
+
+/// A DB instance to bring up.
+pub struct NewInstance {
+    /// Its identifier, checked.
+    pub identifier: String,
+    /// What it holds. Its resource id is one of `resource_id`.
+    pub database: Database,
+    /// The settings that the request gives.
+    pub given: Changes,
+    /// The DB subnet group that the request names.
+    pub subnet_group: Option<String>,
+    /// Its tags.
+    pub tags: Tags,
+    /// Where its data comes from.
+    pub origin: Origin,
+}
+
+/// Where a new server's data comes from.
+pub enum Origin {
+    /// It begins empty.
+    Nothing {
+        /// The master user's password.
+        password: String,
+    },
+    /// A DB snapshot's data.
+    Snapshot(Arc<Directory>),
+}
+
+/// Begins to bring a DB instance up; answers its resource id.
+pub fn begin(rds: &Arc<Rds>, state: &mut State, place: &Place, new: NewInstance) -> Result<String, Refusal> {
+    let NewInstance { identifier, database, given, subnet_group, tags, origin } = new;
+    if state.has_instance(place, &identifier) {
+        return Err(Refusal::DbInstanceAlreadyExists);
+    }
+    catalogue::check(&given, &database)?;
+    groups::check(&state.groups, place, &given, &database.engine_version)?;
+    quotas::one_more_instance(state, place)?;
+    let instance = Instance {
+        place: place.clone(),
+        identifier,
+        status: InstanceStatus::Creating,
+        tags,
+        subnet_group: subnet_groups::chosen(&state.subnet_groups, place, subnet_group.as_deref())?,
+        directory: Arc::new(Directory::own(rds.postgres.data(&database.resource_id))),
+        server: None,
+        port: None,
+        pending: Pending::default(),
+        database,
+    };
+    let port = state.ports.get(&(place.clone(), instance.identifier.clone())).copied();
+    let (database, directory) = (instance.database.clone(), Arc::clone(&instance.directory));
+    let resource_id = database.resource_id.clone();
+    state.instances.insert(resource_id.clone(), instance);
+    tokio::spawn(finish(Arc::clone(rds), database, directory, origin, port));
+    Ok(resource_id)
+}
+
+async fn finish(
+    rds: Arc<Rds>,
+    database: Database,
+    directory: Arc<Directory>,
+    origin: Origin,
+    port: Option<u16>,
+) {
+    let restored = matches!(origin, Origin::Snapshot(_));
+    let takes = if restored { clock::RESTORE } else { clock::CREATE };
+    let (server, ()) = tokio::join!(server(&rds, &database, &directory, origin, port), rds.clock.pass(takes));
+    let mut state = rds.state();
+    // A deletion is refused while it is creating, so it is still there.
+    let Some(instance) = state.instances.get_mut(&database.resource_id) else { return };
+    let wrong = if restored { rds.misbehaviours().restore_ends_as(&instance.identifier) } else { None };
+    match server {
+        Ok(_) if let Some(status) = wrong => instance.status = status,
+        Ok(server) => {
+            tracing::info!("{} is available on port {}", instance.arn(), server.port());
+            instance.port = Some(server.port());
+            instance.server = Some(server);
+            instance.database.created_at = Some(Timestamp::now());
+            instance.status = InstanceStatus::Available;
+            let (name, port) = ((instance.place.clone(), instance.identifier.clone()), instance.port);
+            state.ports.extend(port.map(|port| (name, port)));
+            drop(state);
+            automated_backups::first(&rds, &database.resource_id, restored);
+        }
+        Err(error) => {
+            tracing::error!("{} failed: {error:#}", instance.arn());
+            instance.status = InstanceStatus::Failed;
+        }
+    }
+}
+
+async fn server(
+    rds: &Rds,
+    database: &Database,
+    directory: &Directory,
+    origin: Origin,
+    port: Option<u16>,
+) -> anyhow::Result<Server> {
+    let path = directory.path();
+    match origin {
+        Origin::Nothing { password } => {
+            rds.postgres.initialise(path).await.context("cannot initialise the data")?;
+            let server = Server::start(&rds.postgres, path, port).await?;
+            let master = Master {
+                username: &database.master_username,
+                password: &password,
+                // As on AWS, this database exists already.
+                database: database.db_name.as_deref().filter(|name| *name != "postgres"),
+            };
+            rds.postgres.create_master(server.port(), &master).await?;
+            Ok(server)
+        }
+        Origin::Snapshot(snapshot) => {
+            rds.postgres.unpack(snapshot.path(), path).await?;
+            Server::start(&rds.postgres, path, port).await
+        }
+    }
+}
+
+/// A `db-…` identifier, which is also the name of the data's folder.
+pub fn resource_id() -> Result<String, Refusal> {
+    let random = random_hex(13).map_err(|error| Refusal::InternalFailure(error.to_string()))?;
+    Ok(format!("db-{}", random.to_uppercase()))
+}

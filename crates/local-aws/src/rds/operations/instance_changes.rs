@@ -1,0 +1,259 @@
+//! Changes of a DB instance: its settings, its start and stop, and its end.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    rds::Rds,
+    snapshots::{self, NewSnapshot},
+};
+use crate::{
+    place::Place,
+    postgres::server::Server,
+    rds::model::{
+        catalogue, clock, groups,
+        instances::{InstanceStatus, Pending},
+        refusal::Refusal,
+        settings::{self, Changes, ListChanges},
+        state::State,
+    },
+};
+
+/// What ModifyDBInstance changes.
+pub struct Modification {
+    /// Now, not in the maintenance window.
+    pub immediately: bool,
+    /// A new master password.
+    pub password: Option<String>,
+    /// A new identifier.
+    pub identifier: Option<String>,
+    /// New values of settings.
+    pub given: Changes,
+    /// New values of lists.
+    pub lists: ListChanges,
+}
+
+/// How DeleteDBInstance ends a DB instance.
+pub struct Deletion {
+    /// The caller wants no final snapshot.
+    pub skip_final_snapshot: bool,
+    /// The final snapshot.
+    pub final_snapshot: Option<NewSnapshot>,
+    /// Its automated snapshots stay.
+    pub keeps_automated_backups: bool,
+}
+
+/// Begins to modify the DB instance that is `given`; answers its resource id.
+pub fn modify(
+    rds: &Arc<Rds>,
+    state: &mut State,
+    place: &Place,
+    given: &str,
+    modification: Modification,
+) -> Result<String, Refusal> {
+    let Modification { immediately, password, identifier, given: changes, lists } = modification;
+    if identifier.as_ref().is_some_and(|new| state.has_instance(place, new)) {
+        return Err(Refusal::DbInstanceAlreadyExists);
+    }
+    let instance = state.instance(place, given)?;
+    rds.must_be_available(instance)?;
+    let database = instance.database.clone();
+    catalogue::check(&changes, &database)?;
+    groups::check(&state.groups, place, &changes, &database.engine_version)?;
+
+    let (at_once, later) = settings::split(changes);
+    let mut modifies = !at_once.is_empty() || !lists.is_empty();
+    let instance = state.instance(place, given)?;
+    instance.database.settings.apply(at_once);
+    instance.database.settings.apply_lists(lists);
+    // A setting that already has its value is not modified.
+    let later: Changes = later
+        .into_iter()
+        .filter(|(name, value)| instance.database.settings.get(name) != Some(value))
+        .collect();
+    instance.pending.settings.extend(later);
+    instance.pending.identifier = identifier.or(instance.pending.identifier.take());
+    let mut due = Pending::default();
+    if immediately {
+        due = instance.pending.clone();
+        modifies |= !due.settings.is_empty();
+    }
+    instance.pending.password = password.is_some();
+    if password.is_some() {
+        instance.status = InstanceStatus::ResettingMasterCredentials;
+    } else if modifies {
+        instance.status = InstanceStatus::Modifying;
+    } else if due.identifier.is_some() {
+        instance.status = InstanceStatus::Renaming;
+    }
+
+    let resource_id = database.resource_id;
+    tokio::spawn(carry_out(Arc::clone(rds), resource_id.clone(), password, modifies, due));
+    Ok(resource_id)
+}
+
+/// Password, then settings, then name: each has its status and its time.
+async fn carry_out(
+    rds: Arc<Rds>,
+    resource_id: String,
+    password: Option<String>,
+    modifies: bool,
+    due: Pending,
+) {
+    if let Some(password) = password {
+        change_password(&rds, &resource_id, &password).await;
+    }
+    if modifies {
+        rds.set_status(&resource_id, InstanceStatus::Modifying);
+        rds.clock.pass(clock::MODIFY).await;
+        rds.change(&resource_id, |it| {
+            it.pending.settings.retain(|name, _| !due.settings.contains_key(name));
+            it.database.settings.apply(due.settings);
+        });
+    }
+    if let Some(identifier) = due.identifier {
+        rds.set_status(&resource_id, InstanceStatus::Renaming);
+        rds.clock.pass(clock::MODIFY).await;
+        rds.change(&resource_id, |it| {
+            it.identifier = identifier;
+            it.pending.identifier = None;
+        });
+    }
+    rds.set_status(&resource_id, InstanceStatus::Available);
+}
+
+async fn change_password(rds: &Rds, resource_id: &str, password: &str) {
+    let name = rds.state().instances.get(resource_id).map(|it| it.identifier.clone());
+    let takes = name.and_then(|name| rds.misbehaviours().password_takes(&name));
+    let takes = takes.map_or(clock::PASSWORD_CHANGE, |seconds| Duration::from_secs(seconds.into()));
+    rds.clock.pass(takes).await;
+    let target = rds
+        .state()
+        .instances
+        .get(resource_id)
+        .and_then(|it| Some((it.port?, it.database.master_username.clone())));
+    if let Some((port, username)) = target
+        && let Err(error) = rds.postgres.set_password(port, &username, password).await
+    {
+        tracing::error!("cannot change the master password of {resource_id}: {error:#}");
+    }
+    rds.change(resource_id, |it| it.pending.password = false);
+}
+
+/// Begins to stop the DB instance that is `given`; answers its resource id.
+pub fn stop(
+    rds: &Arc<Rds>,
+    state: &mut State,
+    place: &Place,
+    given: &str,
+    snapshot: Option<NewSnapshot>,
+) -> Result<String, Refusal> {
+    let instance = state.instance(place, given)?;
+    rds.must_be_available(instance)?;
+    let resource_id = instance.database.resource_id.clone();
+    let snapshot = snapshot.map(|new| snapshots::insert(rds, state, place, &resource_id, new)).transpose()?;
+    state.instance(place, given)?.status = InstanceStatus::Stopping;
+
+    let (rds, stopping) = (Arc::clone(rds), resource_id.clone());
+    tokio::spawn(async move {
+        end_server(&rds, &stopping, snapshot, clock::STOP, Server::stop).await;
+        rds.set_status(&stopping, InstanceStatus::Stopped);
+    });
+    Ok(resource_id)
+}
+
+/// Begins to start the DB instance that is `given`; answers its resource id.
+pub fn start(rds: &Arc<Rds>, state: &mut State, place: &Place, given: &str) -> Result<String, Refusal> {
+    let instance = state.instance(place, given)?;
+    instance.must_be(InstanceStatus::Stopped)?;
+    instance.status = InstanceStatus::Starting;
+    let resource_id = instance.database.resource_id.clone();
+    let (directory, port) = (Arc::clone(&instance.directory), instance.port);
+
+    let (rds, starting) = (Arc::clone(rds), resource_id.clone());
+    tokio::spawn(async move {
+        // The same port if possible: on AWS a start keeps the endpoint.
+        let started = Server::start(&rds.postgres, directory.path(), port);
+        let (started, ()) = tokio::join!(started, rds.clock.pass(clock::START));
+        rds.change(&starting, |instance| match started {
+            Ok(server) => {
+                instance.port = Some(server.port());
+                instance.server = Some(server);
+                instance.status = InstanceStatus::Available;
+            }
+            Err(error) => {
+                tracing::error!("{} failed: {error:#}", instance.arn());
+                instance.status = InstanceStatus::Failed;
+            }
+        });
+    });
+    Ok(resource_id)
+}
+
+/// Begins to delete the DB instance that is `given`; answers its resource id.
+pub fn delete(
+    rds: &Arc<Rds>,
+    state: &mut State,
+    place: &Place,
+    given: &str,
+    deletion: Deletion,
+) -> Result<String, Refusal> {
+    let Deletion { skip_final_snapshot: skip, final_snapshot, keeps_automated_backups } = deletion;
+    let instance = state.instance(place, given)?;
+    if instance.database.settings.is_on("DeletionProtection") {
+        let message =
+            "Cannot delete protected DB Instance, please disable deletion protection and try again.";
+        return Err(Refusal::InvalidParameterCombination(message.to_owned()));
+    }
+    if skip == final_snapshot.is_some() {
+        let message = match skip {
+            true => "FinalDBSnapshotIdentifier can not be specified when deleting with SkipFinalSnapshot.",
+            false => "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.",
+        };
+        return Err(Refusal::InvalidParameterCombination(message.to_owned()));
+    }
+    match instance.status {
+        InstanceStatus::Available => {}
+        it if skip && it.may_be_deleted() => {}
+        InstanceStatus::Deleting => {
+            let message = format!("Instance {} is already being deleted.", instance.identifier);
+            return Err(Refusal::InvalidDbInstanceState(message));
+        }
+        _ => rds.must_be_available(instance)?,
+    }
+    let resource_id = instance.database.resource_id.clone();
+    let snapshot =
+        final_snapshot.map(|new| snapshots::insert(rds, state, place, &resource_id, new)).transpose()?;
+    state.instance(place, given)?.status = InstanceStatus::Deleting;
+
+    let (rds, deleting) = (Arc::clone(rds), resource_id.clone());
+    tokio::spawn(async move {
+        end_server(&rds, &deleting, snapshot, clock::DELETE, Server::abandon).await;
+        // The data goes with the DB instance, and the automated snapshots unless they are kept.
+        let mut state = rds.state();
+        state.instances.remove(&deleting);
+        if !keeps_automated_backups {
+            state.snapshots.retain(|_, it| !it.automated || it.database.resource_id != deleting);
+        }
+    });
+    Ok(resource_id)
+}
+
+/// Takes the last snapshot that was asked for, then ends the server, which lasts as long as RDS needs.
+async fn end_server<F: Future<Output = ()>>(
+    rds: &Rds,
+    resource_id: &str,
+    snapshot: Option<u64>,
+    takes: Duration,
+    end: impl FnOnce(Server) -> F,
+) {
+    if let Some(serial) = snapshot {
+        snapshots::take(rds, serial).await;
+    }
+    let server = rds.state().instances.get_mut(resource_id).and_then(|it| it.server.take());
+    let ended = async {
+        if let Some(server) = server {
+            end(server).await;
+        }
+    };
+    tokio::join!(ended, rds.clock.pass(takes));
+}

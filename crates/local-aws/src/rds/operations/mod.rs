@@ -1,0 +1,11 @@
+//! What RDS does with what exists: each operation checks the rules, changes the state, and starts the work that goes
+//! on behind the answer.
+//!
+//! An operation gets a plain request and the locked state; its caller shows the result before the lock is released.
+
+pub mod automated_backups;
+pub mod bring_up;
+pub mod instance_changes;
+pub mod rds;
+pub mod snapshot_copies;
+pub mod snapshots;

@@ -1,0 +1,121 @@
+//! The local AWS's own routes, by which tests and the rehearsal look at it and make it go wrong.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::{Query, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{calls::Relay, faults::CallFault, record::Call};
+use crate::{
+    place::Place,
+    process::kill_one_that_runs,
+    rds::{model::misbehaviour::Misbehaviour, operations::automated_backups},
+};
+
+/// What a function of our own runtime runs.
+const FUNCTION_PROGRAM: &str = "bootstrap";
+
+/// The routes below `/_local-aws`.
+///
+/// - `GET calls?since=N`: the record.
+/// - `POST faults`: a `CallFault`, for a call of any service. `GET` shows those still to come, `DELETE` forgets them.
+/// - `POST misbehaviours`: a `Misbehaviour` of a resource of RDS. `GET` shows those still to come.
+/// - `POST automated-snapshot`: has RDS back a DB instance up now.
+/// - `POST crash`: kills the server of a DB instance, which RDS then starts again.
+/// - `POST kill-function?nth=N`: kills one of the processes of functions, counting round.
+pub fn routes() -> Router<Arc<Relay>> {
+    Router::new()
+        .route("/calls", get(calls))
+        .route("/faults", get(faults).post(add_fault).delete(forget_faults))
+        .route("/misbehaviours", get(misbehaviours).post(add_misbehaviour))
+        .route("/automated-snapshot", post(automated_snapshot))
+        .route("/crash", post(crash))
+        .route("/kill-function", post(kill_function))
+}
+
+#[derive(Deserialize)]
+struct Since {
+    #[serde(default)]
+    since: usize,
+}
+
+async fn calls(State(relay): State<Arc<Relay>>, Query(Since { since }): Query<Since>) -> Json<Vec<Call>> {
+    Json(relay.record.since(since))
+}
+
+/// The answer to what was to be planned.
+fn planned(added: serde_json::Result<()>) -> Response {
+    match added {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(error) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+    }
+}
+
+async fn add_fault(State(relay): State<Arc<Relay>>, Json(wanted): Json<Value>) -> Response {
+    planned(CallFault::deserialize(&wanted).map(|fault| relay.faults.add(fault)))
+}
+
+async fn faults(State(relay): State<Arc<Relay>>) -> Json<Vec<CallFault>> {
+    Json(relay.faults.pending())
+}
+
+async fn forget_faults(State(relay): State<Arc<Relay>>) -> StatusCode {
+    relay.faults.forget();
+    StatusCode::NO_CONTENT
+}
+
+async fn add_misbehaviour(State(relay): State<Arc<Relay>>, Json(wanted): Json<Value>) -> Response {
+    let misbehaviours = relay.rds.misbehaviours();
+    planned(Misbehaviour::deserialize(&wanted).map(|wanted| misbehaviours.add(wanted)))
+}
+
+async fn misbehaviours(State(relay): State<Arc<Relay>>) -> Json<Vec<Misbehaviour>> {
+    Json(relay.rds.misbehaviours().pending())
+}
+
+/// A DB instance of an account and Region.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Whose {
+    account_id: String,
+    region: String,
+    db_instance_identifier: String,
+}
+
+/// Has RDS make an automated snapshot now; the answer is its identifier.
+async fn automated_snapshot(State(relay): State<Arc<Relay>>, Json(whose): Json<Whose>) -> Response {
+    let place = Place { account_id: whose.account_id, region: whose.region };
+    match automated_backups::begin(&relay.rds, &place, &whose.db_instance_identifier) {
+        Ok(identifier) => Json(json!({ "dbSnapshotIdentifier": identifier })).into_response(),
+        Err(refusal) => (StatusCode::BAD_REQUEST, refusal.message()).into_response(),
+    }
+}
+
+/// Kills the server of a DB instance, as if its engine had crashed.
+async fn crash(State(relay): State<Arc<Relay>>, Json(whose): Json<Whose>) -> Response {
+    let place = Place { account_id: whose.account_id, region: whose.region };
+    match relay.rds.crash(&place, &whose.db_instance_identifier) {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(refusal) => (StatusCode::BAD_REQUEST, refusal.message()).into_response(),
+    }
+}
+
+#[derive(Deserialize)]
+struct Nth {
+    nth: usize,
+}
+
+/// The answer says whether there was one to kill.
+async fn kill_function(Query(Nth { nth }): Query<Nth>) -> Response {
+    match kill_one_that_runs(FUNCTION_PROGRAM, nth) {
+        Ok(killed) => Json(json!({ "killed": killed })).into_response(),
+        Err(problem) => (StatusCode::INTERNAL_SERVER_ERROR, problem).into_response(),
+    }
+}
