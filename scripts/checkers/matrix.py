@@ -9,7 +9,7 @@ from simulator import Role, Simulator
 RUN = "20261101t000000z-0000"
 TAGS = {"snapferry:made-by": "snapferry", "snapferry:replication": "orders", "snapferry:run": RUN}
 
-# What the things are called.
+# Identifiers of the resources.
 NAMES = {
     ("instance", "foreign"): "db:billing",
     ("instance", "named"): f"db:orders-{RUN}",
@@ -24,7 +24,7 @@ NAMES = {
     ("key", "foreign"): "key/billing",
 }
 SERVICES = {"instance": "rds", "snapshot": "rds", "secret": "secretsmanager", "key": "kms"}
-# Tags that a request gives, in the ways that policies tell apart, and keys that it takes away.
+# Tags that a request adds, in the ways that policies distinguish, and keys that a request removes.
 GIVEN = [TAGS, {"snapferry:pinned": RUN}, {"snapferry:application-secret": "true"}]
 TAKEN = [["snapferry:made-by"], ["snapferry:pinned"]]
 
@@ -34,7 +34,7 @@ def given(tags: dict) -> dict:
 
 
 def attempts(action: str, arn: str, tags: dict) -> list[list[tuple[str, dict]]]:
-    """The ways in which it can be tried, each with all the resources that must be allowed and what is known of each."""
+    """The ways to try an action, each with the resources that it needs and the facts about each resource."""
     of_it = {f"aws:ResourceTag/{key}": value for key, value in tags.items()}
     made = given(TAGS)
     rds = arn.rsplit(":", 2)[0]
@@ -56,12 +56,12 @@ def attempts(action: str, arn: str, tags: dict) -> list[list[tuple[str, dict]]]:
 
 
 def ask_matrix(simulator: Simulator, prefix: str, template: Template, roles: dict[str, Role]) -> None:
-    """Every role of a function, every action, everything that is not Snapferry's."""
+    """Asks for every role of a function, every action and every resource of others."""
     table = tomllib.loads(pathlib.Path("tests/denials.toml").read_text())
     own = template.of_type("AWS::KMS::Key")
     root = {"AWS": f"arn:aws:iam::{template.account}:root"}
     iam_decides = {"Effect": "Allow", "Principal": root, "Action": "kms:*", "Resource": "*"}
-    # The policy of a key that says nothing of its own.
+    # The policy of a key that leaves everything to IAM.
     plain = {"Version": "2012-10-17", "Statement": [iam_decides]}
     for name, function in template.of_type("AWS::Lambda::Function").items():
         role = roles[function["Role"]]

@@ -1,11 +1,11 @@
-"""Used by scripts/check-roles: who may reach the queues, topics and keys of the templates."""
+"""Used by scripts/check-roles: who can reach the queues, topics and keys of the templates."""
 
 from resolve import REGION, Template
 from simulator import Role, Simulator
 
 ELSEWHERE = "333333333333"
 SERVICES = "cloudwatch events lambda s3 scheduler sns states".split()
-# Whoever may do everything in their own account.
+# A principal that its own account allows everything.
 ADMINISTRATOR = [
     {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 ]
@@ -16,7 +16,7 @@ ADMINISTER_TOPICS = "AddPermission DeleteTopic SetTopicAttributes".split()
 
 
 def ask_service(simulator: Simulator, whose: str, policy: dict, action: str, arn: str, senders: set) -> None:
-    """Of all services only these, each for what it asks in the name of, may do this one thing."""
+    """Only these services can do this one thing, each on behalf of its own source."""
     account = arn.split(":")[4]
 
     def ask(expected: bool, service: str, context: dict) -> None:
@@ -39,7 +39,7 @@ def ask_service(simulator: Simulator, whose: str, policy: dict, action: str, arn
 
 
 def ask_queues(simulator: Simulator, prefix: str, template: Template) -> None:
-    """Into each queue only what the template says is sent there."""
+    """Only the senders that the template names can send to a queue."""
     policies = {}
     for it in template.of_type("AWS::SQS::QueuePolicy").values():
         policies |= {queue: it["PolicyDocument"] for queue in it["Queues"]}
@@ -55,7 +55,7 @@ def ask_queues(simulator: Simulator, prefix: str, template: Template) -> None:
         whose = f"{prefix} {name}"
         ask_service(simulator, whose, policy, "sqs:SendMessage", arn, senders.get(arn, set()))
         for service, source in senders.get(arn, set()):
-            # Only the very topic or rule, not another one beside it.
+            # Only this topic or rule, not another one in the same account.
             beside = {"aws:SourceArn": f"{source}-other"}
             simulator.ask_policy(
                 False, whose, policy, f"{service}.amazonaws.com", "sqs:SendMessage", arn, beside
@@ -68,7 +68,7 @@ def ask_queues(simulator: Simulator, prefix: str, template: Template) -> None:
 
 
 def ask_topics(simulator: Simulator, prefix: str, template: Template) -> None:
-    """Alarms publish to the topic of operations; accepted accounts subscribe queues to the topic of hand-offs."""
+    """Alarms publish to the operations topic. Accepted accounts subscribe queues to the hand-off topic."""
     policies = {}
     for it in template.of_type("AWS::SNS::TopicPolicy").values():
         policies |= {topic: it["PolicyDocument"] for topic in it["Topics"]}
@@ -97,7 +97,7 @@ def ask_topics(simulator: Simulator, prefix: str, template: Template) -> None:
 
 
 def ask_keys(simulator: Simulator, source: Template, target_roles: dict[str, Role]) -> None:
-    """The shareable key is the copy role's of each target account, through RDS, and nobody else's there."""
+    """In a target account, only the copy role can use the shareable key, and only through RDS."""
     for name, it in source.of_type("AWS::KMS::Key").items():
         arn, policy = source.arn(name), it["KeyPolicy"]
         through_rds = {"kms:ViaService": f"rds.{REGION}.amazonaws.com"}

@@ -1,4 +1,4 @@
-"""Used by scripts/check-roles: collects questions with the answers that are expected, and asks them all at once."""
+"""Used by scripts/check-roles: collects questions with their expected answers, and asks all of them at once."""
 
 import copy
 import json
@@ -30,20 +30,20 @@ class Simulator:
         self.deployed = ""
         self.input = {"policies": {}, "resourcePolicies": {}, "questions": []}
         self.checks = []
-        # For each answer that a check needs, the number of its question: many are asked of both deployments.
+        # For each expected answer, the number of its question. Both deployments ask many of the same questions.
         self.asked = []
         self.numbers = {}
 
     def ask(
         self, expected: bool, role: Role, action: str, resource: str, context: dict | None = None
     ) -> None:
-        """Whether the role's own policies allow it, in its own account."""
+        """Asks whether the role's own policies allow an action in the role's account."""
         self.ask_any(expected, role, action, [[(resource, context or {})]])
 
     def ask_any(
         self, expected: bool, role: Role, action: str, ways: list, what: str = "", policy: dict | None = None
     ) -> None:
-        """Whether one of several ways is open: each needs a list of resources, given with what is known of them."""
+        """Asks whether one of several ways is open. Each way needs a list of resources, with the facts about them."""
         shape = [len(way) for way in ways]
         resource, context = ways[0][0]
         words = f"{role.name}: {action} on {resource}{what}"
@@ -64,13 +64,13 @@ class Simulator:
         context: dict,
         policies: list | None = None,
     ) -> None:
-        """Whether a resource's policy allows it to a principal, whose own policies count where it has some."""
+        """Asks whether a resource's policy allows an action to a principal. The principal's own policies count too."""
         words = f"{whose}: {action} by {principal}" + (f" with {json.dumps(context)}" if context else "")
         self.checks.append((self.deployed, words, [1], expected))
         self.question(principal, action, resource, context, policies or [], policy)
 
     def ask_all(self, role: Role, services: list, expected: set, managing: list | None = None) -> None:
-        """Of every action of these services only the expected ones may be allowed, on whatever and under any condition.
+        """Only the expected actions of these services can be allowed, on any resource and under any condition.
 
         Where services are `managing`, of the others only the actions that manage permissions are asked for, and what is
         expected need not be allowed.
@@ -117,7 +117,7 @@ class Simulator:
         return name
 
     def run(self) -> None:
-        """Asks, and ends with every answer that is not the expected one."""
+        """Asks all questions, and ends the script with every unexpected answer."""
         script = pathlib.Path(__file__).with_name("simulate.js")
         done = subprocess.run(
             ["node", script, self.modules], input=json.dumps(self.input), text=True, stdout=subprocess.PIPE
@@ -148,7 +148,7 @@ class Simulator:
 
 
 def unexpected(answered: list, expected: set, needed: bool) -> list[str]:
-    # Nobody can be denied to ask who they are.
+    # IAM cannot deny anybody to ask who they are.
     allowed = set(answered) - {"sts:GetCallerIdentity"}
     more = [f"{action} is allowed on something, and must be denied" for action in sorted(allowed - expected)]
     missing = expected - allowed if needed else ()
