@@ -6,9 +6,7 @@ use replication::RunId;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use tests::promises::{Crashes, is_live};
-use tests::{
-    Account, Execution, Fingerprint, Others, REPLICATION, SOURCE_INSTANCE, Tools, World, eventually, start,
-};
+use tests::{Account, Fingerprint, Others, REPLICATION, SOURCE_INSTANCE, Tools, World, eventually, start};
 
 /// RDS's minutes in fractions of a second: what takes time here is the work itself.
 const TIME_SCALE: f64 = 0.005;
@@ -102,8 +100,8 @@ impl Fleet {
             eventually(&format!("the hand-off of {run}"), || self.handoff(of, run)).await?;
             let machine = self.world.target_outputs.get("TargetAccountStateMachineArn")?;
             let name = format!("{}-{run}", member.replication);
-            let arn = Execution::named(&self.world.target, machine, &name).await?;
-            Execution::ended(&self.world.target, &arn).await?.succeeded()?;
+            let arn = self.world.target.execution_named(machine, &name).await?;
+            self.world.target.succeeded(&arn).await?;
             let login = is_live(&self.world.target, &member.secret, &name).await?;
             let rows = login.connect().await?.fingerprint().await?;
             ensure!(rows == member.rows, "{name} holds {rows:?}, and the source {:?}", member.rows);

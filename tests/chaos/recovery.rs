@@ -9,7 +9,7 @@ use replication::RunId;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use tests::promises::{failed_by_name, only_ours_was_changed, waiting};
-use tests::{Account, Copies, Execution, eventually, manual_snapshots, start};
+use tests::{Account, Copies, eventually, manual_snapshots, start};
 
 /// Waits until no execution is under way and no hand-off waits; answers how all executions ended. Each that failed did
 /// so by one of our names.
@@ -29,7 +29,7 @@ pub async fn rest(fleet: &Fleet) -> Result<Outcomes> {
             let outcome = match it.status {
                 ExecutionStatus::Succeeded => "succeeded".to_owned(),
                 _ => {
-                    let it = Execution::ended(account, &it.execution_arn).await?;
+                    let it = account.ended(&it.execution_arn).await?;
                     failed_by_name(&it)?;
                     it.error.unwrap_or_default()
                 }
@@ -117,7 +117,7 @@ pub async fn go_on(fleet: &mut Fleet) -> Result<()> {
 
 async fn succeeded(started: &[(Account, String)]) -> Result<()> {
     for (account, arn) in started {
-        Execution::ended(account, arn).await?.succeeded()?;
+        account.succeeded(arn).await?;
     }
     Ok(())
 }

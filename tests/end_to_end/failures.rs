@@ -3,7 +3,7 @@
 use crate::{next_report, world};
 use anyhow::Result;
 use serde_json::json;
-use tests::{Execution, SOURCE_INSTANCE, eventually};
+use tests::{SOURCE_INSTANCE, eventually};
 
 #[tokio::test]
 async fn a_failed_snapshot_is_reported_to_the_operations_topic() -> Result<()> {
@@ -14,7 +14,7 @@ async fn a_failed_snapshot_is_reported_to_the_operations_topic() -> Result<()> {
     world.local_aws.misbehave(&failing).await?;
 
     let arn = world.start_run(&world.input()).await?;
-    let execution = Execution::ended(&world.source, &arn).await?;
+    let execution = world.source.ended(&arn).await?;
     assert_eq!(execution.error.as_deref(), Some("Snapferry.SnapshotFailed"), "{:?}", execution.cause);
 
     let (subject, message) = next_report(&world.source, &reports).await?;
@@ -31,7 +31,7 @@ async fn a_failed_snapshot_is_reported_to_the_operations_topic() -> Result<()> {
         Ok(executions.into_iter().next().map(|it| it.execution_arn))
     })
     .await?;
-    Execution::ended(&world.source, &clean_up).await?.succeeded()?;
+    world.source.succeeded(&clean_up).await?;
     let secret = world.target_outputs.get("ApplicationSecretArn")?;
     let answer = world.target.secrets.get_secret_value().secret_id(secret).send().await?;
     assert_eq!(answer.secret_string(), Some("{}"));

@@ -4,15 +4,15 @@ use crate::world;
 use anyhow::Result;
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::{Value, json};
-use tests::{World, eventually};
+use tests::{World, eventually, handoff_of};
 
 #[tokio::test]
 async fn a_duplicate_hand_off_starts_nothing() -> Result<()> {
     let mut world = world().await?;
     world.create_source().await?;
     let execution = world.start_run(&world.input()).await?;
-    let source = tests::Execution::ended(&world.source, &execution).await?.succeeded()?;
-    let handoff = source.handoff()?;
+    let source = world.source.succeeded(&execution).await?;
+    let handoff = handoff_of(&source)?;
 
     // While the first one is at work, and once it is done.
     publish(&world, &handoff).await?;

@@ -18,8 +18,9 @@ mod sources;
 mod verification;
 
 use anyhow::{Context, Result};
+use executions::Execution;
 use serde_json::{Value, json};
-use tests::{Account, Execution, REPLICATION, Tools, World, eventually};
+use tests::{Account, REPLICATION, Tools, World, eventually, start};
 
 /// A world of the test's own.
 async fn world() -> Result<World> {
@@ -32,12 +33,19 @@ async fn run(world: &World) -> Result<String> {
     Ok(world.finish_run(&execution).await?.0)
 }
 
-/// A rollback, ended however it ended.
+/// A rollback that succeeds.
 async fn roll_back(world: &World, to: &str) -> Result<Execution> {
+    world.target.succeeded(&start_rollback(world, to).await?).await
+}
+
+/// A rollback, ended however it ended.
+async fn end_of_rollback(world: &World, to: &str) -> Result<Execution> {
+    world.target.ended(&start_rollback(world, to).await?).await
+}
+
+async fn start_rollback(world: &World, to: &str) -> Result<String> {
     let machine = world.target_outputs.get("RollbackStateMachineArn")?;
-    let input = json!({"replication": REPLICATION, "to": to}).to_string();
-    let start = world.target.states.start_execution().state_machine_arn(machine).input(input);
-    Execution::ended(&world.target, &start.send().await?.execution_arn).await
+    start(&world.target, machine, None, &json!({"replication": REPLICATION, "to": to})).await
 }
 
 /// The next report: its subject, and what it says.

@@ -4,7 +4,7 @@
 use crate::{next_report, world};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use tests::{Account, Execution, REGION, SOURCE_ACCOUNT, SOURCE_INSTANCE, World};
+use tests::{Account, REGION, SOURCE_ACCOUNT, SOURCE_INSTANCE, World, handoff_of};
 
 /// One failure: how it is provoked is up to the caller.
 struct Failure<'a> {
@@ -19,7 +19,7 @@ impl Failure<'_> {
         let start =
             self.account.states.start_execution().state_machine_arn(self.machine).input(input.to_string());
         let arn = start.send().await?.execution_arn;
-        let execution = Execution::ended(self.account, &arn).await?;
+        let execution = self.account.ended(&arn).await?;
         let cause = execution.cause.unwrap_or_default();
         assert_eq!(execution.error.as_deref(), Some(name), "{cause}");
         assert!(cause.contains(says), "{name}: {cause:?} does not say {says:?}");
@@ -127,10 +127,10 @@ async fn failures_of_the_target_account_have_names() -> Result<()> {
     world.target.ssm.delete_parameter().name("/snapferry/replications/orders").send().await?;
     let reports = world.target.listen(world.target_outputs.get("OperationsTopicArn")?, "operations").await?;
     let source = world.start_run(&world.input()).await?;
-    let source = Execution::ended(&world.source, &source).await?.succeeded()?;
+    let source = world.source.succeeded(&source).await?;
     let (_, refused) = next_report(&world.target, &reports).await?;
     assert_eq!(refused["error"], "Snapferry.InvalidSettings");
-    let handoff = source.handoff()?;
+    let handoff = handoff_of(&source)?;
 
     let machine = world.target_outputs.get("TargetAccountStateMachineArn")?;
     let failure = Failure { account: &world.target, reports: &reports, machine };

@@ -3,7 +3,7 @@
 use crate::{report_of, world};
 use anyhow::{Context, Result};
 use serde_json::json;
-use tests::{Execution, REPLICATION};
+use tests::{REPLICATION, handoff_of};
 
 #[tokio::test]
 async fn of_two_runs_at_once_the_newer_one_is_live_and_both_arrive() -> Result<()> {
@@ -33,8 +33,8 @@ async fn a_hand_off_that_comes_after_a_newer_one_restores_a_copy_that_does_not_g
     // The first hand-off is refused: the target account has no settings.
     world.target.ssm.delete_parameter().name("/snapferry/replications/orders").send().await?;
     let first = world.start_run(&world.input()).await?;
-    let first = Execution::ended(&world.source, &first).await?.succeeded()?;
-    let handoff = first.handoff()?;
+    let first = world.source.succeeded(&first).await?;
+    let handoff = handoff_of(&first)?;
     report_of(&world.target, &reports, "REFUSED").await?;
     world.target.sqs.purge_queue().queue_url(world.target_outputs.get("HandoffQueueUrl")?).send().await?;
 
@@ -46,8 +46,8 @@ async fn a_hand_off_that_comes_after_a_newer_one_restores_a_copy_that_does_not_g
     world.source.sns.publish().topic_arn(topic).message(handoff.to_string()).send().await?;
     let run = handoff["run"].as_str().context("a hand-off names its run")?;
     let machine = world.target_outputs.get("TargetAccountStateMachineArn")?;
-    let late = Execution::named(&world.target, machine, &format!("{REPLICATION}-{run}")).await?;
-    Execution::ended(&world.target, &late).await?.succeeded()?;
+    let late = world.target.execution_named(machine, &format!("{REPLICATION}-{run}")).await?;
+    world.target.succeeded(&late).await?;
     let told = loop {
         let told = report_of(&world.target, &reports, "SUCCEEDED").await?;
         if told["run"] == json!(run) {

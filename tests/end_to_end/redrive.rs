@@ -7,10 +7,11 @@ use crate::resumption::{Refused, SOURCE, TARGET, refuse};
 use crate::world;
 use anyhow::{Context, Result};
 use aws_sdk_sfn::types::ExecutionStatus;
+use executions::events_since;
 use replication::RunId;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use tests::{Account, Execution, REPLICATION, World};
+use tests::{Account, REPLICATION, World};
 
 #[tokio::test]
 async fn what_failed_at_any_state_is_redriven_from_there() -> Result<()> {
@@ -28,7 +29,7 @@ async fn what_failed_at_any_state_is_redriven_from_there() -> Result<()> {
     fail_and_redrive(&world, &world.source, &failed, SOURCE).await?;
 
     let machine = world.target_outputs.get("TargetAccountStateMachineArn")?;
-    let failed = Execution::named(&world.target, machine, &name).await?;
+    let failed = world.target.execution_named(machine, &name).await?;
     fail_and_redrive(&world, &world.target, &failed, TARGET).await?;
 
     let live = world.application_secret().await?;
@@ -46,7 +47,7 @@ async fn fail_and_redrive(world: &World, account: &Account, failed: &str, refuse
     let input = states.describe_execution().execution_arn(failed).send().await?.input;
     let (mut arn, mut answers) = (failed.to_owned(), BTreeMap::new());
     for (at, (state, ..)) in refused.iter().enumerate() {
-        let execution = Execution::ended(account, &arn).await?;
+        let execution = account.ended(&arn).await?;
         assert_eq!(execution.status, ExecutionStatus::Failed, "{state}: {:?}", execution.output);
         let steps: Vec<&str> = execution.steps.iter().map(|it| it.step.as_str()).collect();
         assert_eq!(steps.last(), Some(state));
@@ -64,13 +65,13 @@ async fn fail_and_redrive(world: &World, account: &Account, failed: &str, refuse
         let start = states.start_execution().state_machine_arn(machine).name(format!("redriven-{at}"));
         arn = start.set_input(input.clone()).send().await?.execution_arn;
     }
-    Execution::ended(account, &arn).await?.succeeded()?;
+    account.succeeded(&arn).await?;
     Ok(())
 }
 
 /// What each function last answered in an execution, by state.
 async fn answers_of(account: &Account, arn: &str) -> Result<BTreeMap<String, Value>> {
-    let events = Execution::events_since(account, arn, 0).await?.context("the execution is there")?;
+    let events = events_since(&account.states, arn, 0).await?.context("the execution is there")?;
     let exited = events.iter().filter(|it| it.r#type().as_str() == "TaskStateExited");
     let mut answers = BTreeMap::new();
     for it in exited.filter_map(|it| it.state_exited_event_details()) {

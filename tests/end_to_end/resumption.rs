@@ -4,7 +4,7 @@ use crate::world;
 use anyhow::{Context, Result};
 use replication::RunId;
 use serde_json::{Value, json};
-use tests::{Account, Execution, REPLICATION, World, eventually};
+use tests::{Account, REPLICATION, World, eventually};
 
 /// A state, and a call of its function that is refused for good once.
 pub(crate) type Refused = (&'static str, &'static str, &'static str);
@@ -47,10 +47,10 @@ async fn a_failure_at_each_state_is_reported_and_cleaned_up_and_the_run_resumes(
         failed(&world.source, &world.source_outputs, &arn, refused, at).await?;
     }
     let arn = start(&world.source, machine, "attempt-last", &input).await?;
-    Execution::ended(&world.source, &arn).await?.succeeded()?;
+    world.source.succeeded(&arn).await?;
 
     let machine = world.target_outputs.get("TargetAccountStateMachineArn")?;
-    let mut arn = Execution::named(&world.target, machine, &name).await?;
+    let mut arn = world.target.execution_named(machine, &name).await?;
     let described = world.target.states.describe_execution().execution_arn(&arn).send().await?;
     let input: Value = serde_json::from_str(described.input().context("an execution has an input")?)?;
     for (at, refused) in TARGET.iter().enumerate() {
@@ -61,7 +61,7 @@ async fn a_failure_at_each_state_is_reported_and_cleaned_up_and_the_run_resumes(
         failed(&world.target, &world.target_outputs, &arn, refused, at).await?;
     }
     arn = start(&world.target, machine, &format!("{name}-last"), &input).await?;
-    Execution::ended(&world.target, &arn).await?.succeeded()?;
+    world.target.succeeded(&arn).await?;
 
     let live = world.application_secret().await?;
     assert_eq!(live.db_instance_identifier, name);
@@ -100,7 +100,7 @@ async fn failed(
     refused: &Refused,
     at: usize,
 ) -> Result<()> {
-    let execution = Execution::ended(account, arn).await?;
+    let execution = account.ended(arn).await?;
     let error = execution.error.unwrap_or_default();
     assert!(error.ends_with("Refused"), "{refused:?}: {error}: {:?}", execution.cause);
     assert_eq!(execution.steps.last().map(|it| it.step.as_str()), Some(refused.0), "{refused:?}");
@@ -112,7 +112,7 @@ async fn failed(
     .await?;
     assert_eq!(clean_ups.len(), at + 1, "{refused:?}");
     for clean_up in clean_ups {
-        Execution::ended(account, &clean_up.execution_arn).await?.succeeded()?;
+        account.succeeded(&clean_up.execution_arn).await?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use crate::{roll_back, run, world};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use tests::{Execution, REPLICATION, SOURCE_INSTANCE, eventually};
+use tests::{REPLICATION, SOURCE_INSTANCE, eventually, handoff_of};
 
 /// Role -> actions.
 type Actions = BTreeMap<String, BTreeSet<String>>;
@@ -40,7 +40,7 @@ async fn every_action_that_a_role_allows_is_used_and_every_one_used_is_allowed()
     let mut broken = world.input();
     broken["source"]["dbInstanceIdentifier"] = json!("nowhere");
     let broken = world.start_run(&broken).await?;
-    Execution::ended(&world.source, &broken).await?;
+    world.source.ended(&broken).await?;
 
     let mut settings = world.settings();
     settings["verification"] = json!({"logins": "rotate"});
@@ -50,7 +50,7 @@ async fn every_action_that_a_role_allows_is_used_and_every_one_used_is_allowed()
     let (first, execution, _) = world.finish_run(&execution).await?;
     // A hand-off that is a duplicate, and one that is none.
     let reports = world.target.listen(world.target_outputs.get("OperationsTopicArn")?, "operations").await?;
-    for message in [execution.handoff()?.to_string(), "no hand-off".to_owned()] {
+    for message in [handoff_of(&execution)?.to_string(), "no hand-off".to_owned()] {
         let topic = world.source_outputs.get("HandoffTopicArn")?;
         world.source.sns.publish().topic_arn(topic).message(message).send().await?;
     }
@@ -59,7 +59,7 @@ async fn every_action_that_a_role_allows_is_used_and_every_one_used_is_allowed()
     let stop = world.target.rds.stop_db_instance().db_instance_identifier(format!("{REPLICATION}-{first}"));
     stop.send().await?;
     world.target.instance_in(&format!("{REPLICATION}-{first}"), "stopped").await?;
-    roll_back(&world, "previous").await?.succeeded()?;
+    roll_back(&world, "previous").await?;
     // A password that is refused is renewed.
     let identifier = format!("{REPLICATION}-{second}");
     let modify = world.target.rds.modify_db_instance().db_instance_identifier(&identifier);
@@ -67,7 +67,7 @@ async fn every_action_that_a_role_allows_is_used_and_every_one_used_is_allowed()
     let mut login = world.secret(&format!("snapferry/{REPLICATION}/{second}")).await?;
     "by-hand-7d1c9f".clone_into(&mut login.password);
     eventually("the new password", || async { Ok(login.connect().await.ok().map(|_| ())) }).await?;
-    roll_back(&world, "latest").await?.succeeded()?;
+    roll_back(&world, "latest").await?;
 
     // Nothing is kept beside the live copy, which is stopped and protected when its time comes.
     let stop = world.target.rds.stop_db_instance().db_instance_identifier(format!("{REPLICATION}-{first}"));

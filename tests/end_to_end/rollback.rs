@@ -1,9 +1,9 @@
 //! The way back.
 
-use crate::{report_of, roll_back, run, world};
+use crate::{end_of_rollback, report_of, roll_back, run, world};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use tests::{Execution, REPLICATION, World, eventually};
+use tests::{REPLICATION, World, eventually};
 
 /// What a rotation sets.
 const ROTATED: &str = "rotated-4f0c1f2a9b";
@@ -24,7 +24,7 @@ async fn a_rollback_outlasts_a_later_run_a_rotation_and_foreign_edits_until_late
     stop.send().await?;
     world.target.instance_in(&format!("{REPLICATION}-{a}"), "stopped").await?;
 
-    roll_back(&world, "previous").await?.succeeded()?;
+    roll_back(&world, "previous").await?;
     assert_live(&world, &a, &first).await?;
     let secret = world.target_outputs.get("ApplicationSecretArn")?;
     let value = world.target.secrets.get_secret_value().secret_id(secret).send().await?;
@@ -37,18 +37,18 @@ async fn a_rollback_outlasts_a_later_run_a_rotation_and_foreign_edits_until_late
     let c = run(&world).await?;
     assert_live(&world, &a, &first).await?;
 
-    roll_back(&world, "latest").await?.succeeded()?;
+    roll_back(&world, "latest").await?;
     assert_live(&world, &c, &second).await?;
     let described = world.target.secrets.describe_secret().secret_id(secret).send().await?;
     assert!(described.tags().iter().all(|tag| tag.key() != Some("snapferry:pinned")), "{described:?}");
 
     // By name, to the copy whose password was rotated while it was live.
-    roll_back(&world, &b).await?.succeeded()?;
+    roll_back(&world, &b).await?;
     assert_live(&world, &b, &second).await?;
 
     // To a copy whose password somebody changed and nobody wrote down: it gets another one.
     set_password(&world, &a, "by-hand-2b5d").await?;
-    let execution = roll_back(&world, &a).await?.succeeded()?;
+    let execution = roll_back(&world, &a).await?;
     assert!(execution.steps.iter().any(|it| it.step == "VerifyAgain"), "{:?}", execution.steps);
     assert_live(&world, &a, &first).await?;
     world.local_aws.stop().await
@@ -68,20 +68,20 @@ async fn a_live_copy_is_left_alone_though_its_password_was_rotated() -> Result<(
     let call = json!({"who": who, "service": "sns", "operation": "Publish", "how": refused});
     world.local_aws.misbehave(&json!({ "call": call })).await?;
     let source = world.start_run(&world.input()).await?;
-    let source = Execution::ended(&world.source, &source).await?.succeeded()?;
+    let source = world.source.succeeded(&source).await?;
     let only = source.output.and_then(|it| Some(it["run"].as_str()?.to_owned())).context("a run")?;
     let machine = world.target_outputs.get("TargetAccountStateMachineArn")?;
-    let arn = Execution::named(&world.target, machine, &format!("{REPLICATION}-{only}")).await?;
-    let failed = Execution::ended(&world.target, &arn).await?;
+    let arn = world.target.execution_named(machine, &format!("{REPLICATION}-{only}")).await?;
+    let failed = world.target.ended(&arn).await?;
     assert_eq!(failed.error.as_deref(), Some("Snapferry.SnsRefused"), "{:?}", failed.cause);
     rotate_password(&world, &only).await?;
 
     let input = world.target.states.describe_execution().execution_arn(&arn).send().await?.input;
     let again = world.target.states.start_execution().state_machine_arn(machine).set_input(input);
     let again = again.name(format!("{REPLICATION}-{only}-r2")).send().await?.execution_arn;
-    Execution::ended(&world.target, &again).await?.succeeded()?;
+    world.target.succeeded(&again).await?;
     for to in [only.as_str(), "latest"] {
-        roll_back(&world, to).await?.succeeded()?;
+        roll_back(&world, to).await?;
     }
     let live = world.application_secret().await?;
     assert_eq!(live.password, ROTATED);
@@ -99,14 +99,14 @@ async fn a_rollback_that_has_nowhere_to_go_is_reported_and_changes_nothing() -> 
     let rows = orders.fingerprint().await?;
     let only = run(&world).await?;
     for to in ["previous", "20200101t000000z-0000"] {
-        let execution = roll_back(&world, to).await?;
+        let execution = end_of_rollback(&world, to).await?;
         assert_eq!(execution.error.as_deref(), Some("Snapferry.NoCopyToGoTo"), "{:?}", execution.cause);
         assert!(execution.cause.is_some_and(|cause| cause.contains(&only)), "the way that there is");
         let report = report_of(&world.target, &reports, "FAILED").await?;
         assert_eq!(report["error"], "Snapferry.NoCopyToGoTo");
         assert_eq!(report["executionArn"], json!(execution.arn));
     }
-    let execution = roll_back(&world, "yesterday").await?;
+    let execution = end_of_rollback(&world, "yesterday").await?;
     assert_eq!(execution.error.as_deref(), Some("Snapferry.InvalidRequest"), "{:?}", execution.cause);
     assert_live(&world, &only, &rows).await?;
     world.local_aws.stop().await

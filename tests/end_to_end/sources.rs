@@ -3,8 +3,9 @@
 use crate::world;
 use anyhow::{Context, Result};
 use aws_sdk_rds::types::Tag;
+use executions::Execution;
 use serde_json::{Value, json};
-use tests::{SOURCE_INSTANCE, World};
+use tests::{SOURCE_INSTANCE, World, handoff_of};
 
 #[tokio::test]
 async fn sources_under_every_kind_of_key_arrive() -> Result<()> {
@@ -54,7 +55,7 @@ async fn copied_when_replicated(
     assert_eq!(live.connect().await?.fingerprint().await?.len(), 3);
     let restored = world.target.instance_in(&live.db_instance_identifier, "available").await?;
     assert_eq!(restored.kms_key_id(), Some(world.target_outputs.get("CopyKeyArn")?), "{name}");
-    let handoff = source.handoff()?;
+    let handoff = handoff_of(&source)?;
     Ok(handoff["dbSnapshotArn"].as_str().unwrap_or_default().ends_with("-copy"))
 }
 
@@ -80,7 +81,7 @@ async fn a_busy_source_a_full_queue_and_a_new_key_only_need_patience() -> Result
     }
     let execution = world.start_run(&world.input()).await?;
     let (_, source, target) = world.finish_run(&execution).await?;
-    let looks = |execution: &tests::Execution, step: &str| {
+    let looks = |execution: &Execution, step: &str| {
         execution.steps.iter().find(|it| it.step == step).map(|it| it.looks)
     };
     assert!(looks(&source, "Snapshot") > Some(2));

@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection, raw_sql};
-use tests::{Execution, SOURCE_INSTANCE, SecretSays, World, eventually};
+use tests::{SOURCE_INSTANCE, SecretSays, World, eventually, handoff_of};
 
 #[tokio::test]
 async fn a_copy_that_fails_an_assertion_is_kept_but_not_live_and_goes_live_once_it_holds() -> Result<()> {
@@ -30,12 +30,12 @@ async fn a_copy_that_fails_an_assertion_is_kept_but_not_live_and_goes_live_once_
     });
     world.put_settings(&settings).await?;
     let execution = world.start_run(&world.input()).await?;
-    let handoff = Execution::ended(&world.source, &execution).await?.succeeded()?.handoff()?;
+    let handoff = handoff_of(&world.source.succeeded(&execution).await?)?;
     let name = format!("orders-{}", handoff["run"].as_str().context("a run has a name")?);
     let machine = world.target_outputs.get("TargetAccountStateMachineArn")?;
-    let arn = Execution::named(&world.target, machine, &name).await?;
+    let arn = world.target.execution_named(machine, &name).await?;
 
-    let refused = Execution::ended(&world.target, &arn).await?;
+    let refused = world.target.ended(&arn).await?;
     let says = "assertion \"orders are there\" wants at least 1000000, found 2000";
     assert_eq!(refused.error.as_deref(), Some("Snapferry.VerificationFailed"), "{:?}", refused.cause);
     assert!(refused.cause.as_ref().is_some_and(|cause| cause.contains("found 2000")), "{:?}", refused.cause);
@@ -59,7 +59,7 @@ async fn a_copy_that_fails_an_assertion_is_kept_but_not_live_and_goes_live_once_
     input["settings"]["verification"]["assertions"][1]["atLeast"] = json!(2000);
     let resume = world.target.states.start_execution().state_machine_arn(machine).name(format!("{name}-r2"));
     let arn = resume.input(input.to_string()).send().await?.execution_arn;
-    Execution::ended(&world.target, &arn).await?.succeeded()?;
+    world.target.succeeded(&arn).await?;
     let (_, report) = next_report(&world.target, &reports).await?;
     assert_eq!((&report["outcome"], &report["live"]), (&json!("SUCCEEDED"), &json!(true)), "{report}");
     assert!(report["dataAgeSeconds"].as_i64().is_some_and(|age| (0..600).contains(&age)), "{report}");
@@ -105,6 +105,6 @@ async fn clean_up(world: &World) -> Result<()> {
         let list = world.target.states.list_executions().state_machine_arn(machine).send().await?.executions;
         Ok(list.into_iter().next().map(|it| it.execution_arn))
     });
-    Execution::ended(&world.target, &arn.await?).await?.succeeded()?;
+    world.target.succeeded(&arn.await?).await?;
     Ok(())
 }

@@ -5,10 +5,11 @@ use crate::invariants;
 use crate::lane::Lane;
 use anyhow::{Context, Result, ensure};
 use aws_sdk_sfn::types::ExecutionStatus;
+use executions::Execution;
 use replication::RunId;
 use serde_json::{Value, json};
 use tests::promises::{Crashes, Watch, failed_by_name, only_ours_was_changed};
-use tests::{Account, Execution, Outputs, REPLICATION, clean_up_events, eventually, start};
+use tests::{Account, Outputs, REPLICATION, clean_up_events, eventually, start};
 
 /// Runs a scenario, with a fault or without; answers the calls that were made meanwhile.
 pub async fn run(lane: &mut Lane, scenario: Scenario, case: Option<&Case>) -> Result<(Vec<Value>, Names)> {
@@ -122,11 +123,11 @@ async fn hand_off(lane: &mut Lane, run: &RunId) -> Result<()> {
     let source = lane.world.source.clone();
     let before = clean_ups(&source, &lane.world.source_outputs).await?;
     let arn = lane.start_source(run).await?;
-    let first = Execution::ended(&source, &arn).await?;
+    let first = source.ended(&arn).await?;
     if failed_by_name(&first)? {
         cleaned_up(&source, &lane.world.source_outputs, before).await?;
         let arn = lane.start_source(run).await?;
-        Execution::ended(&source, &arn).await?.succeeded().with_context(|| resumed_after(&first))?;
+        source.succeeded(&arn).await.with_context(|| resumed_after(&first))?;
     }
     Ok(())
 }
@@ -136,7 +137,7 @@ async fn restore(lane: &mut Lane, run: &RunId) -> Result<()> {
     let target = lane.world.target.clone();
     let before = clean_ups(&target, &lane.world.target_outputs).await?;
     let machine = lane.world.target_outputs.get("TargetAccountStateMachineArn")?.to_owned();
-    let arn = Execution::named(&target, &machine, &format!("{REPLICATION}-{run}")).await?;
+    let arn = target.execution_named(&machine, &format!("{REPLICATION}-{run}")).await?;
     resume(lane, &target, &machine, &arn, before).await?;
     lane.remember_handoff(&arn).await?;
     invariants::handoffs_are_received(lane).await
@@ -150,11 +151,11 @@ async fn resume(
     arn: &str,
     clean_ups_before: usize,
 ) -> Result<()> {
-    let first = Execution::ended(account, arn).await?;
+    let first = account.ended(arn).await?;
     if failed_by_name(&first)? {
         cleaned_up(account, &lane.world.target_outputs, clean_ups_before).await?;
         let again = lane.start_again(account, machine, arn).await?;
-        Execution::ended(account, &again).await?.succeeded().with_context(|| resumed_after(&first))?;
+        account.succeeded(&again).await.with_context(|| resumed_after(&first))?;
     }
     Ok(())
 }
@@ -165,12 +166,12 @@ async fn roll_back(lane: &mut Lane, to: &str, resumed_to: &str) -> Result<()> {
     let machine = lane.world.target_outputs.get("RollbackStateMachineArn")?.to_owned();
     let before = clean_ups(&target, &lane.world.target_outputs).await?;
     let arn = start(&target, &machine, None, &json!({"replication": REPLICATION, "to": to})).await?;
-    let first = Execution::ended(&target, &arn).await?;
+    let first = target.ended(&arn).await?;
     if failed_by_name(&first)? {
         cleaned_up(&target, &lane.world.target_outputs, before).await?;
         let input = json!({"replication": REPLICATION, "to": resumed_to});
         let arn = start(&target, &machine, None, &input).await?;
-        Execution::ended(&target, &arn).await?.succeeded().with_context(|| resumed_after(&first))?;
+        target.succeeded(&arn).await.with_context(|| resumed_after(&first))?;
     }
     Ok(())
 }
@@ -190,10 +191,10 @@ async fn clean_up(lane: &mut Lane, copies: u32) -> Result<()> {
         started.push((account, machine, event, start(account, machine, None, event).await?));
     }
     for (account, machine, event, arn) in started {
-        let first = Execution::ended(account, &arn).await?;
+        let first = account.ended(&arn).await?;
         if failed_by_name(&first)? {
             let arn = start(account, machine, None, event).await?;
-            Execution::ended(account, &arn).await?.succeeded().with_context(|| resumed_after(&first))?;
+            account.succeeded(&arn).await.with_context(|| resumed_after(&first))?;
         }
     }
     Ok(())

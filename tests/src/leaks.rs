@@ -46,7 +46,7 @@ pub async fn everything_written(world: &World) -> Result<Vec<Written>> {
     let mut written = Vec::new();
     for account in [&world.source, &world.target] {
         written.extend(log_lines(account).await?);
-        written.extend(executions(account).await?);
+        written.extend(executions_of(account).await?);
         written.extend(resources(account).await?);
     }
     for call in world.local_aws.calls().await? {
@@ -88,12 +88,13 @@ async fn log_lines(account: &Account) -> Result<Vec<Written>> {
     Ok(written)
 }
 
-async fn executions(account: &Account) -> Result<Vec<Written>> {
+async fn executions_of(account: &Account) -> Result<Vec<Written>> {
     let mut written = Vec::new();
     for machine in account.states.list_state_machines().send().await?.state_machines {
         let list = account.states.list_executions().state_machine_arn(machine.state_machine_arn);
         for execution in list.send().await?.executions {
-            for event in crate::run::history(account, &execution.execution_arn).await? {
+            let events = executions::events_since(&account.states, &execution.execution_arn, 0).await?;
+            for event in events.unwrap_or_default() {
                 written.push((execution.execution_arn.clone(), format!("{event:?}")));
             }
             let described =

@@ -29,7 +29,7 @@ pub use leaks::{Needle, Written, everything_written};
 pub use local_aws::LocalAws;
 pub use others::Others;
 pub use patience::eventually;
-pub use run::{Execution, Step};
+pub use run::handoff_of;
 pub use stacks::{Outputs, deploy_source, deploy_target};
 pub use tools::Tools;
 pub use world::{MASTER_PASSWORD, REPLICATION, SOURCE_INSTANCE, SecretSays, World};

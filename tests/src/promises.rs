@@ -1,8 +1,9 @@
 //! What must hold whatever goes wrong, and who looks at it meanwhile.
 
-use crate::{Account, Execution, SecretSays, World};
+use crate::{Account, SecretSays, World};
 use anyhow::{Context, Result, ensure};
 use aws_sdk_sfn::types::ExecutionStatus;
+use executions::Execution;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};

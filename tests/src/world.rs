@@ -2,12 +2,13 @@
 
 use crate::run::run_of;
 use crate::{
-    Account, Execution, LocalAws, Orders, Outputs, REGION, SOURCE_ACCOUNT, TARGET_ACCOUNT, Tools,
-    deploy_source, deploy_target, eventually,
+    Account, LocalAws, Orders, Outputs, REGION, SOURCE_ACCOUNT, TARGET_ACCOUNT, Tools, deploy_source,
+    deploy_target, eventually,
 };
 use anyhow::{Context, Result};
 use aws_sdk_rds::operation::create_db_instance::builders::CreateDBInstanceFluentBuilder;
 use aws_sdk_secretsmanager::types::Tag;
+use executions::Execution;
 use replication::{Handoff, StackDefaults, TargetSettings};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -236,11 +237,11 @@ impl World {
 
     /// Waits for both executions of a run that was started: the source's, and the target's that its hand-off starts.
     pub async fn finish_run(&self, source_arn: &str) -> Result<(String, Execution, Execution)> {
-        let source = Execution::ended(&self.source, source_arn).await?.succeeded()?;
+        let source = self.source.succeeded(source_arn).await?;
         let (replication, run) = run_of(&source)?;
         let machine = self.target_outputs.get("TargetAccountStateMachineArn")?;
-        let arn = Execution::named(&self.target, machine, &format!("{replication}-{run}")).await?;
-        let target = Execution::ended(&self.target, &arn).await?.succeeded()?;
+        let arn = self.target.execution_named(machine, &format!("{replication}-{run}")).await?;
+        let target = self.target.succeeded(&arn).await?;
         Ok((run, source, target))
     }
 

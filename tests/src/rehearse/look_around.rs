@@ -1,8 +1,8 @@
 //! How to look around in what `--keep` leaves running.
 
-use crate::screen::Screen;
 use ::tests::{Account, REGION, SOURCE_INSTANCE, SecretSays, Tools, World};
 use console::style;
+use executions::Screen;
 
 /// Says what can be typed into another terminal.
 pub async fn print(screen: &Screen, tools: &Tools, world: &World) {

@@ -1,19 +1,17 @@
 //! `scripts/rehearse`: the main job, end to end, on this machine, for people.
 
 mod arguments;
-mod follow;
 mod look_around;
 mod report;
 mod run;
-mod screen;
 mod source;
 
 use crate::arguments::{Arguments, STANDARD_OUTPUT};
 use crate::report::Report;
 use crate::run::replicate;
-use crate::screen::Screen;
 use ::tests::{REPLICATION, SOURCE_INSTANCE, Tools, World};
 use anyhow::Result;
+use executions::Screen;
 use std::pin::pin;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};

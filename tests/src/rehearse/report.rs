@@ -1,8 +1,9 @@
 //! What `--json` writes, and the verdict.
 
 use crate::arguments::STANDARD_OUTPUT;
-use ::tests::{Execution, Fingerprint, SecretSays, Step, Table};
+use ::tests::{Fingerprint, SecretSays, Table};
 use anyhow::{Context, Result};
+use executions::{Execution, Step};
 use serde::Serialize;
 use std::io::Write;
 use std::path::Path;

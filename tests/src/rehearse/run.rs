@@ -1,20 +1,21 @@
 //! The runs: each is started, followed in both accounts, and compared.
 
 use crate::Report;
-use crate::follow::{Ended, Followed, FollowedStep};
 use crate::report::{RunReport, TableReport, compare};
-use crate::screen::{Left, REDRAW, Right, Screen, seconds, spinner, table};
 use crate::source::Source;
-use ::tests::{Account, Execution, REPLICATION, Step, World};
+use ::tests::{REPLICATION, World};
 use anyhow::{Result, bail, ensure};
 use console::style;
+use executions::{
+    Ended, Followed, FollowedStep, Left, REDRAW, Right, Screen, Step, ended_line, execution_arn, live_line,
+    seconds, steps_table, table,
+};
 use std::time::{Duration, Instant, SystemTime};
 
 /// How long a hand-off may be under way before the target account starts its execution.
 const HANDOFF_PATIENCE: Duration = Duration::from_secs(120);
 /// Histories are read at every third drawing.
 const DRAWINGS_A_LOOK: u32 = 3;
-const BAR_WIDTH: usize = 10;
 
 /// Carries the source over, as often as wanted, and compares every table of each copy.
 pub async fn replicate(
@@ -33,7 +34,8 @@ pub async fn replicate(
         let mut run = Run::start(world).await?;
         let followed = run.follow(world, source, i64::from(number), &mut snapshots, screen).await;
         if let Err(error) = followed {
-            say_steps(screen, &run.steps());
+            let [source, target] = [run.source.summary(), run.target.summary()];
+            say_steps(screen, &source, &target);
             bail!("run {number}: {error:#}");
         }
         let (name, from, to) = world.finish_run(&run.source_arn).await?;
@@ -110,11 +112,11 @@ impl Run {
     }
 
     async fn look(&mut self, world: &World) -> Result<()> {
-        read(&world.source, &self.source_arn, &mut self.source).await?;
+        self.source.look(&world.source.states, &self.source_arn).await?;
         if let Some(run) = &self.source.run {
             let machine = world.target_outputs.get("TargetAccountStateMachineArn")?;
-            let machine = machine.replacen(":stateMachine:", ":execution:", 1);
-            read(&world.target, &format!("{machine}:{REPLICATION}-{run}"), &mut self.target).await?;
+            let arn = execution_arn(machine, &format!("{REPLICATION}-{run}"));
+            self.target.look(&world.target.states, &arn).await?;
         }
         Ok(())
     }
@@ -145,9 +147,7 @@ impl Run {
         let mut done: Vec<_> = self.all().filter(|(_, step)| step.is_done()).collect();
         done.sort_by_key(|(_, step)| step.ended_at());
         for (account, step) in &done[said.min(done.len())..] {
-            let (elapsed, looks) = (seconds(step.elapsed(now)), looks(step.looks));
-            let line = format!("  {account}  {:<16}  {elapsed:>8}  {looks:>8}  {}", step.name, step.reason);
-            screen.say(line.trim_end());
+            screen.say(&ended_line(account, step, now));
         }
         done.len()
     }
@@ -155,12 +155,15 @@ impl Run {
     /// Each step on a line: a sign, how far it is, how long it takes, how often it looked, and why it waits.
     fn drawing(&self) -> Vec<String> {
         let now = SystemTime::now();
-        let mut lines: Vec<_> = self.all().map(|(account, step)| self.line(account, step, now)).collect();
+        let (turned, name) = (self.began.elapsed(), self.name());
+        // The name is long and always the same: the drawing tells it once, below.
+        let line = |(account, step)| live_line(account, step, now, turned, name.as_deref());
+        let mut lines: Vec<_> = self.all().map(line).collect();
         if self.target.steps.is_empty() {
             lines.push(style("  · target  waiting for the hand-off").dim().to_string());
         }
         lines.push(String::new());
-        let name = self.name().map(|name| format!("{name}, ")).unwrap_or_default();
+        let name = name.map(|name| format!("{name}, ")).unwrap_or_default();
         lines.push(style(format!("  {name}{} so far", seconds(self.began.elapsed()))).dim().to_string());
         lines
     }
@@ -169,69 +172,16 @@ impl Run {
     fn name(&self) -> Option<String> {
         self.source.run.as_ref().map(|run| format!("{REPLICATION}-{run}"))
     }
-
-    fn line(&self, account: &str, step: &FollowedStep, now: SystemTime) -> String {
-        let sign =
-            if step.is_done() { style("✓").green().to_string() } else { spinner(self.began.elapsed()) };
-        let (elapsed, looks) = (seconds(step.elapsed(now)), looks(step.looks));
-        let bar = step.percent.map(bar).unwrap_or_default();
-        // The name is long and always the same: the drawing tells it once, below.
-        let reason = self.name().map_or(step.reason.clone(), |name| step.reason.replace(&name, "…"));
-        let reason = style(reason).dim();
-        format!("  {sign} {account}  {:<16}  {elapsed:>8}  {looks:>8}  {bar}{reason}", step.name)
-    }
-
-    /// The steps as far as they came, for a run that did not end well.
-    fn steps(&self) -> Vec<[String; 4]> {
-        let now = SystemTime::now();
-        let row = |(account, step): (&str, &FollowedStep)| {
-            let name = if step.is_done() { step.name.clone() } else { format!("{} (not done)", step.name) };
-            [
-                account.to_owned(),
-                name,
-                format!("{:.1}", step.elapsed(now).as_secs_f64()),
-                step.looks.to_string(),
-            ]
-        };
-        self.all().map(row).collect()
-    }
 }
 
-/// How far RDS says it is.
-fn bar(percent: u8) -> String {
-    let full = (usize::from(percent) * BAR_WIDTH / 100).min(BAR_WIDTH);
-    let (full, rest) = ("━".repeat(full), "╌".repeat(BAR_WIDTH - full));
-    format!("{}{} {percent:>2} %  ", style(full).cyan(), style(rest).dim())
-}
-
-async fn read(account: &Account, arn: &str, followed: &mut Followed) -> Result<()> {
-    if followed.ended.is_none()
-        && let Some(events) = Execution::events_since(account, arn, followed.last_event).await?
-    {
-        followed.take(&events);
-    }
-    Ok(())
-}
-
-fn looks(number: u32) -> String {
-    match number {
-        1 => "1 look".to_owned(),
-        _ => format!("{number} looks"),
-    }
-}
-
-fn say_steps(screen: &Screen, rows: &[[String; 4]]) {
-    let heading = [("ACCOUNT", Left), ("STEP", Left), ("SECONDS", Right), ("LOOKS", Right)];
-    say_table(screen, &table(heading, rows));
+fn say_steps(screen: &Screen, source: &[Step], target: &[Step]) {
+    let source = source.iter().map(|step| ("source", step));
+    let target = target.iter().map(|step| ("target", step));
+    say_table(screen, &steps_table(source.chain(target)));
 }
 
 fn say_run(screen: &Screen, run: &RunReport, source: &Source, proof: &str, took: Duration) {
-    let steps = [("source", &run.source), ("target", &run.target)];
-    let steps = steps.into_iter().flat_map(|(account, it)| it.steps.iter().map(move |step| (account, step)));
-    let row = |(account, Step { step, seconds, looks }): (&str, &Step)| {
-        [account.to_owned(), step.clone(), format!("{seconds:.1}"), looks.to_string()]
-    };
-    say_steps(screen, &steps.map(row).collect::<Vec<_>>());
+    say_steps(screen, &run.source.steps, &run.target.steps);
 
     let row = |TableReport { table, matches }: &TableReport| {
         let word = if *matches { style("equal").green() } else { style("DIFFERENT").red().bold() };

@@ -1,10 +1,14 @@
 //! How far an execution is, read from its history: the steps, and what each said last.
 
+use crate::history::events_since;
+use crate::{Error, Failure};
+use aws_sdk_sfn::Client;
 use aws_sdk_sfn::types::HistoryEvent;
+use serde::Serialize;
 use serde_json::Value;
 use std::time::{Duration, SystemTime};
 
-/// One account's execution of a run.
+/// An execution, as its history so far tells it. Its machine runs one step at a time.
 #[derive(Debug, Default)]
 pub struct Followed {
     /// The steps that have begun, in order.
@@ -15,6 +19,22 @@ pub struct Followed {
     pub last_event: i64,
     /// The run, once a step has said it.
     pub run: Option<String>,
+    /// When that event happened.
+    last_event_at: Option<SystemTime>,
+}
+
+/// A step, in a table or a report.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Step {
+    /// The state's name.
+    pub step: String,
+    /// Seconds from its first look to the end of its last one.
+    pub seconds: f64,
+    /// How often it was called.
+    pub looks: u32,
+    /// Whether it has nothing left to do.
+    #[serde(skip)]
+    pub done: bool,
 }
 
 /// A step, as its looks so far tell it.
@@ -34,12 +54,12 @@ pub struct FollowedStep {
 }
 
 /// The end of an execution.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ended {
     /// Well.
     Succeeded,
-    /// With an error's name and its cause, in words.
-    Failed(String),
+    /// With a failure.
+    Failed(Failure),
 }
 
 impl FollowedStep {
@@ -61,6 +81,27 @@ impl FollowedStep {
 }
 
 impl Followed {
+    /// Reads what happened since the last look. Nothing happens while there is no such execution, or after its end.
+    pub async fn look(&mut self, states: &Client, execution_arn: &str) -> Result<(), Error> {
+        if self.ended.is_none()
+            && let Some(events) = events_since(states, execution_arn, self.last_event).await?
+        {
+            self.take(&events);
+        }
+        Ok(())
+    }
+
+    /// The steps as far as they came: one that is not done lasts until the newest event that was read.
+    pub fn summary(&self) -> Vec<Step> {
+        let step = |it: &FollowedStep| Step {
+            step: it.name.clone(),
+            seconds: it.elapsed(self.last_event_at.unwrap_or(it.began)).as_secs_f64(),
+            looks: it.looks,
+            done: it.is_done(),
+        };
+        self.steps.iter().map(step).collect()
+    }
+
     /// The step of that name, once it has begun.
     pub fn step(&self, name: &str) -> Option<&FollowedStep> {
         self.steps.iter().find(|step| step.name == name)
@@ -71,6 +112,7 @@ impl Followed {
         for event in events {
             self.take_one(event);
             self.last_event = event.id();
+            self.last_event_at = SystemTime::try_from(*event.timestamp()).ok();
         }
     }
 
@@ -143,12 +185,8 @@ impl Followed {
     }
 
     fn fail(&mut self, error: &str, cause: &str) {
-        // A Lambda's cause is its diagnostic in JSON.
-        let diagnostic: Value = serde_json::from_str(cause).unwrap_or_default();
-        let cause = diagnostic["errorMessage"].as_str().unwrap_or(cause);
         let step = self.steps.iter().find(|step| !step.is_done()).map_or("", |step| &step.name);
-        let words = [step, error, cause].into_iter().filter(|it| !it.is_empty());
-        self.ended = Some(Ended::Failed(words.collect::<Vec<_>>().join(": ")));
+        self.ended = Some(Ended::Failed(Failure::new(step, error, cause)));
     }
 }
 
@@ -205,6 +243,21 @@ mod tests {
     }
 
     #[test]
+    fn a_summary_tells_how_long_each_step_took_and_which_is_not_done() {
+        let mut followed = Followed::default();
+        followed.take(&look(10, "Snapshot", &json!({"done": true})));
+        followed.take(&look(20, "Share", &json!({"done": false})));
+        followed.take(&look(30, "Share", &json!({"done": false})));
+        let step = |step: &str, seconds: f64, looks: u32, done: bool| Step {
+            step: step.to_owned(),
+            seconds,
+            looks,
+            done,
+        };
+        assert_eq!(followed.summary(), [step("Snapshot", 2.0, 1, true), step("Share", 12.0, 2, false)]);
+    }
+
+    #[test]
     fn a_failure_says_step_name_and_message() {
         let mut followed = Followed::default();
         followed.take(&look(10, "Restore", &json!({"done": false, "reason": "creating"})));
@@ -212,7 +265,7 @@ mod tests {
         let details = details.cause(r#"{"errorMessage": "it is gone", "errorType": "x"}"#).build();
         let failed = event(20, HistoryEventType::ExecutionFailed).execution_failed_event_details(details);
         followed.take(&[failed.build().unwrap()]);
-        let message = "Restore: Snapferry.RestoreFailed: it is gone";
-        assert_eq!(followed.ended, Some(Ended::Failed(message.to_owned())));
+        let Some(Ended::Failed(failure)) = &followed.ended else { panic!("it failed") };
+        assert_eq!(failure.to_string(), "Restore: Snapferry.RestoreFailed: it is gone");
     }
 }
