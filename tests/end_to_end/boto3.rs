@@ -4,6 +4,8 @@ use anyhow::Result;
 use tests::{LocalAws, Tools};
 use tokio::process::Command;
 
+// Rule of AWS: answers and errors have the shapes and codes of botocore's model.
+// Rule of AWS: lists come in pages of 20 to 100, identifiers in lower case.
 #[tokio::test]
 async fn boto3_goes_through_the_life_of_a_snapshot_and_botocores_model_knows_every_answer() -> Result<()> {
     let tools = Tools::from_environment()?;

@@ -21,6 +21,8 @@ struct Role<'a> {
     strangers: &'a [Stranger],
 }
 
+// Invariant: no role may do with RDS, KMS or a secret what its function does not do.
+// Invariant: nothing is deleted whose identifier is not exactly the one rebuilt from its own tags.
 #[tokio::test]
 async fn nothing_of_others_can_be_touched_with_the_credentials_of_a_role() -> Result<()> {
     let mut world = world().await?;

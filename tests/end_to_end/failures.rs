@@ -5,6 +5,7 @@ use anyhow::Result;
 use serde_json::json;
 use tests::{SOURCE_INSTANCE, eventually};
 
+// P0-2: pruning only after success fills the quotas.
 #[tokio::test]
 async fn a_failed_snapshot_is_reported_to_the_operations_topic() -> Result<()> {
     let mut world = world().await?;

@@ -6,6 +6,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::{Value, json};
 use tests::{World, eventually, handoff_of};
 
+// R18: a message delivered twice restores twice, a lost one is lost.
 #[tokio::test]
 async fn a_duplicate_hand_off_starts_nothing() -> Result<()> {
     let mut world = world().await?;

@@ -58,6 +58,9 @@ async fn secret_is_untouched(world: &World) -> Result<()> {
     Ok(())
 }
 
+// R1: errors are swallowed, and the cause is only in logs.
+// R22: clusters are promised and fail at the first step.
+// P0-7: an execution's input shares any database with any account.
 #[tokio::test]
 async fn failures_of_the_source_account_have_names() -> Result<()> {
     let mut world = world().await?;
@@ -99,6 +102,7 @@ async fn failures_of_the_source_account_have_names() -> Result<()> {
     world.local_aws.stop().await
 }
 
+// P1-10: the source cannot see whether the target may use a key.
 #[tokio::test]
 async fn a_key_that_the_target_may_not_use_fails_in_the_source_account() -> Result<()> {
     let mut world = world().await?;
@@ -119,6 +123,9 @@ async fn a_key_that_the_target_may_not_use_fails_in_the_source_account() -> Resu
     world.local_aws.stop().await
 }
 
+// R17: a binary secret crashes the update.
+// P0-6: the first version of a secret is live at once.
+// P1-13: the source deletes what the target still copies.
 #[tokio::test]
 async fn failures_of_the_target_account_have_names() -> Result<()> {
     let mut world = world().await?;
@@ -190,6 +197,9 @@ async fn failures_of_the_target_account_have_names() -> Result<()> {
     world.local_aws.stop().await
 }
 
+// R18: a message delivered twice restores twice, a lost one is lost.
+// P0-8: one source hands off in another's name.
+// P1-20: a lost hand-off looks like success.
 #[tokio::test]
 async fn a_hand_off_that_is_forged_or_broken_is_reported_and_starts_nothing() -> Result<()> {
     let mut world = world().await?;

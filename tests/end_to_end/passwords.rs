@@ -4,6 +4,7 @@ use crate::world;
 use anyhow::Result;
 use tests::{MASTER_PASSWORD, Needle, REPLICATION, Tools, World, everything_written};
 
+// Invariant: no password enters state data, logs, errors, tags or messages.
 #[tokio::test]
 async fn no_password_is_written_down() -> Result<()> {
     let mut world = world().await?;
@@ -12,6 +13,7 @@ async fn no_password_is_written_down() -> Result<()> {
     world.local_aws.stop().await
 }
 
+// Invariant: no password enters state data, logs, errors, tags or messages.
 #[tokio::test]
 async fn a_build_that_leaks_a_password_is_found_out() -> Result<()> {
     let tools = Tools::from_environment()?;

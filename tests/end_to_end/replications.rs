@@ -5,6 +5,8 @@ use anyhow::Result;
 use serde_json::Value;
 use tests::REPLICATION;
 
+// R19: topic and subscription are wired by hand.
+// P1-11: a key policy that breaks the steps' own DescribeKey.
 #[tokio::test]
 async fn every_row_as_of_the_snapshot_arrives_and_the_applications_secret_leads_to_it() -> Result<()> {
     let mut world = world().await?;
@@ -39,6 +41,9 @@ async fn every_row_as_of_the_snapshot_arrives_and_the_applications_secret_leads_
     world.local_aws.stop().await
 }
 
+// R14: the secret has no credentials, and production's password works in the copy.
+// P0-4: promotion reverts other edits of the secret.
+// P0-9: the source's password works in the copy.
 #[tokio::test]
 async fn the_sources_password_opens_no_copy_and_other_keys_of_the_secret_stay() -> Result<()> {
     let mut world = world().await?;

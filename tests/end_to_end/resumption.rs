@@ -28,6 +28,9 @@ pub(crate) const TARGET: &[Refused] = &[
     ("Report", "sns", "Publish"),
 ];
 
+// P0-1: a Catch that leads to Fail can never be redriven.
+// Invariant: a step repeated changes nothing that is done.
+// Invariant: nothing catches a failure.
 #[tokio::test]
 async fn a_failure_at_each_state_is_reported_and_cleaned_up_and_the_run_resumes() -> Result<()> {
     let mut world = world().await?;

@@ -30,6 +30,7 @@ const NOT_SEEN: &[(&str, &str)] = &[
     ("rds:AddTagsToResource", "RDS asks for it when a thing is made with tags"),
 ];
 
+// Invariant: no role may do with RDS, KMS or a secret what its function does not do.
 #[tokio::test]
 async fn every_action_that_a_role_allows_is_used_and_every_one_used_is_allowed() -> Result<()> {
     let mut world = world().await?;

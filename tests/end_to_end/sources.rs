@@ -7,6 +7,7 @@ use executions::Execution;
 use serde_json::{Value, json};
 use tests::{SOURCE_INSTANCE, World, handoff_of};
 
+// Rule of AWS: a snapshot under an AWS managed key, or an automated one, is not shared.
 #[tokio::test]
 async fn sources_under_every_kind_of_key_arrive() -> Result<()> {
     let mut world = world().await?;

@@ -7,6 +7,8 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection, raw_sql};
 use tests::{SOURCE_INSTANCE, SecretSays, World, eventually, handoff_of};
 
+// P0-9: the source's password works in the copy.
+// Rule of AWS: a DB instance offers TLS by a certificate that an authority vouches for.
 #[tokio::test]
 async fn a_copy_that_fails_an_assertion_is_kept_but_not_live_and_goes_live_once_it_holds() -> Result<()> {
     let mut world = world().await?;
