@@ -42,7 +42,7 @@ async fn act(fleet: &mut Fleet, act: &Act) -> Result<bool> {
             }
             Ok(resumed)
         }
-        Act::Fault { account, function, fault, nth, times } => {
+        Act::Fault { account, ref function, fault, nth, times } => {
             let call = json!({"who": format!("{account}/*-{function}Role*"), "service": "*", "nth": nth,
                 "times": times, "how": fault.how()});
             fleet.world.local_aws.misbehave(&json!({ "call": call })).await?;

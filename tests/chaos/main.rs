@@ -19,8 +19,8 @@ use fleet::Fleet;
 use plan::Planned;
 use std::str::FromStr;
 use std::time::Instant;
-use tests::Tools;
 use tests::promises::Watch;
+use tests::{Tools, deployed_steps};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn replications_survive_chaos() -> Result<()> {
@@ -33,7 +33,7 @@ async fn replications_survive_chaos() -> Result<()> {
          'test(replications_survive_chaos)'"
     );
     println!("{again}");
-    let plan = plan::plan(seed, seconds, replications);
+    let plan = plan::plan(seed, seconds, replications, &deployed_steps()?);
     for planned in &plan {
         println!("{planned}");
     }

@@ -2,25 +2,10 @@
 
 use fastrand::Rng;
 use std::fmt;
-use tests::{Fault, SOURCE_ACCOUNT, TARGET_ACCOUNT};
+use tests::Fault;
 
-/// Whose calls go wrong: every function.
-const FUNCTIONS: [(&str, &str); 14] = [
-    (SOURCE_ACCOUNT, "Snapshot"),
-    (SOURCE_ACCOUNT, "CopyAndReencrypt"),
-    (SOURCE_ACCOUNT, "Share"),
-    (SOURCE_ACCOUNT, "Prune"),
-    (SOURCE_ACCOUNT, "Report"),
-    (TARGET_ACCOUNT, "Receive"),
-    (TARGET_ACCOUNT, "CopyAndReencrypt"),
-    (TARGET_ACCOUNT, "Restore"),
-    (TARGET_ACCOUNT, "StageSecret"),
-    (TARGET_ACCOUNT, "Verify"),
-    (TARGET_ACCOUNT, "PromoteSecret"),
-    (TARGET_ACCOUNT, "ChooseCopy"),
-    (TARGET_ACCOUNT, "Prune"),
-    (TARGET_ACCOUNT, "Report"),
-];
+/// Whose calls go wrong: the account and the step of every function.
+pub type Functions = [(&'static str, String)];
 
 /// One of the two accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +36,7 @@ pub enum Act {
     /// The nth call of a function from now on goes wrong, and so many after it.
     Fault {
         account: &'static str,
-        function: &'static str,
+        function: String,
         fault: Fault,
         nth: u32,
         times: u32,
@@ -127,7 +112,7 @@ impl fmt::Display for Planned {
 }
 
 /// The plan of this seed, in the order of time.
-pub fn plan(seed: u64, seconds: u64, replications: usize) -> Vec<Planned> {
+pub fn plan(seed: u64, seconds: u64, replications: usize, functions: &Functions) -> Vec<Planned> {
     let end = seconds * 1000;
     let mut random = Rng::with_seed(seed);
     let mut acts = Vec::new();
@@ -145,20 +130,20 @@ pub fn plan(seed: u64, seconds: u64, replications: usize) -> Vec<Planned> {
     }
     let mut at = random.u64(0..1_000);
     while at < end {
-        acts.push(Planned { at, act: trouble(&mut random, replications) });
+        acts.push(Planned { at, act: trouble(&mut random, replications, functions) });
         at += random.u64(50..700);
     }
     acts.sort_by_key(|it| it.at);
     acts
 }
 
-fn trouble(random: &mut Rng, replications: usize) -> Act {
+fn trouble(random: &mut Rng, replications: usize, functions: &Functions) -> Act {
     let of = random.usize(0..replications);
     let side = if random.bool() { Side::Source } else { Side::Target };
     let back = random.usize(0..3);
     match random.u32(0..100) {
         0..48 => {
-            let (account, function) = FUNCTIONS[random.usize(0..FUNCTIONS.len())];
+            let (account, function) = functions[random.usize(0..functions.len())].clone();
             let fault = Fault::ALL[random.usize(0..Fault::ALL.len())];
             let times = fault.times(random.bool());
             Act::Fault { account, function, fault, nth: random.u32(1..6), times }
@@ -182,9 +167,10 @@ fn trouble(random: &mut Rng, replications: usize) -> Act {
 
 #[test]
 fn a_seed_makes_one_plan_and_another_seed_another() {
-    let acts = plan(7, 30, 4);
-    assert_eq!(acts, plan(7, 30, 4));
-    assert_ne!(acts, plan(8, 30, 4));
+    let functions = tests::deployed_steps().unwrap();
+    let acts = plan(7, 30, 4, &functions);
+    assert_eq!(acts, plan(7, 30, 4, &functions));
+    assert_ne!(acts, plan(8, 30, 4, &functions));
     assert!(acts.is_sorted_by_key(|it| it.at) && acts.last().is_some_and(|it| it.at < 30_000));
     assert!((0..4).all(|of| acts.iter().any(|it| it.act == Act::Run { of })));
 }

@@ -4,12 +4,13 @@
 
 mod boto3;
 mod denials;
-mod failures;
 mod handoffs;
 mod named_failures;
 mod overlap;
+mod part;
 mod passwords;
 mod redrive;
+mod refusals;
 mod replications;
 mod resumption;
 mod roles;
@@ -20,11 +21,17 @@ mod verification;
 use anyhow::{Context, Result};
 use executions::Execution;
 use serde_json::{Value, json};
+use std::path::PathBuf;
 use tests::{Account, REPLICATION, Tools, World, eventually, start};
 
-/// A world of the test's own.
+/// A world of the test's own. Checks that can share it are its parts: see `part`.
 async fn world() -> Result<World> {
-    World::start_with(&Tools::from_environment()?, &[]).await
+    world_with(&[]).await
+}
+
+/// A world in which zips of functions are replaced, each by a binary.
+async fn world_with(replaced: &[(&str, PathBuf)]) -> Result<World> {
+    World::start_with(&Tools::from_environment()?, replaced).await
 }
 
 /// A run from its start to its copy; answers its name.

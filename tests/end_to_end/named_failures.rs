@@ -1,21 +1,29 @@
 //! Every failure has a name: it ends the execution within three looks of its cause, tells the operator what to do, is
 //! reported to the operations topic, and leaves the application's secret alone.
 
+use crate::part::part;
 use crate::{next_report, world};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use tests::{Account, REGION, SOURCE_ACCOUNT, SOURCE_INSTANCE, World, handoff_of};
+use std::cell::Cell;
+use tests::{Account, REGION, REPLICATION, SOURCE_ACCOUNT, SOURCE_INSTANCE, World, eventually, handoff_of};
+
+/// The DB instance whose key the target account may not use.
+const GUARDED: &str = "orders-guarded";
 
 /// One failure: how it is provoked is up to the caller.
 struct Failure<'a> {
     account: &'a Account,
     reports: &'a str,
     machine: &'a str,
+    /// How many there were so far.
+    seen: Cell<usize>,
 }
 
 impl Failure<'_> {
-    /// Starts an execution, and checks that it ends by this name and that its cause says this.
-    async fn ends(&self, input: &Value, name: &str, says: &str) -> Result<()> {
+    /// Starts an execution, and checks that it ends by this name and that its cause says this; answers the report's
+    /// subject, and what it says.
+    async fn ends(&self, input: &Value, name: &str, says: &str) -> Result<(String, Value)> {
         let start =
             self.account.states.start_execution().state_machine_arn(self.machine).input(input.to_string());
         let arn = start.send().await?.execution_arn;
@@ -28,10 +36,26 @@ impl Failure<'_> {
         let looks = if name == "Snapferry.SnapshotFailed" { 12 } else { 3 };
         assert!(last.looks <= looks, "{name}: {last:?}");
 
-        let (_, message) = next_report(self.account, self.reports).await?;
+        let (subject, message) = next_report(self.account, self.reports).await?;
         assert_eq!(message["executionArn"], json!(arn), "{name}");
         assert_eq!(message["error"], json!(name));
         println!("{name}: {}", message["cause"].as_str().unwrap_or_default());
+        self.seen.set(self.seen.get() + 1);
+        Ok((subject, message))
+    }
+
+    /// Every failure so far was followed by a clean-up, which succeeded.
+    async fn all_are_cleaned_up(&self, clean_up: &str) -> Result<()> {
+        let list = || self.account.states.list_executions().state_machine_arn(clean_up).send();
+        let all = eventually("every clean-up", || async {
+            let all = list().await?.executions;
+            Ok((all.len() >= self.seen.get()).then_some(all))
+        });
+        let all = all.await?;
+        assert_eq!(all.len(), self.seen.get());
+        for it in all {
+            self.account.succeeded(&it.execution_arn).await?;
+        }
         Ok(())
     }
 }
@@ -58,16 +82,83 @@ async fn secret_is_untouched(world: &World) -> Result<()> {
     Ok(())
 }
 
-// R1: errors are swallowed, and the cause is only in logs.
-// R22: clusters are promised and fail at the first step.
-// P0-7: an execution's input shares any database with any account.
 #[tokio::test]
 async fn failures_of_the_source_account_have_names() -> Result<()> {
     let mut world = world().await?;
-    world.create_source().await?;
+    let guarded = key_without_grants(&world).await?;
+    tokio::try_join!(
+        world.create_source(),
+        world.create_instance(GUARDED, |create| create.storage_encrypted(true).kms_key_id(&guarded)),
+    )?;
     let reports = world.source.listen(world.source_outputs.get("OperationsTopicArn")?, "operations").await?;
     let machine = world.source_outputs.get("SourceAccountStateMachineArn")?;
-    let failure = Failure { account: &world.source, reports: &reports, machine };
+    let failure = Failure { account: &world.source, reports: &reports, machine, seen: Cell::new(0) };
+    part(
+        "a failed snapshot is reported to the operations topic",
+        a_failed_snapshot_is_reported_to_the_operations_topic(&world, &failure),
+    )
+    .await?;
+    part(
+        "a key that the target may not use fails in the source account",
+        a_key_that_the_target_may_not_use_fails_in_the_source_account(&world, &failure, &guarded),
+    )
+    .await?;
+    part(
+        "what is wrong with the source account or the input has a name",
+        what_is_wrong_with_the_source_account_or_the_input_has_a_name(&world, &failure),
+    )
+    .await?;
+    part("each failure is cleaned up", async {
+        failure.all_are_cleaned_up(world.source_outputs.get("CleanUpStateMachineArn")?).await
+    })
+    .await?;
+    world.local_aws.stop().await
+}
+
+// P0-2: pruning only after success fills the quotas.
+async fn a_failed_snapshot_is_reported_to_the_operations_topic(
+    world: &World,
+    failure: &Failure<'_>,
+) -> Result<()> {
+    let failing = json!({"snapshotFails": {"dbInstanceIdentifier": SOURCE_INSTANCE, "atPercent": 40}});
+    world.local_aws.misbehave(&failing).await?;
+    let (subject, message) =
+        failure.ends(&world.input(), "Snapferry.SnapshotFailed", "start a new run").await?;
+    assert_eq!(subject, "Snapferry: orders failed with Snapferry.SnapshotFailed");
+    assert_eq!(message["outcome"], "FAILED");
+    assert!(message["cause"].as_str().is_some_and(|cause| cause.contains("is failed")), "{message}");
+    failure.all_are_cleaned_up(world.source_outputs.get("CleanUpStateMachineArn")?).await?;
+    secret_is_untouched(world).await
+}
+
+/// A key of the source account whose policy gives the target account everything but kms:CreateGrant.
+async fn key_without_grants(world: &World) -> Result<String> {
+    let policy = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Principal": {"AWS": format!("arn:aws:iam::{SOURCE_ACCOUNT}:root")}, "Action": "kms:*", "Resource": "*"},
+        {"Effect": "Allow", "Principal": {"AWS": "222222222222"}, "Action": ["kms:DescribeKey", "kms:Decrypt"], "Resource": "*"}
+    ]});
+    let key = world.source.kms.create_key().policy(policy.to_string()).send().await?;
+    key.key_metadata.and_then(|it| it.arn).context("a key has an ARN")
+}
+
+// P1-10: the source cannot see whether the target may use a key.
+async fn a_key_that_the_target_may_not_use_fails_in_the_source_account(
+    world: &World,
+    failure: &Failure<'_>,
+    key: &str,
+) -> Result<()> {
+    let input = with(&world.input_for(REPLICATION, GUARDED), "/shareableKeys", json!([key]));
+    failure.ends(&input, "Snapferry.KeyNotShared", "kms:CreateGrant").await?;
+    secret_is_untouched(world).await
+}
+
+// R1: errors are swallowed, and the cause is only in logs.
+// R22: clusters are promised and fail at the first step.
+// P0-7: an execution's input shares any database with any account.
+async fn what_is_wrong_with_the_source_account_or_the_input_has_a_name(
+    world: &World,
+    failure: &Failure<'_>,
+) -> Result<()> {
     let input = world.input();
 
     let long = with(&input, "/replication", json!("a".repeat(33)));
@@ -86,10 +177,6 @@ async fn failures_of_the_source_account_have_names() -> Result<()> {
         .await?;
     let stranger = with(&input, "/targetAccountId", json!("333333333333"));
     failure.ends(&stranger, "Snapferry.AccountNotAllowed", "AllowedTargetAccounts").await?;
-    let failing = json!({"snapshotFails": {"dbInstanceIdentifier": SOURCE_INSTANCE, "atPercent": 40}});
-    world.local_aws.misbehave(&failing).await?;
-    failure.ends(&input, "Snapferry.SnapshotFailed", "start a new run").await?;
-
     let key = world.source_outputs.get("ShareableKeyArn")?;
     world.source.kms.disable_key().key_id(key).send().await?;
     failure.ends(&input, "Snapferry.KeyNotUsable", key).await?;
@@ -98,49 +185,45 @@ async fn failures_of_the_source_account_have_names() -> Result<()> {
     world.source.rds.stop_db_instance().db_instance_identifier(SOURCE_INSTANCE).send().await?;
     world.source.instance_in(SOURCE_INSTANCE, "stopped").await?;
     failure.ends(&input, "Snapferry.SourceNotAvailable", "stopped").await?;
-    secret_is_untouched(&world).await?;
-    world.local_aws.stop().await
+    secret_is_untouched(world).await
 }
 
-// P1-10: the source cannot see whether the target may use a key.
 #[tokio::test]
-async fn a_key_that_the_target_may_not_use_fails_in_the_source_account() -> Result<()> {
+async fn failures_of_the_target_account_have_names() -> Result<()> {
     let mut world = world().await?;
-    // Everything but kms:CreateGrant.
-    let policy = json!({"Version": "2012-10-17", "Statement": [
-        {"Effect": "Allow", "Principal": {"AWS": format!("arn:aws:iam::{SOURCE_ACCOUNT}:root")}, "Action": "kms:*", "Resource": "*"},
-        {"Effect": "Allow", "Principal": {"AWS": "222222222222"}, "Action": ["kms:DescribeKey", "kms:Decrypt"], "Resource": "*"}
-    ]});
-    let key = world.source.kms.create_key().policy(policy.to_string()).send().await?;
-    let key = key.key_metadata.and_then(|it| it.arn).context("a key has an ARN")?;
-    world.create_instance(SOURCE_INSTANCE, |create| create.storage_encrypted(true).kms_key_id(&key)).await?;
-    let reports = world.source.listen(world.source_outputs.get("OperationsTopicArn")?, "operations").await?;
-    let machine = world.source_outputs.get("SourceAccountStateMachineArn")?;
-    let failure = Failure { account: &world.source, reports: &reports, machine };
-    let input = with(&world.input(), "/shareableKeys", json!([key]));
-    failure.ends(&input, "Snapferry.KeyNotShared", "kms:CreateGrant").await?;
-    secret_is_untouched(&world).await?;
+    let reports = world.target.listen(world.target_outputs.get("OperationsTopicArn")?, "operations").await?;
+    world.request_instance(SOURCE_INSTANCE, |create| create.storage_encrypted(true)).await?;
+    part(
+        "a hand-off that is forged or broken is reported and starts nothing",
+        a_hand_off_that_is_forged_or_broken_is_reported_and_starts_nothing(&world, &reports),
+    )
+    .await?;
+    world.fill_instance(SOURCE_INSTANCE).await?;
+    part(
+        "what is wrong with the target account or its settings has a name",
+        what_is_wrong_with_the_target_account_or_its_settings_has_a_name(&world, &reports),
+    )
+    .await?;
     world.local_aws.stop().await
 }
 
 // R17: a binary secret crashes the update.
 // P0-6: the first version of a secret is live at once.
 // P1-13: the source deletes what the target still copies.
-#[tokio::test]
-async fn failures_of_the_target_account_have_names() -> Result<()> {
-    let mut world = world().await?;
-    world.create_source().await?;
+async fn what_is_wrong_with_the_target_account_or_its_settings_has_a_name(
+    world: &World,
+    reports: &str,
+) -> Result<()> {
     // The hand-off of this run is taken over: the target account has no settings that accept it.
     world.target.ssm.delete_parameter().name("/snapferry/replications/orders").send().await?;
-    let reports = world.target.listen(world.target_outputs.get("OperationsTopicArn")?, "operations").await?;
     let source = world.start_run(&world.input()).await?;
     let source = world.source.succeeded(&source).await?;
-    let (_, refused) = next_report(&world.target, &reports).await?;
+    let (_, refused) = next_report(&world.target, reports).await?;
     assert_eq!(refused["error"], "Snapferry.InvalidSettings");
     let handoff = handoff_of(&source)?;
 
     let machine = world.target_outputs.get("TargetAccountStateMachineArn")?;
-    let failure = Failure { account: &world.target, reports: &reports, machine };
+    let failure = Failure { account: &world.target, reports, machine, seen: Cell::new(0) };
     let input = json!({"handoff": handoff, "settings": world.merged_settings(&handoff)?});
 
     let snapshot = handoff["dbSnapshotArn"].as_str().unwrap_or_default();
@@ -167,15 +250,10 @@ async fn failures_of_the_target_account_have_names() -> Result<()> {
     let class = with(&input, "/settings/dbInstance/dbInstanceClass", json!("db.m3.large"));
     failure.ends(&class, "Snapferry.ClassNotOrderable", "dbInstanceClass").await?;
 
-    refuse_once(
-        &world,
-        "RestoreDBInstanceFromDBSnapshot",
-        "InstanceQuotaExceeded",
-        "Instance quota exceeded",
-    )
-    .await?;
+    refuse_once(world, "RestoreDBInstanceFromDBSnapshot", "InstanceQuotaExceeded", "Instance quota exceeded")
+        .await?;
     failure.ends(&input, "Snapferry.InstanceQuotaExceeded", "quota").await?;
-    refuse_once(&world, "ModifyDBInstance", "InvalidParameterValue", "MasterUserPassword is not valid")
+    refuse_once(world, "ModifyDBInstance", "InvalidParameterValue", "MasterUserPassword is not valid")
         .await?;
     failure.ends(&input, "Snapferry.PasswordRefused", "snapferry/orders/").await?;
 
@@ -193,17 +271,16 @@ async fn failures_of_the_target_account_have_names() -> Result<()> {
     failure
         .ends(&with(&input, "/settings/applicationSecretArn", json!(arn)), "Snapferry.SecretBinary", "binary")
         .await?;
-    secret_is_untouched(&world).await?;
-    world.local_aws.stop().await
+    secret_is_untouched(world).await
 }
 
 // R18: a message delivered twice restores twice, a lost one is lost.
 // P0-8: one source hands off in another's name.
 // P1-20: a lost hand-off looks like success.
-#[tokio::test]
-async fn a_hand_off_that_is_forged_or_broken_is_reported_and_starts_nothing() -> Result<()> {
-    let mut world = world().await?;
-    let reports = world.target.listen(world.target_outputs.get("OperationsTopicArn")?, "operations").await?;
+async fn a_hand_off_that_is_forged_or_broken_is_reported_and_starts_nothing(
+    world: &World,
+    reports: &str,
+) -> Result<()> {
     let topic = world.source_outputs.get("HandoffTopicArn")?;
     let handoff = json!({
         "version": 1, "replication": "orders", "run": "20261120t160812z-3f9a", "sourceAccountId": SOURCE_ACCOUNT,
@@ -245,7 +322,7 @@ async fn a_hand_off_that_is_forged_or_broken_is_reported_and_starts_nothing() ->
         ),
     ] {
         world.source.sns.publish().topic_arn(topic).message(message).send().await?;
-        let (_, report) = next_report(&world.target, &reports).await?;
+        let (_, report) = next_report(&world.target, reports).await?;
         let cause = report["cause"].as_str().unwrap_or_default();
         assert_eq!(report["error"], name, "{cause}");
         assert!(cause.contains(says), "{cause:?} does not say {says:?}");
@@ -256,7 +333,7 @@ async fn a_hand_off_that_is_forged_or_broken_is_reported_and_starts_nothing() ->
     let envelope = json!({"Type": "Notification", "TopicArn": format!("{topic}-forged"), "Message": handoff.to_string()});
     let queue = world.target_outputs.get("HandoffQueueUrl")?;
     world.target.sqs.send_message().queue_url(queue).message_body(envelope.to_string()).send().await?;
-    let (_, report) = next_report(&world.target, &reports).await?;
+    let (_, report) = next_report(&world.target, reports).await?;
     assert!(report["cause"].as_str().is_some_and(|it| it.contains("not among those")), "{report}");
 
     // Settings of the target that are unknown or out of range, with their path.
@@ -272,7 +349,7 @@ async fn a_hand_off_that_is_forged_or_broken_is_reported_and_starts_nothing() ->
     ] {
         world.put_settings(&with(&world.settings(), path, value)).await?;
         world.source.sns.publish().topic_arn(topic).message(handoff.to_string()).send().await?;
-        let (_, report) = next_report(&world.target, &reports).await?;
+        let (_, report) = next_report(&world.target, reports).await?;
         assert_eq!(report["error"], "Snapferry.InvalidSettings", "{report}");
         let says = path.trim_start_matches('/').replace('/', ".");
         assert!(report["cause"].as_str().is_some_and(|it| it.contains(&says)), "{report}");
@@ -282,5 +359,5 @@ async fn a_hand_off_that_is_forged_or_broken_is_reported_and_starts_nothing() ->
     let executions =
         world.target.states.list_executions().state_machine_arn(machine).send().await?.executions;
     assert!(executions.is_empty(), "{executions:?}");
-    world.local_aws.stop().await
+    Ok(())
 }

@@ -1,12 +1,13 @@
 //! The way back.
 
+use crate::part::part;
 use crate::{end_of_rollback, report_of, roll_back, run, world};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use tests::{REPLICATION, World, eventually};
+use tests::{Fingerprint, REPLICATION, World, eventually};
 
 /// What a rotation sets.
-const ROTATED: &str = "rotated-4f0c1f2a9b";
+pub const ROTATED: &str = "rotated-4f0c1f2a9b";
 
 #[tokio::test]
 async fn a_rollback_outlasts_a_later_run_a_rotation_and_foreign_edits_until_latest_releases_it() -> Result<()>
@@ -16,6 +17,11 @@ async fn a_rollback_outlasts_a_later_run_a_rotation_and_foreign_edits_until_late
     let reports = world.target.listen(world.target_outputs.get("OperationsTopicArn")?, "operations").await?;
     let first = orders.fingerprint().await?;
     let a = run(&world).await?;
+    part(
+        "a rollback that has nowhere to go is reported and changes nothing",
+        a_rollback_that_has_nowhere_to_go_is_reported_and_changes_nothing(&world, &reports, &a, &first),
+    )
+    .await?;
     orders.add(5000, 10).await?;
     let second = orders.fingerprint().await?;
     let b = run(&world).await?;
@@ -54,65 +60,26 @@ async fn a_rollback_outlasts_a_later_run_a_rotation_and_foreign_edits_until_late
     world.local_aws.stop().await
 }
 
-/// A run that is resumed, and a rollback to where applications are already, change nothing of the live copy.
-#[tokio::test]
-async fn a_live_copy_is_left_alone_though_its_password_was_rotated() -> Result<()> {
-    let mut world = world().await?;
-    world.create_source().await?;
-    let mut settings = world.settings();
-    let marks = ["CREATE TABLE IF NOT EXISTS marks (mark int)", "INSERT INTO marks VALUES (1)"];
-    settings["verification"] = json!({"postRestoreSql": marks, "logins": "rotate"});
-    world.put_settings(&settings).await?;
-    let refused = json!({"refused": {"code": "InvalidParameter", "message": "refused once", "status": 400}});
-    let who = format!("{}/*Report*", world.target.id);
-    let call = json!({"who": who, "service": "sns", "operation": "Publish", "how": refused});
-    world.local_aws.misbehave(&json!({ "call": call })).await?;
-    let source = world.start_run(&world.input()).await?;
-    let source = world.source.succeeded(&source).await?;
-    let only = source.output.and_then(|it| Some(it["run"].as_str()?.to_owned())).context("a run")?;
-    let machine = world.target_outputs.get("TargetAccountStateMachineArn")?;
-    let arn = world.target.execution_named(machine, &format!("{REPLICATION}-{only}")).await?;
-    let failed = world.target.ended(&arn).await?;
-    assert_eq!(failed.error.as_deref(), Some("Snapferry.SnsRefused"), "{:?}", failed.cause);
-    rotate_password(&world, &only).await?;
-
-    let input = world.target.states.describe_execution().execution_arn(&arn).send().await?.input;
-    let again = world.target.states.start_execution().state_machine_arn(machine).set_input(input);
-    let again = again.name(format!("{REPLICATION}-{only}-r2")).send().await?.execution_arn;
-    world.target.succeeded(&again).await?;
-    for to in [only.as_str(), "latest"] {
-        roll_back(&world, to).await?;
-    }
-    let live = world.application_secret().await?;
-    assert_eq!(live.password, ROTATED);
-    let mut connection = crate::verification::connect(&live).await?;
-    let marks: i64 = sqlx::query_scalar("SELECT count(*) FROM marks").fetch_one(&mut connection).await?;
-    assert_eq!(marks, 1);
-    world.local_aws.stop().await
-}
-
-#[tokio::test]
-async fn a_rollback_that_has_nowhere_to_go_is_reported_and_changes_nothing() -> Result<()> {
-    let mut world = world().await?;
-    let mut orders = world.create_source().await?;
-    let reports = world.target.listen(world.target_outputs.get("OperationsTopicArn")?, "operations").await?;
-    let rows = orders.fingerprint().await?;
-    let only = run(&world).await?;
+async fn a_rollback_that_has_nowhere_to_go_is_reported_and_changes_nothing(
+    world: &World,
+    reports: &str,
+    only: &str,
+    rows: &Fingerprint,
+) -> Result<()> {
     for to in ["previous", "20200101t000000z-0000"] {
-        let execution = end_of_rollback(&world, to).await?;
+        let execution = end_of_rollback(world, to).await?;
         assert_eq!(execution.error.as_deref(), Some("Snapferry.NoCopyToGoTo"), "{:?}", execution.cause);
-        assert!(execution.cause.is_some_and(|cause| cause.contains(&only)), "the way that there is");
-        let report = report_of(&world.target, &reports, "FAILED").await?;
+        assert!(execution.cause.is_some_and(|cause| cause.contains(only)), "the way that there is");
+        let report = report_of(&world.target, reports, "FAILED").await?;
         assert_eq!(report["error"], "Snapferry.NoCopyToGoTo");
         assert_eq!(report["executionArn"], json!(execution.arn));
     }
-    let execution = end_of_rollback(&world, "yesterday").await?;
+    let execution = end_of_rollback(world, "yesterday").await?;
     assert_eq!(execution.error.as_deref(), Some("Snapferry.InvalidRequest"), "{:?}", execution.cause);
-    assert_live(&world, &only, &rows).await?;
-    world.local_aws.stop().await
+    assert_live(world, only, rows).await
 }
 
-async fn assert_live(world: &World, run: &str, rows: &tests::Fingerprint) -> Result<()> {
+async fn assert_live(world: &World, run: &str, rows: &Fingerprint) -> Result<()> {
     let live = world.application_secret().await?;
     assert_eq!(live.db_instance_identifier, format!("{REPLICATION}-{run}"));
     assert_eq!(live.connect().await?.fingerprint().await?, *rows);
@@ -121,7 +88,7 @@ async fn assert_live(world: &World, run: &str, rows: &tests::Fingerprint) -> Res
 
 /// As AWS's rotation of a single user ends: another password on the DB instance and in the application's secret. And,
 /// by the way, a key that somebody adds.
-async fn rotate_password(world: &World, run: &str) -> Result<()> {
+pub async fn rotate_password(world: &World, run: &str) -> Result<()> {
     set_password(world, run, ROTATED).await?;
     let secret = world.target_outputs.get("ApplicationSecretArn")?;
     let value = world.target.secrets.get_secret_value().secret_id(secret).send().await?;

@@ -1,5 +1,6 @@
 //! Sources of every kind: under every kind of key, busy, and with production's settings.
 
+use crate::part::part;
 use crate::world;
 use anyhow::{Context, Result};
 use aws_sdk_rds::types::Tag;
@@ -7,10 +8,26 @@ use executions::Execution;
 use serde_json::{Value, json};
 use tests::{SOURCE_INSTANCE, World, handoff_of};
 
-// Rule of AWS: a snapshot under an AWS managed key, or an automated one, is not shared.
+/// Replications with sources and secrets of their own, all at once in one world.
 #[tokio::test]
-async fn sources_under_every_kind_of_key_arrive() -> Result<()> {
+async fn sources_of_every_kind_arrive() -> Result<()> {
     let mut world = world().await?;
+    tokio::try_join!(
+        part("sources under every kind of key arrive", sources_under_every_kind_of_key_arrive(&world)),
+        part(
+            "a busy source, a full queue and a new key only need patience",
+            a_busy_source_a_full_queue_and_a_new_key_only_need_patience(&world)
+        ),
+        part(
+            "the copy has every setting of production unless the target says otherwise",
+            the_copy_has_every_setting_of_production_unless_the_target_says_otherwise(&world)
+        ),
+    )?;
+    world.local_aws.stop().await
+}
+
+// Rule of AWS: a snapshot under an AWS managed key, or an automated one, is not shared.
+async fn sources_under_every_kind_of_key_arrive(world: &World) -> Result<()> {
     let key = world.source_outputs.get("ShareableKeyArn")?.to_owned();
     let owned = Tag::builder().key("local-aws:storage-encryption-type").value("sse-rds").build();
     // The name of 63 characters is the longest that RDS takes.
@@ -23,14 +40,14 @@ async fn sources_under_every_kind_of_key_arrive() -> Result<()> {
     )?;
     let declared = json!([key]);
     let copied = tokio::try_join!(
-        copied_when_replicated(&world, "none", "unencrypted", None),
-        copied_when_replicated(&world, "managed", "aws-managed", None),
-        copied_when_replicated(&world, "owned", "aws-owned", None),
-        copied_when_replicated(&world, "customer", &long, Some(declared)),
+        copied_when_replicated(world, "none", "unencrypted", None),
+        copied_when_replicated(world, "managed", "aws-managed", None),
+        copied_when_replicated(world, "owned", "aws-owned", None),
+        copied_when_replicated(world, "customer", &long, Some(declared)),
     )?;
     // Only the snapshot under the declared key is shared as it is.
     assert_eq!(copied, (true, true, true, false));
-    world.local_aws.stop().await
+    Ok(())
 }
 
 /// Replicates one source, and answers whether the source account made a re-encrypted copy to share.
@@ -60,9 +77,7 @@ async fn copied_when_replicated(
     Ok(handoff["dbSnapshotArn"].as_str().unwrap_or_default().ends_with("-copy"))
 }
 
-#[tokio::test]
-async fn a_busy_source_a_full_queue_and_a_new_key_only_need_patience() -> Result<()> {
-    let mut world = world().await?;
+async fn a_busy_source_a_full_queue_and_a_new_key_only_need_patience(world: &World) -> Result<()> {
     world.create_source().await?;
     // The source is backing up for somebody else.
     let snapshot = world.source.rds.create_db_snapshot().db_instance_identifier(SOURCE_INSTANCE);
@@ -77,7 +92,8 @@ async fn a_busy_source_a_full_queue_and_a_new_key_only_need_patience() -> Result
         ),
     ] {
         let how = json!({"refused": {"code": code, "message": message, "status": 400}});
-        let call = json!({"who": format!("{account}/*"), "service": "rds", "operation": "CopyDBSnapshot", "times": times, "how": how});
+        let call = json!({"who": format!("{account}/*"), "service": "rds", "operation": "CopyDBSnapshot",
+            "resource": "*orders-20*", "times": times, "how": how});
         world.local_aws.misbehave(&json!({ "call": call })).await?;
     }
     let execution = world.start_run(&world.input()).await?;
@@ -87,14 +103,14 @@ async fn a_busy_source_a_full_queue_and_a_new_key_only_need_patience() -> Result
     };
     assert!(looks(&source, "Snapshot") > Some(2));
     assert!(looks(&target, "CopyAndReencrypt") > Some(3));
-    world.local_aws.stop().await
+    Ok(())
 }
 
-#[tokio::test]
-async fn the_copy_has_every_setting_of_production_unless_the_target_says_otherwise() -> Result<()> {
-    let mut world = world().await?;
+async fn the_copy_has_every_setting_of_production_unless_the_target_says_otherwise(
+    world: &World,
+) -> Result<()> {
     world
-        .create_instance(SOURCE_INSTANCE, |create| {
+        .create_instance("production", |create| {
             create
                 .storage_encrypted(true)
                 .multi_az(true)
@@ -113,16 +129,18 @@ async fn the_copy_has_every_setting_of_production_unless_the_target_says_otherwi
                 .deletion_protection(true)
         })
         .await?;
-    let mut settings = world.settings();
+    let secret = world.create_application_secret("application-production", Some("{}".to_owned())).await?;
+    let mut settings = world.settings_for("production");
+    settings["applicationSecretArn"] = json!(secret);
     settings["dbInstance"] =
         json!({"multiAz": false, "dbInstanceClass": "db.r6g.large", "backupRetentionPeriod": 2});
     settings["placement"]["vpcSecurityGroupIds"] = json!(["sg-0123456789abcdef0"]);
     settings["placement"]["tags"] = json!({"team": "staging"});
-    world.put_settings(&settings).await?;
-    let execution = world.start_run(&world.input()).await?;
+    world.put_settings_of("production", &settings).await?;
+    let execution = world.start_run(&world.input_for("production", "production")).await?;
     world.finish_run(&execution).await?;
 
-    let live = world.application_secret().await?;
+    let live = world.secret(&secret).await?;
     let copy = world.target.instance_in(&live.db_instance_identifier, "available").await?;
     // As the target says.
     assert_eq!((copy.multi_az(), copy.backup_retention_period()), (Some(false), Some(2)));
@@ -145,5 +163,5 @@ async fn the_copy_has_every_setting_of_production_unless_the_target_says_otherwi
     assert_eq!(copy.preferred_maintenance_window(), Some("sun:05:00-sun:06:00"));
     assert_eq!((copy.auto_minor_version_upgrade(), copy.copy_tags_to_snapshot()), (Some(false), Some(true)));
     assert_eq!(copy.deletion_protection(), Some(true));
-    world.local_aws.stop().await
+    Ok(())
 }

@@ -1,11 +1,13 @@
 //! Nothing goes live unproven.
 
-use crate::{next_report, world};
+use crate::part::part;
+use crate::rollback::{ROTATED, rotate_password};
+use crate::{next_report, roll_back, world};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection, raw_sql};
-use tests::{SOURCE_INSTANCE, SecretSays, World, eventually, handoff_of};
+use tests::{SOURCE_INSTANCE, SecretSays, World, eventually, handoff_of, start};
 
 // P0-9: the source's password works in the copy.
 // Rule of AWS: a DB instance offers TLS by a certificate that an authority vouches for.
@@ -24,7 +26,11 @@ async fn a_copy_that_fails_an_assertion_is_kept_but_not_live_and_goes_live_once_
     let mut settings = world.settings();
     settings["verification"] = json!({
         "logins": "rotate",
-        "postRestoreSql": ["UPDATE customers SET name = 'Customer ' || id"],
+        "postRestoreSql": [
+            "UPDATE customers SET name = 'Customer ' || id",
+            "CREATE TABLE IF NOT EXISTS marks (mark int)",
+            "INSERT INTO marks VALUES (1)",
+        ],
         "assertions": [
             {"name": "customers are masked", "sql": "SELECT count(*) FROM customers WHERE name LIKE '% Ünï'", "equals": 0},
             {"name": "orders are there", "sql": "SELECT count(*) FROM orders", "atLeast": 1_000_000},
@@ -91,7 +97,40 @@ async fn a_copy_that_fails_an_assertion_is_kept_but_not_live_and_goes_live_once_
     let refused =
         connect(&in_the_copy(&reporting.password)).await.expect_err("the source's password opens the copy");
     assert!(refused.to_string().contains("password authentication failed"), "{refused}");
+    part(
+        "a live copy is left alone, even if its password was rotated",
+        a_live_copy_is_left_alone_even_if_its_password_was_rotated(&world, &name, &input),
+    )
+    .await?;
     world.local_aws.stop().await
+}
+
+/// A run that is resumed, and a rollback to where applications are already, change nothing of the live copy.
+async fn a_live_copy_is_left_alone_even_if_its_password_was_rotated(
+    world: &World,
+    name: &str,
+    input: &Value,
+) -> Result<()> {
+    let run = name.trim_start_matches("orders-");
+    rotate_password(world, run).await?;
+    let refused = json!({"refused": {"code": "InvalidParameter", "message": "refused once", "status": 400}});
+    let who = format!("{}/*Report*", world.target.id);
+    let call = json!({"who": who, "service": "sns", "operation": "Publish", "how": refused});
+    world.local_aws.misbehave(&json!({ "call": call })).await?;
+    let machine = world.target_outputs.get("TargetAccountStateMachineArn")?;
+    let resume = |name: String| start(&world.target, machine, Some(name), input);
+    let failed = world.target.ended(&resume(format!("{name}-r3")).await?).await?;
+    assert_eq!(failed.error.as_deref(), Some("Snapferry.SnsRefused"), "{:?}", failed.cause);
+    world.target.succeeded(&resume(format!("{name}-r4")).await?).await?;
+    for to in [run, "latest"] {
+        roll_back(world, to).await?;
+    }
+    let live = world.application_secret().await?;
+    assert_eq!(live.password, ROTATED);
+    let mut connection = connect(&live).await?;
+    let marks: i64 = sqlx::query_scalar("SELECT count(*) FROM marks").fetch_one(&mut connection).await?;
+    assert_eq!(marks, 1);
+    Ok(())
 }
 
 pub async fn connect(login: &SecretSays) -> Result<PgConnection> {
