@@ -60,7 +60,7 @@ pub async fn read_current(secrets: &Client, secret: &str) -> Result<Reading, Cal
             let failed = call_failed(Service::SecretsManager, "GetSecretValue", &error);
             // The service has no other reason to call a read of AWSCURRENT an invalid request.
             let deleted = failed.code == "InvalidRequestException";
-            return if deleted { Ok(Reading::Deleted(failed.message)) } else { Err(failed) };
+            return if deleted { Ok(Reading::Deleted(failed)) } else { Err(failed) };
         }
     };
     let Some(text) = answer.secret_string() else { return Ok(Reading::Binary) };

@@ -1,6 +1,7 @@
 //! A read of a secret's current version, and what each step can make of it.
 
 use crate::value::SecretValue;
+use lambda_support::CallFailed;
 use step::ErrorName;
 
 /// One version of a secret.
@@ -19,8 +20,8 @@ pub enum Reading {
     Found(Version),
     /// No such secret, or no current version of it.
     Missing,
-    /// The secret is scheduled for deletion. The text is the service's.
-    Deleted(String),
+    /// The secret is scheduled for deletion: the read that failed.
+    Deleted(CallFailed),
     /// Bytes, not text.
     Binary,
     /// Text that is not a JSON object.
@@ -31,8 +32,8 @@ pub enum Reading {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[expect(missing_docs, reason = "each message says it")]
 pub enum Unusable {
-    #[error("secret {secret} is scheduled for deletion: restore it, then resume the run")]
-    Deleted { secret: String },
+    #[error(transparent)]
+    Deleted(CallFailed),
     #[error("secret {secret} holds bytes, not text: {}", cure(secret))]
     Binary { secret: String },
     #[error("secret {secret} {problem}: {}", cure(secret))]
@@ -47,7 +48,7 @@ impl Unusable {
     /// The name that the state machine matches on.
     pub fn name(&self) -> ErrorName {
         match self {
-            Self::Deleted { .. } => ErrorName::SecretNotFound,
+            Self::Deleted(failed) => failed.name(),
             Self::Binary { .. } => ErrorName::SecretBinary,
             Self::NotJson { .. } => ErrorName::SecretNotJson,
             Self::TooLarge { .. } => ErrorName::SecretTooLarge,
@@ -71,7 +72,7 @@ impl Reading {
         match self {
             Self::Found(version) => Ok(Some(version)),
             Self::Missing => Ok(None),
-            Self::Deleted(_) => Err(Unusable::Deleted { secret }),
+            Self::Deleted(failed) => Err(Unusable::Deleted(failed)),
             Self::Binary => Err(Unusable::Binary { secret }),
             Self::NotJson => Err(Unusable::NotJson { secret, problem: "is not a JSON object" }),
         }

@@ -191,7 +191,7 @@ async fn a_run_of_the_future_is_refused() {
         request["input"][key] = json!(value);
         let calls = Calls::default();
         let answer = handle(&rds(&calls, &[]), request).await;
-        assert_fails(answer, "Snapferry.InvalidRequest", "has not begun yet");
+        assert_fails(answer, "Snapferry.InvalidRequest", "lies in the future");
         assert!(calls.sent().is_empty());
     }
 }

@@ -46,39 +46,39 @@ macro_rules! error_names {
 
 error_names! {
     /// RDS was throttled or did not answer.
-    /// Repair: none, it is retried; redrive the execution if it ends all the same.
+    /// Repair: none, the machine retries it. If the execution still fails, redrive it.
     RdsUnavailable: retryable,
     /// KMS was throttled or did not answer.
-    /// Repair: none, it is retried; redrive the execution if it ends all the same.
+    /// Repair: none, the machine retries it. If the execution still fails, redrive it.
     KmsUnavailable: retryable,
     /// SNS was throttled or did not answer.
-    /// Repair: none, it is retried; redrive the execution if it ends all the same.
+    /// Repair: none, the machine retries it. If the execution still fails, redrive it.
     SnsUnavailable: retryable,
     /// Secrets Manager was throttled or did not answer.
-    /// Repair: none, it is retried; redrive the execution if it ends all the same.
+    /// Repair: none, the machine retries it. If the execution still fails, redrive it.
     SecretsManagerUnavailable: retryable,
     /// Systems Manager was throttled or did not answer.
-    /// Repair: none, it is retried; redrive the execution, or send the message back, if it fails all the same.
+    /// Repair: none, it is retried. If it still fails, redrive the execution or send the message back.
     SsmUnavailable: retryable,
     /// Step Functions was throttled or did not answer.
-    /// Repair: none, the queue delivers the message again; send it back if it ends among the dead letters.
+    /// Repair: none, the queue delivers the message again. If it ends among the dead letters, send it back.
     StatesUnavailable: retryable,
-    /// RDS refused a call, mostly for a permission or a value; the message carries its code.
+    /// RDS refused a call, mostly for a permission or a value. The message carries its code.
     /// Repair: correct what the code names, then redrive the execution.
     RdsRefused: fatal,
-    /// KMS refused a call, mostly for a permission or a value; the message carries its code.
+    /// KMS refused a call, mostly for a permission or a value. The message carries its code.
     /// Repair: correct what the code names, then redrive the execution.
     KmsRefused: fatal,
-    /// SNS refused a call, mostly for a permission or a value; the message carries its code.
+    /// SNS refused a call, mostly for a permission or a value. The message carries its code.
     /// Repair: correct what the code names, then redrive the execution.
     SnsRefused: fatal,
-    /// Secrets Manager refused a call, mostly for a permission or a value; the message carries its code.
+    /// Secrets Manager refused a call, mostly for a permission or a value. The message carries its code.
     /// Repair: correct what the code names, then redrive the execution.
     SecretsManagerRefused: fatal,
-    /// Systems Manager refused a call, mostly for a permission or a value; the message carries its code.
+    /// Systems Manager refused a call, mostly for a permission or a value. The message carries its code.
     /// Repair: correct what the code names, then redrive the execution or send the message back.
     SsmRefused: fatal,
-    /// Step Functions refused a call, mostly for a permission or a value; the message carries its code.
+    /// Step Functions refused a call, mostly for a permission or a value. The message carries its code.
     /// Repair: correct what the code names, then send the message back from the dead-letter queue.
     StatesRefused: fatal,
     /// An input does not have the shape that the step expects; the message gives the path of the field.
@@ -90,7 +90,7 @@ error_names! {
     /// The source DB instance does not exist in this account and Region.
     /// Repair: correct `source.dbInstanceIdentifier`, and start a new run.
     SourceNotFound: fatal,
-    /// The source DB instance is in a status that no waiting mends, such as `stopped`.
+    /// The source DB instance is in a status that waiting does not change, such as `stopped`.
     /// Repair: make it available, then resume the run.
     SourceNotAvailable: fatal,
     /// RDS gave up on the source snapshot.
@@ -99,14 +99,14 @@ error_names! {
     /// A snapshot of the run's name exists, but without its tags: something else made it.
     /// Repair: start a new run, which takes another name.
     SnapshotNotOurs: fatal,
-    /// The run's snapshot is gone: it was deleted before the run was through.
+    /// Somebody deleted the run's snapshot before the run was through.
     /// Repair: start a new run.
     SnapshotNotFound: fatal,
     /// The snapshot that was handed off is gone, or no longer shared with this account.
     /// Repair: start a new run in the source account.
     SnapshotNoLongerShared: fatal,
     /// `forceCopy` is false, but the snapshot's key is AWS managed, not usable, or not listed in `shareableKeys`.
-    /// Repair: leave `forceCopy` out, or list a key that the target account may use, and start a new run.
+    /// Repair: leave `forceCopy` out, or list a key that the target account may use. Then start a new run.
     SnapshotNotShareable: fatal,
     /// RDS gave up on the copy of a snapshot.
     /// Repair: delete the failed copy, then resume the run.
@@ -114,22 +114,22 @@ error_names! {
     /// A copy of the run's name exists, but without its tags or under another key.
     /// Repair: delete it, then resume the run.
     CopyNotOurs: fatal,
-    /// A key is disabled, asymmetric, gone or closed to the copying role; the message names key, role and actions.
+    /// A key is disabled, asymmetric, gone or closed to the copying role. The message names key, role and actions.
     /// Repair: enable the key or allow the actions, then resume the run.
     KeyNotUsable: fatal,
-    /// The policy of the snapshot's key does not let the target account copy it; the message names the actions.
-    /// Repair: allow them to the target account, then resume the run.
+    /// The policy of the snapshot's key does not let the target account copy the snapshot. The message names the actions.
+    /// Repair: allow these actions to the target account, then resume the run.
     KeyNotShared: fatal,
-    /// The account is not among those that this stack may share with.
+    /// The stack may not share snapshots with this account.
     /// Repair: add it to the stack's `AllowedTargetAccounts`, then resume the run.
     AccountNotAllowed: fatal,
-    /// The hand-off does not agree with its topic, its snapshot or the target's settings; the message names the field.
+    /// The hand-off does not agree with its topic, its snapshot or the target's settings. The message names the field.
     /// Repair: correct the settings or `HandoffTopicArn`, then send the message back from the dead-letter queue.
     HandoffRefused: fatal,
     /// The hand-off has a version that this receiver does not know: the source stack is newer.
     /// Repair: update the target stack, then send the message back from the dead-letter queue.
     HandoffVersionUnknown: fatal,
-    /// The message is not JSON, or not of a hand-off's shape: Snapferry did not send it.
+    /// The message is not a hand-off: Snapferry did not send it.
     /// Repair: find out who publishes to the topic or the queue, and delete the message.
     HandoffNotReadable: fatal,
     /// The message is larger than any hand-off: Snapferry did not send it.
@@ -159,64 +159,64 @@ error_names! {
     /// The account has as many manual DB snapshots as its quota allows.
     /// Repair: delete some, or raise the quota, then resume the run.
     SnapshotQuotaExceeded: fatal,
-    /// RDS gave up on the restored DB instance, mostly over settings that do not fit together.
-    /// Repair: correct the settings, and start a new run; the clean-up deletes what failed.
+    /// RDS gave up on the restored DB instance, mostly because settings do not fit together.
+    /// Repair: correct the settings, and start a new run. The clean-up deletes the failed DB instance.
     RestoreFailed: fatal,
     /// A DB instance of the run's name exists, but without its tags: something else made it.
     /// Repair: start a new run, which takes another name.
     DbInstanceNotOurs: fatal,
-    /// The restored DB instance is gone: it was deleted before the run was through.
+    /// Somebody deleted the restored DB instance before the run was through.
     /// Repair: start a new run.
     DbInstanceNotFound: fatal,
-    /// A rollback finds no copy to go to: none was proven, or not the one that was asked for.
+    /// A rollback finds no copy to go to: no copy was proven, or not the copy of the run that the input names.
     /// Repair: name a run that the message lists, or start a new run.
     NoCopyToGoTo: fatal,
     /// The application's secret has no AWSCURRENT version.
     /// Repair: give it a value, such as `{}`, then resume the run.
     SecretNotInitialised: fatal,
-    /// A secret is not a JSON object of the expected shape.
+    /// A secret is not a JSON object with the keys that the step needs.
     /// Repair: make it one, then resume the run.
     SecretNotJson: fatal,
     /// A secret holds bytes, not text.
     /// Repair: make it a JSON object, then resume the run.
     SecretBinary: fatal,
     /// The application's secret leads to a copy of another replication: two replications share one secret.
-    /// Repair: give each a secret of its own by `applicationSecretArn`, and start a new run.
+    /// Repair: give each replication its own secret by `applicationSecretArn`, and start a new run.
     SecretOfAnotherReplication: fatal,
-    /// The application's secret would grow past the size that Secrets Manager takes.
+    /// A secret would grow larger than Secrets Manager takes.
     /// Repair: shorten it, then resume the run.
     SecretTooLarge: fatal,
     /// RDS refused the new master password.
     /// Repair: delete the copy's secret with `--force-delete-without-recovery`, then resume the run: it makes another.
     PasswordRefused: fatal,
     /// The application's secret or the copy's secret does not exist.
-    /// Repair: correct `applicationSecretArn`, then resume the run: it makes the copy's secret.
+    /// Repair: correct `applicationSecretArn`, then resume the run, which makes a missing copy's secret again.
     SecretNotFound: fatal,
     /// The restored database cannot be reached from the network of `Verify`.
-    /// Repair: let the security groups in, or route the subnets, that the message names, then resume the run.
+    /// Repair: let the security groups that the message names in, or route its subnets. Then resume the run.
     DatabaseNotReachable: fatal,
-    /// The restored database offers no TLS, or a certificate that is not trusted or not its own.
+    /// The restored database offers no TLS, or its certificate is not trusted or bears another name.
     /// Repair: give it a certificate of RDS's authorities, or name another authority by the stack's
     /// `VerifyCertificatesLayerArn`, then resume the run.
     TlsNotTrusted: fatal,
     /// The restored database refuses the credentials of the copy's secret: somebody changed them.
     /// Repair: delete the copy's secret with `--force-delete-without-recovery`, then resume the run: it makes another.
     LoginRefused: fatal,
-    /// Another login that the snapshot brings could not be locked, or not be given a password of its own.
-    /// Repair: let the master user alter it in the source, or set `verification.logins` to `keep`, and start a new run.
+    /// Verify could not lock a login that the snapshot brings, or give it a password of its own.
+    /// Repair: grant the master user the right to alter it, or set `verification.logins` to `keep`. Then start a new run.
     LoginsNotChanged: fatal,
-    /// A statement of `verification.postRestoreSql` failed; the message says which, and what the database says.
+    /// A statement of `verification.postRestoreSql` failed. The message says which one, and quotes the database.
     /// Repair: correct the statement, and start a new run.
     PostRestoreSqlFailed: fatal,
-    /// An assertion does not hold in the copy; the message says which, and what was found. The copy is not live.
-    /// Repair: look at the copy, which is kept for `failedCopyHours`; then mend the source or the assertion, and start
+    /// An assertion does not hold in the copy. The message says which one, and what was found. The copy is not live.
+    /// Repair: look at the copy, which is kept for `failedCopyHours`. Then correct the source or the assertion, and start
     /// a new run.
     VerificationFailed: fatal,
-    /// The settings ask for SQL in an engine that there is no client for.
-    /// Repair: leave assertions and `postRestoreSql` out, let `logins` be `keep`, and start a new run.
+    /// The settings ask for SQL in an engine for which Verify has no client.
+    /// Repair: leave out assertions and `postRestoreSql`, set `logins` to `keep`, and start a new run.
     EngineWithoutClient: fatal,
     /// A stage waited as long as the settings allow.
-    /// Repair: raise `stageDeadlineSeconds` if it only needs longer, then resume the run.
+    /// Repair: raise `stageDeadlineSeconds` if the stage only needs longer, then resume the run.
     StageTimedOut: fatal,
 }
 
