@@ -1,15 +1,19 @@
-//! Contracts between the parts: what one file says of another must be so.
+//! Contracts between the parts: what one file says of another must be so, and the structure keeps to its rules.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
-mod defects;
-mod invariants;
+mod code;
+mod failures;
+mod floors;
+mod machines;
 mod mutants;
+mod names;
+mod permissions;
 mod readme;
-mod rules;
+mod rust;
 mod schema;
-mod state_machines;
-mod style;
-mod tables;
+mod steps;
 mod templates;
 mod tree;
+mod waiting;
+mod yaml;

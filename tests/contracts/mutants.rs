@@ -1,42 +1,46 @@
-//! The list of mutants keeps up with the code: `scripts/mutate` takes long, so it is run by hand.
+//! The list of promises keeps up with the code: `scripts/mutate --by-hand` takes long, so it is run by hand.
 
 use crate::tree::{file, tests_of_the_tree};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
-struct Mutants {
-    mutant: Vec<Mutant>,
+struct List {
+    promise: Vec<Promise>,
+}
+
+/// What the product promises, and the test that holds it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Promise {
+    pub promise: String,
+    pub test: String,
+    /// A change that breaks it; none where cargo-mutants makes one.
+    mutant: Option<Mutant>,
 }
 
 #[derive(Deserialize)]
-pub struct Mutant {
-    pub promise: String,
+#[serde(deny_unknown_fields)]
+struct Mutant {
     file: String,
     find: String,
     replace: String,
-    pub test: String,
 }
 
 /// The list, in its order.
-pub fn mutants() -> Vec<Mutant> {
-    let Mutants { mutant } = toml::from_str(include_str!("../mutants.toml")).unwrap();
-    mutant
+pub fn promises() -> Vec<Promise> {
+    let List { promise } = toml::from_str(include_str!("../mutants.toml")).unwrap();
+    promise
 }
 
 #[test]
 fn every_mutant_can_be_made() {
-    let mutant = mutants();
     let tests = tests_of_the_tree();
-    for it in &mutant {
-        let text = file(&it.file).text;
-        assert_eq!(text.matches(&it.find).count(), 1, "{}: {}: {:?}", it.promise, it.file, it.find);
-        assert_ne!(it.find, it.replace, "{}", it.promise);
-        assert!(
-            tests.iter().any(|(name, _)| *name == it.test),
-            "{}: there is no test {}",
-            it.promise,
-            it.test
-        );
+    for it in promises() {
+        let known = tests.iter().any(|(name, _)| *name == it.test);
+        assert!(known, "{}: there is no test {}", it.promise, it.test);
+        if let Some(Mutant { file: path, find, replace }) = it.mutant {
+            assert_eq!(file(&path).text.matches(&find).count(), 1, "{}: {path}: {find:?}", it.promise);
+            assert_ne!(find, replace, "{}", it.promise);
+        }
     }
-    assert!(mutant.len() >= 25, "{}", mutant.len());
 }

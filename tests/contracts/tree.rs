@@ -1,5 +1,6 @@
 //! The files of the checkout, and the places where one breaks a rule.
 
+use crate::floors::{APART, Package, packages};
 use std::path::{Path, PathBuf};
 
 /// The root of the checkout.
@@ -44,7 +45,9 @@ pub fn files(folder: &str) -> Vec<File> {
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
-            let made = ["target", ".local", ".git", "__pycache__"].iter().any(|it| path.ends_with(it));
+            let made = ["target", ".local", ".git", "__pycache__", "mutants.out"]
+                .iter()
+                .any(|it| path.ends_with(it));
             if path.is_dir() && !made {
                 folders.push(path);
             } else if let (false, Ok(text)) = (made, std::fs::read_to_string(&path)) {
@@ -62,32 +65,11 @@ pub fn files_named(folder: &str, end: &str) -> Vec<File> {
     files(folder).into_iter().filter(|file| file.path.ends_with(end)).collect()
 }
 
-/// The names of the crates.
-pub fn crates() -> Vec<String> {
-    let manifests = files_named("crates", "/Cargo.toml");
-    manifests.iter().map(|file| file.path.split('/').nth(1).unwrap().to_owned()).collect()
-}
-
-/// The crates that Lambda functions are built from.
-pub fn step_crates() -> Vec<String> {
-    let is_function = |name: &String| {
-        let sources = files(&format!("crates/{name}/src"));
-        sources.iter().any(|file| file.text.contains("lambda_runtime::run("))
-    };
-    crates().into_iter().filter(is_function).collect()
-}
-
 /// The sources of what is deployed.
 pub fn product() -> Vec<File> {
-    let shared = ["replication".to_owned(), "lambda-support".to_owned()];
-    let crates = step_crates().into_iter().chain(shared);
-    crates.flat_map(|name| files_named(&format!("crates/{name}/src"), ".rs")).collect()
-}
-
-/// The names of the state machines.
-pub fn machines() -> Vec<String> {
-    let files = files_named("statemachines", ".asl.json");
-    files.iter().map(|file| file.name().strip_suffix(".asl.json").unwrap().to_owned()).collect()
+    let deployed = |it: &Package| !APART.contains(&it.name.as_str());
+    let folders = packages().into_iter().filter(deployed).map(|it| it.folder);
+    folders.flat_map(|folder| files_named(&format!("{folder}/src"), ".rs")).collect()
 }
 
 /// The name of every function that a test attribute stands before, with where it stands.

@@ -1,0 +1,277 @@
+//! The state machines: what they retry and catch, whom they call, and in which order.
+
+use crate::templates::{Template, templates};
+use crate::tree::{File, files_named, kebab, none};
+use crate::yaml::Node;
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+use step::ErrorName;
+
+/// A state machine as its file defines it.
+pub struct Machine {
+    pub file: File,
+    pub states: Map<String, Value>,
+}
+
+impl Machine {
+    /// Every machine.
+    pub fn all() -> Vec<Self> {
+        let of = |file: File| {
+            let definition: Value = serde_json::from_str(&file.text).unwrap();
+            Self { states: definition["States"].as_object().unwrap().clone(), file }
+        };
+        files_named("statemachines", ".asl.json").into_iter().map(of).collect()
+    }
+
+    /// The machine of this name.
+    pub fn of(name: &str) -> Self {
+        Self::all().into_iter().find(|it| it.name() == name).unwrap()
+    }
+
+    pub fn name(&self) -> &str {
+        self.file.name().strip_suffix(".asl.json").unwrap()
+    }
+
+    pub fn tasks(&self) -> impl Iterator<Item = (&str, &Value)> {
+        let tasks = self.states.iter().filter(|(_, state)| state["Type"] == "Task");
+        tasks.map(|(name, state)| (name.as_str(), state))
+    }
+
+    /// A place in the file: where the state begins.
+    pub fn at(&self, state: &str, what: &str) -> String {
+        let begins = |line: &str| line.starts_with(&format!("    \"{state}\": {{"));
+        let index = self.file.text.lines().position(begins).unwrap_or_default();
+        self.file.at(index, &format!("{state}: {what}"))
+    }
+
+    /// The tasks in the order that the machine runs them when every look says done.
+    fn tasks_in_order(&self) -> Vec<&str> {
+        let (mut order, mut next) = (Vec::new(), Some("Begin"));
+        while let Some(name) = next {
+            let (name, state) = self.states.get_key_value(name).unwrap();
+            let follow =
+                if state["Type"] == "Choice" { &state["Choices"][0]["Next"] } else { &state["Next"] };
+            next = follow.as_str();
+            if state["Type"] == "Task" {
+                order.push(name.as_str());
+            }
+        }
+        order
+    }
+}
+
+/// The names of errors in a state's `Retry` or `Catch`.
+pub fn errors<'a>(state: &'a Value, field: &str) -> BTreeSet<&'a str> {
+    let rules = state[field].as_array().into_iter().flatten();
+    rules.flat_map(|it| it["ErrorEquals"].as_array()).flatten().filter_map(Value::as_str).collect()
+}
+
+/// What a machine does twice is done `Again`.
+pub fn function_of(task: &str) -> &str {
+    task.strip_suffix("Again").unwrap_or(task)
+}
+
+fn known(retryable: bool) -> BTreeSet<&'static str> {
+    ErrorName::ALL.iter().filter(|it| it.retryable() == retryable).map(|it| it.as_str()).collect()
+}
+
+#[test]
+fn every_name_it_retries_can_be_raised() {
+    let known = known(true);
+    for machine in Machine::all() {
+        for (state, task) in machine.tasks() {
+            for name in errors(task, "Retry").into_iter().filter(|it| it.starts_with("Snapferry.")) {
+                assert!(known.contains(name), "{}", machine.at(state, &format!("retries {name}")));
+            }
+        }
+    }
+}
+
+// Else a failure keeps its own name and cause, can be redriven, and is reported from outside.
+#[test]
+fn what_is_caught_has_a_name_and_another_way_to_go() {
+    let known = known(false);
+    for machine in Machine::all() {
+        for (name, task) in machine.tasks() {
+            assert!(errors(task, "Catch").is_subset(&known), "{}", machine.at(name, "catches too much"));
+            for catcher in task["Catch"].as_array().into_iter().flatten() {
+                let next = catcher["Next"].as_str().unwrap();
+                assert_eq!(machine.states[next]["Type"], "Task", "{}", machine.at(name, next));
+            }
+        }
+    }
+}
+
+// R4: no retry, no time-out. P0-1: a Catch that leads to Fail can never be redriven.
+#[test]
+fn every_task_has_a_timeout_and_bounded_retriers_and_none_retries_or_catches_everything() {
+    // A function that was killed or could not be called did not decide anything.
+    const TROUBLES: [&str; 10] = [
+        "Lambda.ClientExecutionTimeoutException",
+        "Lambda.ServiceException",
+        "Lambda.AWSLambdaException",
+        "Lambda.SdkClientException",
+        "Lambda.TooManyRequestsException",
+        "Lambda.ResourceNotReadyException",
+        "Lambda.Unknown",
+        "Sandbox.Timedout",
+        "Runtime.ExitError",
+        "States.Timeout",
+    ];
+    const NUMBERS: [&str; 4] = ["IntervalSeconds", "MaxAttempts", "BackoffRate", "MaxDelaySeconds"];
+    let (mut broken, mut tasks) = (Vec::new(), 0);
+    for machine in Machine::all() {
+        for (name, task) in machine.tasks() {
+            tasks += 1;
+            let (retried, caught) = (errors(task, "Retry"), errors(task, "Catch"));
+            let mut wrong = |what: &str| broken.push(machine.at(name, what));
+            if task["TimeoutSeconds"].as_u64().is_none() {
+                wrong("has no TimeoutSeconds");
+            }
+            for trouble in TROUBLES.iter().filter(|it| !retried.contains(*it)) {
+                wrong(&format!("does not retry {trouble}"));
+            }
+            for everything in ["States.ALL", "States.TaskFailed"] {
+                if retried.contains(everything) || caught.contains(everything) {
+                    wrong(&format!("{everything} hides the name of a failure"));
+                }
+            }
+            for retrier in task["Retry"].as_array().into_iter().flatten() {
+                let numbers = NUMBERS.iter().all(|key| retrier[key].as_u64().is_some());
+                if !numbers || retrier["JitterStrategy"] != "FULL" {
+                    wrong(&format!("a retrier lacks one of {NUMBERS:?}, or full jitter"));
+                }
+            }
+        }
+    }
+    none(&broken);
+    assert!(tasks >= 12, "{tasks}");
+}
+
+// P2-24: a function in a VPC sleeps, and its first call fails.
+#[test]
+fn the_verification_is_called_again_while_its_network_interface_wakes_up() {
+    for machine in Machine::all() {
+        for (name, task) in machine.tasks().filter(|(name, _)| function_of(name) == "Verify") {
+            let mut retriers = task["Retry"].as_array().unwrap().iter();
+            let retrier = retriers.find(|it| it["ErrorEquals"][0] == "Lambda.ResourceNotReadyException");
+            let retrier = retrier.unwrap_or_else(|| panic!("{}", machine.at(name, "does not wait")));
+            let number = |key: &str| retrier[key].as_u64().unwrap();
+            let pauses = (0..number("MaxAttempts")).map(|n| {
+                let factor = number("BackoffRate").saturating_pow(u32::try_from(n).unwrap());
+                number("IntervalSeconds").saturating_mul(factor).min(number("MaxDelaySeconds"))
+            });
+            // Full jitter waits half of each on average: it must add up to five minutes.
+            assert!(pauses.sum::<u64>() / 2 >= 300, "{}", machine.at(name, "wakes up for minutes"));
+        }
+    }
+}
+
+#[test]
+fn every_task_calls_the_function_of_its_name() {
+    let templates = templates();
+    let functions = templates.iter().flat_map(Template::functions);
+    let deployed: BTreeSet<String> = functions.map(|(word, _)| word).collect();
+    for machine in Machine::all() {
+        for (name, task) in machine.tasks() {
+            let word = function_of(name);
+            let expected = format!("${{{word}FunctionArn}}");
+            assert_eq!(task["Arguments"]["FunctionName"], expected, "{}", machine.at(name, "calls another"));
+            assert!(deployed.contains(word), "no template deploys {word} ({})", kebab(word));
+        }
+    }
+}
+
+#[test]
+fn every_variable_is_assigned_before_any_state_reads_it() {
+    for machine in Machine::all() {
+        let assigned = machine.states["Begin"]["Assign"].as_object().unwrap();
+        let functions = ["", "states"];
+        for name in names(&machine.file.text, "$").into_iter().filter(|it| !functions.contains(&it.as_str()))
+        {
+            // A function of JSONata is called.
+            let called = machine.file.text.contains(&format!("${name}("));
+            assert!(called || assigned.contains_key(&name), "{} reads ${name}", machine.file.path);
+        }
+    }
+}
+
+/// Every `<open>name` of a text.
+fn names(text: &str, open: &str) -> BTreeSet<String> {
+    let after = text.split(open).skip(1);
+    after.map(|rest| rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect()).collect()
+}
+
+#[test]
+fn every_placeholder_is_substituted_by_each_template_that_deploys_the_machine() {
+    let (mut broken, mut deployed) = (Vec::new(), BTreeSet::new());
+    for template in templates() {
+        for resource in template.resources_of("AWS::StepFunctions::StateMachine") {
+            let properties = resource.value.get("Properties").unwrap();
+            let texts: Vec<&str> = properties.all().into_iter().filter_map(Node::text).collect();
+            let machine =
+                Machine::all().into_iter().find(|it| texts.iter().any(|text| text.contains(it.file.name())));
+            let machine =
+                machine.unwrap_or_else(|| panic!("{}", template.file.at(resource.line, "no machine")));
+            deployed.insert(machine.name().to_owned());
+            let given = properties.get("DefinitionSubstitutions").map(Node::entries).unwrap_or_default();
+            let given: BTreeSet<String> = given.iter().map(|it| it.key.clone()).collect();
+            let needed = names(&machine.file.text, "${");
+            if given != needed {
+                let odd: Vec<&String> = given.symmetric_difference(&needed).collect();
+                broken.push(template.file.at(resource.line, &format!("{}: {odd:?}", machine.name())));
+            }
+        }
+    }
+    none(&broken);
+    let all: BTreeSet<String> = Machine::all().iter().map(|it| it.name().to_owned()).collect();
+    assert_eq!(deployed, all, "every machine is deployed");
+}
+
+#[test]
+fn nothing_goes_live_before_it_is_verified() {
+    for machine in ["target-account", "rollback"].map(Machine::of) {
+        let leads = |state: &Value| {
+            state["Choices"][0]["Next"] == "PromoteSecret" || state["Next"] == "PromoteSecret"
+        };
+        let own_wait = |state: &Value| state["Type"] == "Wait";
+        let leading: Vec<&String> = machine
+            .states
+            .iter()
+            .filter(|(_, it)| leads(it) && !own_wait(it))
+            .map(|(name, _)| name)
+            .collect();
+        assert!(!leading.is_empty());
+        for name in leading {
+            let (_, task) =
+                machine.states.iter().find(|(_, it)| it["Next"] == name.as_str() && !own_wait(it)).unwrap();
+            let called = &task["Arguments"]["FunctionName"];
+            assert_eq!(called, "${VerifyFunctionArn}", "{}", machine.at(name, "leads to PromoteSecret"));
+        }
+    }
+}
+
+// R5: the old snapshot goes before the new one exists.
+#[test]
+fn nothing_is_deleted_before_what_replaces_it_is_made() {
+    for machine in ["source-account", "target-account"].map(Machine::of) {
+        let order = machine.tasks_in_order();
+        let prune = order.iter().position(|name| *name == "Prune").unwrap();
+        let made = machine.tasks().map(|(name, _)| name).filter(|name| !["Prune", "Report"].contains(name));
+        let before: BTreeSet<&str> = order[..prune].iter().copied().collect();
+        assert_eq!(before, made.collect(), "{}: {order:?}", machine.file.path);
+    }
+}
+
+#[test]
+fn what_is_longer_than_a_line_of_jsonata_is_decided_in_a_plan() {
+    let mut broken = Vec::new();
+    for machine in Machine::all() {
+        for (index, line) in machine.file.text.lines().enumerate() {
+            let expressions = line.split("{%").skip(1).filter_map(|rest| rest.split("%}").next());
+            let long = expressions.filter(|it| it.len() > 140);
+            broken.extend(long.map(|_| machine.file.at(index, "too long for an expression")));
+        }
+    }
+    none(&broken);
+}
