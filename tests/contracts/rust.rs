@@ -13,12 +13,37 @@ pub struct Function {
     pub of: Option<String>,
     /// What its expressions name, as the last two parts of each path: `Error::Gone`; of one part, `StageTimedOut`.
     pub made: BTreeSet<String>,
-    /// The last part of everything that it calls or passes on.
-    pub named: BTreeSet<String>,
+    /// What it calls or passes on.
+    named: BTreeSet<Named>,
+    /// Whether it is called on a value.
+    is_method: bool,
     /// The lines of its doc comment.
     pub doc: Vec<String>,
     /// The patterns of its `match`es with the expression of each arm.
     pub arms: Vec<(String, BTreeSet<String>)>,
+}
+
+/// How an expression names a function.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Named {
+    /// `it.name()`.
+    Method(String),
+    /// `name`, `module::name` or `Type::name`: the part before, and the name.
+    Path(Option<String>, String),
+}
+
+impl Function {
+    /// Whether this may be the function that another one names so.
+    fn is(&self, named: &Named, by: &Function) -> bool {
+        match named {
+            Named::Method(name) => self.is_method && self.name == *name,
+            Named::Path(Some(of), name) if of == "Self" => self.of == by.of && self.name == *name,
+            Named::Path(Some(of), name) if of.starts_with(char::is_uppercase) => {
+                self.of.as_ref() == Some(of) && self.name == *name
+            }
+            Named::Path(_, name) => self.of.is_none() && self.name == *name,
+        }
+    }
 }
 
 /// The functions of a file. Those of tests are left out.
@@ -29,19 +54,22 @@ pub fn functions(file: &File) -> Vec<Function> {
     found.functions
 }
 
-/// The functions that one reaches by the names that it uses, itself included. A name that several functions have
-/// reaches all of them: what is found is too much rather than too little.
-pub fn reached<'a>(from: &'a Function, among: &'a [Function]) -> Vec<&'a Function> {
-    let mut by_name: BTreeMap<&str, Vec<&Function>> = BTreeMap::new();
-    for it in among {
-        by_name.entry(&it.name).or_default().push(it);
+/// The functions that one reaches by the names that it uses, itself included. Where a name may be that of several
+/// functions, it reaches them all: what is found is too much rather than too little.
+pub fn reached<'a>(from: &'a Function, among: &[&'a Function]) -> Vec<&'a Function> {
+    let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (place, it) in among.iter().enumerate() {
+        by_name.entry(&it.name).or_default().push(place);
     }
-    let (mut reached, mut names, mut open) = (vec![from], BTreeSet::new(), vec![from]);
+    let (mut reached, mut seen, mut open) = (vec![from], BTreeSet::new(), vec![from]);
     while let Some(next) = open.pop() {
-        for name in next.named.iter().filter(|name| by_name.contains_key(name.as_str())) {
-            if names.insert(name.as_str()) {
-                open.extend(&by_name[name.as_str()]);
-                reached.extend(&by_name[name.as_str()]);
+        for named in &next.named {
+            let (Named::Method(name) | Named::Path(_, name)) = named;
+            for place in by_name.get(name.as_str()).into_iter().flatten() {
+                if among[*place].is(named, next) && seen.insert(*place) {
+                    open.push(among[*place]);
+                    reached.push(among[*place]);
+                }
             }
         }
     }
@@ -61,7 +89,8 @@ impl Found<'_> {
         let Body { made, named, arms } = body;
         let doc = attributes.iter().filter_map(doc).collect();
         let (name, path, of) = (signature.ident.to_string(), self.path.to_owned(), self.of.clone());
-        self.functions.push(Function { name, path, of, made, named, doc, arms });
+        let is_method = signature.receiver().is_some();
+        self.functions.push(Function { name, path, of, made, named, is_method, doc, arms });
     }
 }
 
@@ -107,14 +136,16 @@ impl<'ast> Visit<'ast> for Found<'_> {
 #[derive(Default)]
 struct Body {
     made: BTreeSet<String>,
-    named: BTreeSet<String>,
+    named: BTreeSet<Named>,
     arms: Vec<(String, BTreeSet<String>)>,
 }
 
 impl Body {
     fn path(&mut self, path: &syn::Path) {
         let parts: Vec<String> = path.segments.iter().map(|it| it.ident.to_string()).collect();
-        self.named.extend(parts.last().cloned());
+        if let Some((name, before)) = parts.split_last() {
+            self.named.insert(Named::Path(before.last().cloned(), name.clone()));
+        }
         self.made.insert(parts[parts.len().saturating_sub(2)..].join("::"));
     }
 }
@@ -130,7 +161,7 @@ impl<'ast> Visit<'ast> for Body {
     }
 
     fn visit_expr_method_call(&mut self, it: &'ast syn::ExprMethodCall) {
-        self.named.insert(it.method.to_string());
+        self.named.insert(Named::Method(it.method.to_string()));
         visit::visit_expr_method_call(self, it);
     }
 

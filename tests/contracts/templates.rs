@@ -59,7 +59,9 @@ fn broken(section: &str, rule: impl Fn(&Entry) -> Option<String>) -> Vec<String>
 fn no_partition_region_or_account_is_written_into_what_is_deployed() {
     let deployed = files("cloudformation").into_iter().chain(files("statemachines"));
     let deployed = deployed.filter(|file| !file.path.ends_with(".md"));
-    for file in product().into_iter().chain(deployed) {
+    // The one place that knows what partitions are called.
+    let product = product().into_iter().filter(|file| file.path != "crates/lambda-support/src/partition.rs");
+    for file in product.chain(deployed) {
         let code = file.code().filter(|(_, line)| !line.trim_start().starts_with('#'));
         for (index, line) in code {
             for literal in ["arn:aws:", "us-east-1", "us-west-2", "eu-west-1", "amazonaws.com.cn"] {
