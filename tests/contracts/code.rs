@@ -58,6 +58,8 @@ fn a_pattern_fits_names_and_folders() {
     assert!(fits("crates/step/**/*.rs", "crates/step/src/lib.rs"));
 }
 
+// Invariant: `plan.rs` has no client, no clock and no environment.
+// Invariant: no step knows another.
 #[test]
 fn what_decides_has_no_client_clock_environment_or_file() {
     // What a service answers is data; its client is what must not be there.
@@ -73,6 +75,7 @@ fn what_decides_has_no_client_clock_environment_or_file() {
     none(&left_out.map(|file| file.at(0, "scripts/mutate does not know this plan")).collect::<Vec<_>>());
 }
 
+// Invariant: no Lambda sleeps.
 #[test]
 fn nothing_that_is_deployed_sleeps() {
     none(&places(
@@ -82,6 +85,7 @@ fn nothing_that_is_deployed_sleeps() {
     ));
 }
 
+// Invariant: no environment variable, flag or branch of the product exists for tests.
 #[test]
 fn what_the_product_reads_of_its_environment_is_what_the_templates_set_and_no_branch_is_for_tests() {
     let product = product();

@@ -89,6 +89,7 @@ fn may_know(name: &str, other: &str) -> bool {
     }
 }
 
+// Invariant: no step knows another.
 #[test]
 fn arrows_point_down_only_and_no_step_knows_another() {
     let packages = packages();

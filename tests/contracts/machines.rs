@@ -88,6 +88,7 @@ fn every_name_it_retries_can_be_raised() {
 }
 
 // Else a failure keeps its own name and cause, can be redriven, and is reported from outside.
+// Invariant: nothing catches a failure.
 #[test]
 fn what_is_caught_has_a_name_and_another_way_to_go() {
     let known = known(false);
@@ -102,7 +103,9 @@ fn what_is_caught_has_a_name_and_another_way_to_go() {
     }
 }
 
-// R4: no retry, no time-out. P0-1: a Catch that leads to Fail can never be redriven.
+// R4: no retry, no time-out, hopeless statuses wait for a year.
+// P0-1: a Catch that leads to Fail can never be redriven.
+// Invariant: nothing catches a failure.
 #[test]
 fn every_task_has_a_timeout_and_bounded_retriers_and_none_retries_or_catches_everything() {
     // A function that was killed or could not be called did not decide anything.

@@ -52,6 +52,7 @@ fn requests_refuse_unknown_fields_in_camel_case() {
     assert!(requests >= 8, "{requests}");
 }
 
+// Invariant: a step repeated changes nothing that is done.
 #[test]
 fn every_function_is_tested_for_repetition_and_for_bad_input() {
     let mut broken = Vec::new();

@@ -5,6 +5,7 @@ use crate::tree::none;
 use serde_json::Value;
 
 // R2, R3: a snapshot or a copy that is not ready crashes the machine.
+// Invariant: no Lambda sleeps.
 #[test]
 fn every_waiting_step_is_task_choice_and_wait() {
     let (mut broken, mut waits) = (Vec::new(), 0);

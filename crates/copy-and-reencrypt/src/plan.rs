@@ -211,6 +211,8 @@ mod tests {
         KeySeen::Unusable { problem: "its state is Disabled".to_owned(), may_pass: false }
     }
 
+    // R6: the re-encrypted copy goes first, so every copy is full.
+    // P1-10: the source cannot see whether the target may use a key.
     #[test]
     fn a_snapshot_is_copied_unless_its_key_is_declared_and_can_be_shared() {
         let check = |key: Option<(&str, KeySeen)>, force_copy, expected: &str| {
@@ -308,6 +310,7 @@ mod tests {
         assert!(error.to_string().contains("arn:aws:iam::111111111111:role/copier"), "{error}");
     }
 
+    // R3: a copy that is not ready crashes the machine.
     #[test]
     fn a_copy_is_waited_for_until_it_is_available_or_hopeless() {
         let seen = |status: &str| SnapshotSeen {

@@ -31,6 +31,7 @@ mod tests {
     #[error("cannot share orders")]
     struct Outer(#[source] std::num::ParseIntError);
 
+    // R1: errors are swallowed, and the cause is only in logs.
     #[test]
     fn the_chain_is_joined_once() {
         let error = Outer("x".parse::<u8>().unwrap_err());

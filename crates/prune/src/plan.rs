@@ -294,6 +294,9 @@ mod tests {
         Database::Instance(run().identifier())
     }
 
+    // R10: everything with one tag is deleted, the live database too.
+    // P0-3: users' own snapshots and restores inherit the tags.
+    // Invariant: nothing is deleted whose identifier is not exactly the one rebuilt from its own tags.
     #[test]
     fn what_others_made_is_invisible() {
         let ours = [
@@ -317,6 +320,7 @@ mod tests {
         assert!(owned(ours.to_vec(), &"users".to_owned().try_into().unwrap()).is_empty());
     }
 
+    // P1-16: deletion protection makes failures undeletable.
     #[test]
     fn a_protected_or_stopped_instance_goes_across_looks() {
         let verdicts = BTreeMap::from([(run().id, Verdict::DeleteSuperseded)]);

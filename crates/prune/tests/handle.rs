@@ -45,6 +45,7 @@ async fn the_source_keeps_a_young_snapshot_whatever_the_count() {
     assert_eq!(sent.len(), 1, "{sent:?}");
 }
 
+// Invariant: nothing is deleted whose identifier is not exactly the one rebuilt from its own tags.
 #[tokio::test]
 async fn what_snapferry_did_not_make_is_left_alone_though_it_carries_its_tags() {
     let untagged = format!("<DBSnapshotIdentifier>{OLD}</DBSnapshotIdentifier><Status>available</Status>");

@@ -178,8 +178,9 @@ mod tests {
         assert!(got.contains(expected), "{got:?} lacks {expected:?}");
     }
 
+    // P0-8: one source hands off in another's name.
     #[test]
-    fn topic_snapshot_and_handoff_must_must_equal() {
+    fn topic_snapshot_and_handoff_must_agree() {
         check(TOPIC, &message().to_string(), "accepted");
         let original = "arn:aws:rds:us-east-1:111111111111:snapshot:orders-20261120t160812z-3f9a";
         check(TOPIC, &with("dbSnapshotArn", json!(original)).to_string(), "accepted");
@@ -207,6 +208,7 @@ mod tests {
         assert!(matches!(read_handoff("raw", &[TOPIC.to_owned()]), Err(Error::NotANotification(_))));
     }
 
+    // P0-8: one source hands off in another's name.
     #[test]
     fn the_targets_settings_name_the_one_source() {
         let handoff: Handoff = serde_json::from_value(message()).unwrap();
@@ -226,6 +228,7 @@ mod tests {
         check("111111111111", "us-east-1", "payroll", false);
     }
 
+    // P1-23: a name that exists hides a run that failed.
     #[test]
     fn a_known_run_is_a_duplicate_unless_it_failed_or_differs() {
         let handoff: Handoff = serde_json::from_value(message()).unwrap();

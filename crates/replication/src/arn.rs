@@ -71,6 +71,7 @@ impl fmt::Display for DbSnapshotArn {
 mod tests {
     use super::*;
 
+    // R9: ARNs are cut at a fixed column.
     #[test]
     fn snapshot_arns_of_every_partition_read_back() {
         for good in [

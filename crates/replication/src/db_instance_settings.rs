@@ -84,6 +84,7 @@ settings! {
 mod tests {
     use super::*;
 
+    // R13: the copy loses the source's settings.
     #[test]
     fn the_target_wins_and_the_source_fills_in() {
         let target = DbInstanceSettings { multi_az: Some(false), ..Default::default() };

@@ -50,6 +50,7 @@ impl Placement {
 mod tests {
     use super::*;
 
+    // P0-9: the source's password works in the copy.
     #[test]
     fn quarantine_comes_before_the_applications_groups() {
         let mut placement =

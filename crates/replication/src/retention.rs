@@ -227,6 +227,8 @@ mod tests {
         RunSeen { good: true, ..RunSeen::default() }
     }
 
+    // R12: a failed run leaves its remains for ever.
+    // P1-17: the outgoing copy is deleted minutes after the cut-over.
     #[test]
     fn the_target_keeps_live_grace_latest_and_tagged_and_deletes_the_rest() {
         let seen = BTreeMap::from([
@@ -259,6 +261,7 @@ mod tests {
         }
     }
 
+    // R10: everything with one tag is deleted, the live database too.
     #[test]
     fn the_live_copy_is_kept_though_it_is_the_oldest_and_nothing_else_is_asked_for() {
         let seen = BTreeMap::from([(run(1), good()), (run(2), good())]);
@@ -328,6 +331,8 @@ mod tests {
         assert_eq!(verdicts[&run(3)], Verdict::DeleteFailed);
     }
 
+    // R6: the re-encrypted copy goes first, so every copy is full.
+    // P1-13: the source deletes what the target still copies.
     #[test]
     fn the_source_deletes_only_past_count_and_age() {
         let seen: BTreeMap<_, _> = (10..20).map(|day| (run(day), good())).collect();

@@ -121,6 +121,10 @@ mod tests {
 
     const ORDERS: &str = "orders-20261120t160812z-3f9a";
 
+    // R7: constant names: one database an account, overlapping runs collide.
+    // R11: digits are cut out of names, so old copies are never found.
+    // P1-22: names outgrow 63 characters.
+    // Invariant: a step repeated changes nothing that is done.
     #[test]
     fn every_name_is_within_63_characters_and_reads_back() {
         let run = Run {
@@ -135,6 +139,9 @@ mod tests {
         }
     }
 
+    // R10: everything with one tag is deleted, the live database too.
+    // P0-3: users' own snapshots and restores inherit the tags.
+    // Invariant: nothing is deleted whose identifier is not exactly the one rebuilt from its own tags.
     #[test]
     fn a_thing_is_ours_only_when_tags_and_name_agree() {
         let run = Run::from_identifier(ORDERS).unwrap();

@@ -94,6 +94,8 @@ mod tests {
         ReplicationName::try_from(text.to_owned()).unwrap()
     }
 
+    // R7: constant names: one database an account, overlapping runs collide.
+    // P1-21: the scheduler delivers twice.
     #[test]
     fn a_tick_delivered_twice_makes_one_run_and_executions_make_their_own() {
         let at: Timestamp = "2026-11-20T16:08:12Z".parse().unwrap();

@@ -130,6 +130,7 @@ mod tests {
         EndedIn { account, execution: serde_json::from_value(execution).unwrap() }
     }
 
+    // P0-2: pruning only after success fills the quotas.
     #[test]
     fn the_input_says_what_to_prune() {
         let check = |account: Account, input: Value, expected: Option<Value>| {

@@ -255,6 +255,7 @@ mod tests {
         );
     }
 
+    // R13: the copy loses the source's settings.
     #[test]
     fn what_a_restore_does_not_take_is_modified_once_and_only_where_it_differs() {
         let instance: DbInstanceSettings = serde_json::from_str(

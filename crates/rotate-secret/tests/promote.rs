@@ -305,6 +305,7 @@ async fn a_rollback_to_the_latest_releases_the_pin_and_then_promotes() {
     assert_moved(look_with(&[copy()], &world(&json!({})), request).await.0);
 }
 
+// Invariant: no password enters state data, logs, errors, tags or messages.
 #[tokio::test]
 async fn no_password_is_told_in_an_answer_or_in_an_error_whichever_call_fails() {
     let denied =

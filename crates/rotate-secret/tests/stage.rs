@@ -138,6 +138,7 @@ async fn an_instance_that_became_busy_is_not_tagged() {
     assert_eq!(actions(&sent).last(), Some(&"ModifyDBInstance"));
 }
 
+// Invariant: no password enters state data, logs, errors, tags or messages.
 #[tokio::test]
 async fn no_password_is_told_in_an_answer_or_in_an_error_whichever_call_fails() {
     let refused = |code: &str| json!({"__type": code, "message": "said Secrets Manager"});

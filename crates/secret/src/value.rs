@@ -154,6 +154,7 @@ mod tests {
         }
     }
 
+    // P0-4: promotion reverts other edits of the secret.
     #[test]
     fn only_the_connection_keys_change() {
         let before =

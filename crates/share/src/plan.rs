@@ -71,6 +71,7 @@ pub fn check_policy(key: &str, policy: &str, target: &AccountId) -> Result<(), E
 mod tests {
     use super::*;
 
+    // P0-7: an execution's input shares any database with any account.
     #[test]
     fn only_our_snapshots_are_shared_and_only_with_allowed_accounts() {
         let run = Run::from_identifier("orders-20261120t160812z-3f9a").unwrap();

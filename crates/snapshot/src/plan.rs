@@ -104,6 +104,7 @@ mod tests {
         SnapshotSeen { status, percent: Some(40), tags, ..SnapshotSeen::default() }
     }
 
+    // R22: clusters are promised and fail at the first step.
     #[test]
     fn a_source_that_can_be_snapshotted_is_and_a_busy_one_is_waited_for() {
         let check = |instance: Option<&DatabaseSeen>, expected: &str| {
@@ -126,6 +127,7 @@ mod tests {
         check(None, "Snapferry.SourceNotFound");
     }
 
+    // R2: a snapshot that is not ready crashes the machine.
     #[test]
     fn a_snapshot_is_waited_for_until_it_is_available_or_hopeless() {
         let check = |snapshot: &SnapshotSeen, expected: &str| {
@@ -165,6 +167,7 @@ mod tests {
         check("InvalidParameterValue", "Snapferry.RdsRefused");
     }
 
+    // R4: no retry, no time-out, hopeless statuses wait for a year.
     #[test]
     fn waiting_ends_at_the_deadline_by_name() {
         let waiting = Waiting { seconds: 300, ..Waiting::default() };

@@ -182,6 +182,7 @@ mod tests {
         check(at(100_000, None), Some(99), 500);
     }
 
+    // P1-12: waiting exhausts the event history.
     #[test]
     fn seven_days_stay_under_1500_looks_whatever_the_estimate() {
         for (percent, expected) in [
@@ -201,6 +202,7 @@ mod tests {
         }
     }
 
+    // R4: no retry, no time-out, hopeless statuses wait for a year.
     #[test]
     fn a_stage_ends_at_its_deadline_exactly() {
         let look = at(290, None).wait("creating", None, Deadline::constant::<300>(), "creating").unwrap();

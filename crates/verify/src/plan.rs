@@ -297,6 +297,7 @@ mod tests {
         assert!(!long.found.contains('\n'));
     }
 
+    // P1-14: the password step cannot know that it acted.
     #[test]
     fn what_may_pass_is_waited_for_but_not_for_ever() {
         let copy =

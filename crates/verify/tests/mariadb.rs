@@ -84,6 +84,7 @@ async fn only_a_trusted_mariadb_is_logged_in_to() -> Result<()> {
 
 const HOSTILE: &str = "x`@`%`; DROP TABLE shop.orders; --'\\";
 
+// P0-9: the source's password works in the copy.
 #[tokio::test]
 async fn other_logins_of_mariadb_are_locked_or_get_passwords_of_their_own() -> Result<()> {
     let Some((world, server)) = world().await? else { return Ok(()) };

@@ -202,6 +202,7 @@ async fn other_logins_of_postgresql_stay_or_are_locked() -> Result<()> {
     Ok(())
 }
 
+// P0-9: the source's password works in the copy.
 #[tokio::test]
 async fn other_logins_of_postgresql_get_passwords_of_their_own_and_keep_them() -> Result<()> {
     let (world, server) = world().await?;

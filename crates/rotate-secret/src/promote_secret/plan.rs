@@ -208,6 +208,7 @@ mod tests {
     use replication::DbInstanceSettings;
     use std::collections::BTreeMap;
 
+    // P0-5: a pending rotation undoes the cut-over.
     #[test]
     fn a_copy_goes_live_unless_something_forbids_it() {
         let run = Run::from_identifier("orders-20261120t160812z-3f9a").unwrap();

@@ -155,6 +155,7 @@ mod tests {
     use lambda_support::Service;
     use step::Tags;
 
+    // P1-14: the password step cannot know that it acted.
     #[test]
     fn a_password_counts_once_tagged_applied_and_seen_twice() {
         let run = Run::from_identifier("orders-20261120t160812z-3f9a").unwrap();
