@@ -5,6 +5,7 @@ mod error;
 pub mod live;
 mod look;
 pub mod plan;
+pub mod resource;
 
 pub use error::Error;
 
@@ -14,10 +15,11 @@ use aws_sdk_secretsmanager::Client as Secrets;
 use jiff::Timestamp;
 use live::live;
 use plan::{
-    Action, dry, live_copy_changed, owned, plan, pruned, redundant_snapshots, seen_in_source, seen_in_target,
+    Action, dry, live_copy_changed, plan, pruned, redundant_snapshots, seen_in_source, seen_in_target,
 };
 use replication::retention::{SourceRetention, TargetFacts, TargetRetention, Verdict, of_source, of_target};
 use replication::{ReplicationName, RunId};
+use resource::owned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};

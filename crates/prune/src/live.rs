@@ -1,6 +1,6 @@
 //! Decides which copies may be live; sees only its arguments.
 
-use crate::plan::{Kind, Resource};
+use crate::resource::{Kind, Resource};
 use replication::retention::Live;
 use replication::{ReplicationName, Run, RunId};
 use secret::SecretValue;

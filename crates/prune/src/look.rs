@@ -1,7 +1,7 @@
 //! Looks at what there is in the account, made by Snapferry or not.
 
 use crate::live::{ApplicationSecret, Pointer};
-use crate::plan::{Kind, Resource};
+use crate::resource::{Kind, Resource};
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use database::{Database, DatabaseSeen, SnapshotSeen, snapshot};

@@ -2,54 +2,14 @@
 //!
 //! Which runs go is decided in `replication::retention`; here, what that means for each thing that they left.
 
-use database::{Database, Endpoint, Refusal};
-use jiff::Timestamp;
+use crate::resource::{Kind, Owned, Resource};
+use database::{Database, Refusal};
 use lambda_support::CallFailed;
 use replication::retention::{RunSeen, Verdict};
-use replication::{ReplicationName, Run, RunId, tag};
+use replication::{RunId, tag};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use step::{Look, STAGE_DEADLINE, StageTimedOut, Tags, Waiting};
-
-/// What kind of resource was seen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kind {
-    /// A database.
-    Database {
-        /// Whether RDS refuses to delete it.
-        protected: bool,
-        /// Where it answers, once RDS says so.
-        endpoint: Option<Endpoint>,
-    },
-    /// A manual DB snapshot.
-    Snapshot,
-    /// A copy's secret.
-    Secret,
-}
-
-/// A resource of the account, before it is known who made it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Resource {
-    /// Its identifier or name.
-    pub identifier: String,
-    /// What it is.
-    pub kind: Kind,
-    /// RDS's status; empty for a secret.
-    pub status: String,
-    /// When it was made, where that is known.
-    pub created_at: Option<Timestamp>,
-    /// Its tags.
-    pub tags: Tags,
-}
-
-/// A resource that this replication made, and the run that did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Owned {
-    /// The run.
-    pub run: RunId,
-    /// The resource.
-    pub resource: Resource,
-}
+use step::{Look, STAGE_DEADLINE, StageTimedOut, Waiting};
 
 /// What to do with one resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,18 +67,6 @@ impl fmt::Display for Action {
             Self::DeleteSecret(it) | Self::WaitWithSecret(it) => write!(f, "secret:{it}"),
         }
     }
-}
-
-/// Keeps the resources that this replication made; all others are invisible from here on.
-pub fn owned(resources: Vec<Resource>, replication: &ReplicationName) -> Vec<Owned> {
-    let maker = |it: &Resource| match it.kind {
-        Kind::Secret => Run::that_made_secret(&it.identifier, &it.tags),
-        Kind::Database { .. } | Kind::Snapshot => Run::that_made(&it.identifier, &it.tags),
-    };
-    let ours = resources.into_iter().filter_map(|resource| Some((maker(&resource)?, resource)));
-    ours.filter(|(run, _)| run.replication == *replication)
-        .map(|(run, resource)| Owned { run: run.id, resource })
-        .collect()
 }
 
 /// What is seen of each run in the target account: good, once its DB instance was proven fit to go live.
@@ -268,6 +216,10 @@ pub fn pruned(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resource::owned;
+    use database::Endpoint;
+    use replication::Run;
+    use step::Tags;
 
     const RUN: &str = "20261101t000000z-0000";
 
