@@ -113,11 +113,22 @@ async fn the_settings_own_secret_wins_and_unreadable_settings_are_told() {
 
 #[tokio::test]
 async fn repeating_a_finished_step_changes_nothing() {
+    let stopped = instances(&[instance(OLDER, "stopped", &["snapferry:proven"]), proven(LIVE)]);
+    let taken = mock!(Rds::start_db_instance).then_output(|| StartDbInstanceOutput::builder().build());
+    let (answer, sent) = look(&[stopped, taken], &[live(LIVE)], request("previous")).await;
+    let answer = answer.unwrap();
+    assert_eq!(sent[3]["DBInstanceIdentifier"], OLDER);
+
+    // It runs now. There is no rule for a call that changes anything: the mock panics on one.
+    let mut request = request("previous");
+    (request["chosen"], request["stage"]) = (json!(answer.run), json!(answer.look.waiting));
     for _ in 0..2 {
-        // There is no rule for a call that changes anything: the mock panics on one.
-        let (answer, sent) = look(&three(), &[live(LIVE)], request("20261119t160812z-2222")).await;
-        assert!(answer.unwrap().look.done);
+        let (answer, sent) = look(&three(), &[live(LIVE)], request.clone()).await;
+        let answer = answer.unwrap();
+        assert!(answer.look.done);
+        assert_eq!(answer.db_instance_identifier, OLDER);
         assert_eq!(actions(&sent), LOOKS);
+        request["stage"] = json!(answer.look.waiting);
     }
 }
 

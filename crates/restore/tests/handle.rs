@@ -15,7 +15,7 @@ use replication::Run;
 use restore::{Error, Response, handle};
 use serde_json::{Value, json};
 use support::*;
-use test_support::{Calls, assert_fails};
+use test_support::{Calls, assert_fails, tags_sent};
 
 #[tokio::test]
 async fn the_shortest_restore_says_explicitly_that_it_is_neither_public_nor_protected() {
@@ -97,13 +97,28 @@ async fn the_settings_tags_are_on_the_copy_but_never_in_place_of_snapferrys() {
 
 #[tokio::test]
 async fn repeating_a_finished_step_changes_nothing() {
-    let request = with(&["stage"], json!({"seconds": 900, "looks": 9, "status": "available"}));
-    for _ in 0..2 {
-        // There is no rule for a call that changes anything: the mock panics on one.
-        let (answer, sent) = look(&[instance("available")], request.clone()).await;
-        assert!(answer.unwrap().look.done);
-        assert_eq!(sent, [look_at_instance()]);
+    let (mut request, mut tags, mut done) = (request(), step::Tags::new(), false);
+    let made = |tags: &step::Tags| {
+        let endpoint = Endpoint::builder().address("db").port(5432).build();
+        found(tagged(tags.clone()).db_instance_status("available").endpoint(endpoint))
+    };
+    let mut seen = no_instance();
+    while !done {
+        let tagged =
+            mock!(Client::add_tags_to_resource).then_output(|| AddTagsToResourceOutput::builder().build());
+        let (answer, sent) = look(&[seen, started(), tagged], request.clone()).await;
+        // What it asked for is there from now on.
+        tags.extend(tags_sent(&sent));
+        seen = made(&tags);
+        let answer = answer.unwrap();
+        request["stage"] = serde_json::to_value(answer.look.waiting).unwrap();
+        assert_ne!(request["stage"]["looks"], 9, "it ends");
+        done = answer.look.done;
     }
+    // There is no rule for a call that changes anything: the mock panics on one.
+    let (answer, sent) = look(&[made(&tags)], request).await;
+    assert!(answer.unwrap().look.done);
+    assert_eq!(sent, [look_at_instance()]);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use replication::Run;
 use serde_json::{Value, json};
 use snapshot::{Response, handle};
-use test_support::{Calls, assert_fails, fault, the};
+use test_support::{Calls, assert_fails, fault, tags_sent, the};
 
 const IDENTIFIER: &str = "orders-20261120t160812z-3f9a";
 
@@ -43,15 +43,20 @@ async fn the_snapshot_carries_both_identifiers_and_the_three_tags() {
 #[tokio::test]
 async fn repeating_a_finished_step_changes_nothing() {
     let calls = Calls::default();
-    // There is no rule for a call that changes anything: the mock panics on one.
-    let rds = rds(&calls, &[snapshot_of_this_run("available")]);
-    for _ in 0..2 {
-        let answer = handle(&rds, request()).await.unwrap();
-        assert!(answer.look.done);
-        assert_eq!(answer.look.wait_seconds, 0);
-        assert_eq!(answer.db_snapshot_arn, Some(arn()));
-    }
-    assert_eq!(calls.sent(), [look_at_snapshot(), look_at_snapshot()]);
+    let begun = [no_snapshot(), source("available"), created()];
+    handle(&rds(&calls, &begun), request()).await.unwrap();
+    let sent = calls.sent();
+    let name = &the("CreateDBSnapshot", &sent)["DBSnapshotIdentifier"];
+
+    // What it asked for is there now. There is no rule for a call that changes anything: the mock panics on one.
+    let tags = tags_sent(&sent).into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
+    let made = snapshot(DbSnapshot::builder().status("available").set_tag_list(Some(tags.collect())));
+    let calls = Calls::default();
+    let answer = handle(&rds(&calls, &[made]), request()).await.unwrap();
+    assert!(answer.look.done);
+    assert_eq!(answer.look.wait_seconds, 0);
+    assert_eq!(answer.db_snapshot_arn, Some(arn()));
+    assert_eq!(calls.sent(), [json!({"Action": "DescribeDBSnapshots", "DBSnapshotIdentifier": name})]);
 }
 
 #[tokio::test]
@@ -163,9 +168,9 @@ async fn a_cluster_is_refused_by_name_before_any_call_and_its_member_before_any_
 
 #[tokio::test]
 async fn a_tick_delivered_twice_names_one_run_and_two_executions_without_a_tick_name_two() {
-    let run_of = async |tick: Option<&str>, execution: &str| {
+    let run_of = async |tick: Option<&str>, execution: &str, started_at: &str| {
         let mut request = with(&["input", "run"], None);
-        request["execution"]["arn"] = json!(execution);
+        request["execution"] = json!({"arn": execution, "startedAt": started_at});
         if let Some(tick) = tick {
             request["input"]["scheduledTime"] = json!(tick);
         }
@@ -176,11 +181,12 @@ async fn a_tick_delivered_twice_names_one_run_and_two_executions_without_a_tick_
         assert_eq!(answer.settings.run, Some(answer.run.clone()), "the run is passed on, for a resumption");
         answer.run.to_string()
     };
-    let tick = Some("2026-11-20T16:00:00Z");
-    assert_eq!(run_of(tick, "arn:1").await, run_of(tick, "arn:2").await);
-    assert!(run_of(tick, "arn:1").await.starts_with("20261120t160000z-"));
-    assert_ne!(run_of(None, "arn:1").await, run_of(None, "arn:2").await);
-    assert!(run_of(None, "arn:1").await.starts_with("20261121t000000z-"));
+    let (tick, at, later) = (Some("2026-11-20T16:00:00Z"), "2026-11-21T00:00:00Z", "2026-11-21T00:00:07Z");
+    // The name is of the tick alone, so it is the same on every day that this test is run.
+    assert_eq!(run_of(tick, "arn:1", at).await, "20261120t160000z-1bfc");
+    assert_eq!(run_of(tick, "arn:2", later).await, "20261120t160000z-1bfc");
+    assert_ne!(run_of(None, "arn:1", at).await, run_of(None, "arn:2", at).await);
+    assert!(run_of(None, "arn:1", at).await.starts_with("20261121t000000z-"));
 }
 
 /// A mistyped year would make a copy that no later run replaces.

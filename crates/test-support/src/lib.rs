@@ -110,6 +110,16 @@ pub fn the<'a>(action: &str, sent: &'a [Value]) -> &'a Value {
     call
 }
 
+/// The tags that calls of RDS ask for, in order.
+pub fn tags_sent(sent: &[Value]) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let tag = |call: &Value, at: usize| {
+        let key = call.get(format!("Tags.Tag.{at}.Key"))?;
+        Some((text(key), text(&call[format!("Tags.Tag.{at}.Value")])))
+    };
+    sent.iter().flat_map(|call| (1..).map_while(move |at| tag(call, at))).collect()
+}
+
 /// An answer of a service that speaks JSON; an error when it names its `__type`.
 pub fn json_answer(answer: &Value) -> HttpResponse {
     let status: u16 = match answer.get("__type").and_then(Value::as_str) {
