@@ -163,6 +163,7 @@ mod tests {
         },
     };
 
+    // Rule of AWS: a DB instance offers TLS by a certificate that an authority vouches for.
     #[tokio::test]
     async fn who_asks_for_tls_gets_it_and_who_does_not_is_passed_through() {
         let server = TcpListener::bind("127.0.0.1:0").await.unwrap();

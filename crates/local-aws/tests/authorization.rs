@@ -27,6 +27,8 @@ async fn call(account: Account<'_>, action: &str, more: &[(String, &str)]) -> Re
     account.rds(action, &more).await
 }
 
+// Rule of IAM: RDS and KMS calls are decided by the caller's role, resource and tags.
+// Invariant: no role may do with RDS, KMS or a secret what its function does not do.
 #[tokio::test]
 async fn a_role_without_a_policy_may_nothing_and_is_told_so_in_aws_words() {
     let account = shared().account("100000000001");
@@ -44,6 +46,7 @@ async fn a_role_without_a_policy_may_nothing_and_is_told_so_in_aws_words() {
     assert_eq!(unknown.0, "InvalidClientTokenId");
 }
 
+// Rule of IAM: RDS and KMS calls are decided by the caller's role, resource and tags.
 #[tokio::test]
 async fn a_list_is_asked_for_as_a_whole() {
     let account = shared().account("100000000002");
@@ -57,6 +60,7 @@ async fn a_list_is_asked_for_as_a_whole() {
     assert_eq!(allowed_by("100000000002").await, json!(["Some"]));
 }
 
+// Rule of IAM: RDS and KMS calls are decided by the caller's role, resource and tags.
 #[tokio::test]
 async fn an_explicit_deny_wins_and_a_changed_policy_counts_soon() {
     let account = shared().account("100000000003");
@@ -74,6 +78,7 @@ async fn an_explicit_deny_wins_and_a_changed_policy_counts_soon() {
     assert!(message.ends_with("with an explicit deny in an identity-based policy"), "{message}");
 }
 
+// Rule of IAM: RDS and KMS calls are decided by the caller's role, resource and tags.
 #[tokio::test]
 async fn tags_on_what_is_made_need_their_own_permission_and_are_conditions() {
     let account = shared().account("100000000004");
@@ -97,6 +102,7 @@ async fn tags_on_what_is_made_need_their_own_permission_and_are_conditions() {
     account.snapshot("orders-1").await;
 }
 
+// Rule of IAM: RDS and KMS calls are decided by the caller's role, resource and tags.
 #[tokio::test]
 async fn only_what_bears_the_tag_may_be_deleted_and_keys_of_tags_are_conditions() {
     let account = shared().account("100000000005");
@@ -129,6 +135,7 @@ async fn only_what_bears_the_tag_may_be_deleted_and_keys_of_tags_are_conditions(
     role.rds("DeleteDBSnapshot", &[("DBSnapshotIdentifier", "orders-2")]).await.unwrap();
 }
 
+// Rule of IAM: RDS and KMS calls are decided by the caller's role, resource and tags.
 #[tokio::test]
 async fn a_restore_needs_the_instance_the_snapshot_and_its_groups() {
     let account = shared().account("100000000006");

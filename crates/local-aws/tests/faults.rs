@@ -27,6 +27,7 @@ async fn raw(account: &Account<'_>, form: &'static str) -> Option<u16> {
     request.send().await.ok().map(|response| response.status().as_u16())
 }
 
+// Rule of AWS: throttling is an error 400 of its own.
 #[tokio::test]
 async fn the_nth_call_is_throttled_in_the_words_of_its_service() {
     let account = shared().account("500000000001");

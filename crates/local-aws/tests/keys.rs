@@ -26,6 +26,7 @@ async fn shared_snapshot(source: Account<'_>, key: &str, target: &str) -> String
     arn
 }
 
+// Rule of AWS: the AWS managed key is its own account's only.
 #[tokio::test]
 async fn the_aws_managed_key_is_described_to_its_own_account_only() {
     let (own, other) = (shared().account("200000000001"), shared().account("200000000002"));
@@ -44,6 +45,7 @@ async fn the_aws_managed_key_is_described_to_its_own_account_only() {
     assert_eq!(own.kms("Encrypt", encrypt).await["__type"], "AccessDeniedException", "only through RDS");
 }
 
+// Rule of AWS: a key of another account needs its policy and the caller's.
 #[tokio::test]
 async fn a_key_of_another_account_needs_its_policy_and_the_callers() {
     let (owner, target) = (shared().account("200000000003"), shared().account("200000000004"));
@@ -66,6 +68,7 @@ async fn a_key_of_another_account_needs_its_policy_and_the_callers() {
     assert_eq!(describe(&without, &missing).await["__type"], "AccessDeniedException");
 }
 
+// Rule of AWS: RDS works through grants, which the caller must be allowed to make.
 #[tokio::test]
 async fn a_dry_run_of_a_grant_tells_whether_the_caller_may_grant_by_itself() {
     let (owner, target) = (shared().account("200000000005"), shared().account("200000000006"));
@@ -80,6 +83,8 @@ async fn a_dry_run_of_a_grant_tells_whether_the_caller_may_grant_by_itself() {
     }
 }
 
+// Rule of AWS: a shared encrypted snapshot is copied only under a key of one's own.
+// Rule of AWS: a key of another account needs its policy and the caller's.
 #[tokio::test]
 async fn rds_uses_a_source_key_only_as_far_as_both_accounts_let_it() {
     let (source, target) = (shared().account("200000000007"), shared().account("200000000008"));
@@ -134,6 +139,7 @@ async fn rds_uses_a_source_key_only_as_far_as_both_accounts_let_it() {
     assert_eq!(copy["allowedBy"], json!(["Iam", "LetTarget", "Enable IAM User Permissions"]));
 }
 
+// Rule of AWS: only enabled symmetric keys of the Region encrypt.
 #[tokio::test]
 async fn only_enabled_encryption_keys_of_the_region_encrypt() {
     let account = shared().account("200000000009");
@@ -154,6 +160,7 @@ async fn only_enabled_encryption_keys_of_the_region_encrypt() {
     }
 }
 
+// Rule of AWS: RDS works through grants, which the caller must be allowed to make.
 #[tokio::test]
 async fn a_restore_needs_a_grant_on_the_snapshots_key() {
     let account = shared().account("200000000010");

@@ -29,6 +29,7 @@ async fn labels(account: Account<'_>, secret: &str) -> Value {
     secrets(account, "DescribeSecret", json!({ "SecretId": secret })).await["VersionIdsToStages"].take()
 }
 
+// Rule of AWS: the same start of a running execution is the same execution.
 #[tokio::test]
 async fn starting_a_running_execution_with_the_same_input_answers_the_first_start() {
     let account = shared().account("600000000001");
@@ -63,6 +64,7 @@ async fn starting_a_running_execution_with_the_same_input_answers_the_first_star
     states(account, "StopExecution", json!({ "executionArn": first["executionArn"] })).await;
 }
 
+// Rule of AWS: a token makes PutSecretValue and CreateSecret repeatable; 20 labels.
 #[tokio::test]
 async fn putting_the_same_once_more_has_no_effect_and_putting_something_else_is_refused() {
     let account = shared().account("600000000002");
@@ -95,6 +97,7 @@ async fn who_may_not_put_is_told_so_also_when_it_would_have_no_effect() {
     assert!(answer["VersionId"].is_null(), "{answer}");
 }
 
+// Rule of AWS: a token makes PutSecretValue and CreateSecret repeatable; 20 labels.
 #[tokio::test]
 async fn creating_a_secret_once_more_by_its_token_answers_the_first_creation() {
     let account = shared().account("600000000004");
@@ -122,6 +125,7 @@ async fn a_secret_without_a_value_has_none_to_get() {
     assert_eq!(get().await["SecretString"], "1");
 }
 
+// Rule of AWS: a token makes PutSecretValue and CreateSecret repeatable; 20 labels.
 #[tokio::test]
 async fn a_secret_has_twenty_staging_labels_at_most() {
     let account = shared().account("600000000005");

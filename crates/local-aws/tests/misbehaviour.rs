@@ -8,6 +8,7 @@ use serde_json::json;
 use sqlx::Connection;
 use support::{log_in, shared, text, until};
 
+// Rule of AWS: a copy may stand at 0 %, and fail; its source may go.
 #[tokio::test]
 async fn a_copy_stands_in_the_queue_and_then_fails() {
     let account = shared().account("500000000006");
@@ -24,6 +25,7 @@ async fn a_copy_stands_in_the_queue_and_then_fails() {
     assert_eq!(text(&failed, "PercentProgress").as_deref(), Some("30"));
 }
 
+// Rule of AWS: a copy may stand at 0 %, and fail; its source may go.
 #[tokio::test]
 async fn a_copy_fails_when_its_source_goes_if_asked_to() {
     let account = shared().account("500000000007");
@@ -38,6 +40,7 @@ async fn a_copy_fails_when_its_source_goes_if_asked_to() {
     account.snapshot_in(name, "failed").await;
 }
 
+// Rule of AWS: a restore may end as incompatible, and can then be deleted.
 #[tokio::test]
 async fn a_restore_ends_badly_and_what_it_made_can_still_be_deleted() {
     let account = shared().account("500000000008");
@@ -51,6 +54,7 @@ async fn a_restore_ends_badly_and_what_it_made_can_still_be_deleted() {
     account.rds("DeleteDBInstance", &[named, ("SkipFinalSnapshot", "true")]).await.unwrap();
 }
 
+// Rule of AWS: it shows no endpoint early, and goes from available to backing-up and back.
 #[tokio::test]
 async fn an_instance_shows_no_endpoint_or_another_status_for_some_looks() {
     let account = shared().account("500000000009");
@@ -69,6 +73,7 @@ async fn an_instance_shows_no_endpoint_or_another_status_for_some_looks() {
     assert_eq!(text(&look().await, "DBInstanceStatus").as_deref(), Some("available"));
 }
 
+// Rule of AWS: an engine that crashed is started again, and a snapshot or a new password outlasts that.
 #[tokio::test]
 async fn a_crashed_server_comes_up_again_at_its_endpoint_with_its_rows_and_what_was_asked_for_is_done() {
     let account = shared().account("500000000010");

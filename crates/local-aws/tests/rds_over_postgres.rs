@@ -41,6 +41,9 @@ async fn rows(instance: &str, password: &str) -> String {
     digest.fetch_one(&mut connection).await.unwrap()
 }
 
+// Rule of AWS: a shared encrypted snapshot is copied only under a key of one's own.
+// Rule of AWS: a restored DB instance keeps the master password of the snapshot.
+// Rule of AWS: a password change takes time, then only the new password opens.
 #[tokio::test]
 async fn rows_and_passwords_travel_from_account_to_account() {
     let aws = LocalAws::start(FAST);
@@ -124,6 +127,7 @@ async fn rows_and_passwords_travel_from_account_to_account() {
     assert_eq!(target.rds("DescribeDBSnapshots", &restore[1..]).await.unwrap_err(), "DBSnapshotNotFound");
 }
 
+// Rule of AWS: deletion protection refuses, a stopped DB instance is not modified.
 #[tokio::test]
 async fn a_stopped_instance_keeps_rows_and_a_renamed_one_its_data() {
     let aws = LocalAws::start(FAST);
@@ -147,6 +151,7 @@ async fn a_stopped_instance_keeps_rows_and_a_renamed_one_its_data() {
     assert_eq!(account.rds("DescribeDBInstances", &named).await.unwrap_err(), "DBInstanceNotFound");
 }
 
+// Rule of AWS: a DB instance that is made again under its identifier has its endpoint again.
 #[tokio::test]
 async fn an_instance_that_is_made_again_has_the_endpoint_that_it_had() {
     let aws = LocalAws::start(FAST);
@@ -159,6 +164,9 @@ async fn an_instance_that_is_made_again_has_the_endpoint_that_it_had() {
     assert_eq!(text(&again, "Endpoint"), text(&first, "Endpoint"));
 }
 
+// Rule of AWS: only an available DB instance is snapshotted; it is backing-up meanwhile.
+// Rule of AWS: deletion protection refuses, a stopped DB instance is not modified.
+// Rule of AWS: identifiers keep their rules.
 #[tokio::test]
 async fn names_states_and_protection_refuse() {
     let aws = LocalAws::start(FAST);

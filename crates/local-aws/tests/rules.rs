@@ -14,6 +14,7 @@ async fn with_snapshot<'a>(account_id: &'a str, more: &[(&str, &str)]) -> Accoun
     account
 }
 
+// Rule of AWS: a snapshot under an AWS managed key, or an automated one, is not shared.
 #[tokio::test]
 async fn an_automated_snapshot_is_seen_by_type_and_can_be_copied_but_not_shared_or_deleted() {
     let account = shared().account("300000000001");
@@ -49,6 +50,8 @@ async fn an_automated_snapshot_is_seen_by_type_and_can_be_copied_but_not_shared_
     .await;
 }
 
+// Rule of AWS: only an available DB instance is snapshotted; it is backing-up meanwhile.
+// Rule of AWS: it shows no endpoint early, and goes from available to backing-up and back.
 #[tokio::test]
 async fn a_new_instance_is_backed_up_first_and_a_restored_one_flaps() {
     // Slower than the others, so that each status is seen.
@@ -70,6 +73,7 @@ async fn a_new_instance_is_backed_up_first_and_a_restored_one_flaps() {
     assert_eq!(text(&listed, "DBSnapshotIdentifier"), None);
 }
 
+// Rule of AWS: a restore names groups that exist, and a class that is sold.
 #[tokio::test]
 async fn groups_that_a_restore_names_must_exist_and_fit_the_engine() {
     let account = with_snapshot("300000000004", &[]).await;
@@ -108,6 +112,7 @@ async fn groups_that_a_restore_names_must_exist_and_fit_the_engine() {
     account.restore("orders-1", "orders-3", &[("DBParameterGroupName", "default.postgres16")]).await.unwrap();
 }
 
+// Rule of AWS: a restore names groups that exist, and a class that is sold.
 #[tokio::test]
 async fn what_rds_does_not_sell_is_refused() {
     let account = with_snapshot("300000000005", &[]).await;
@@ -127,6 +132,7 @@ async fn what_rds_does_not_sell_is_refused() {
     }
 }
 
+// Rule of AWS: every setting of a restore is kept.
 #[tokio::test]
 async fn every_setting_of_a_restore_and_of_a_modification_is_shown() {
     let account = with_snapshot("300000000006", &[("AllocatedStorage", "50"), ("Port", "5433")]).await;
@@ -182,6 +188,7 @@ async fn every_setting_of_a_restore_and_of_a_modification_is_shown() {
     }
 }
 
+// Rule of AWS: a snapshot under an AWS managed key, or an automated one, is not shared.
 #[tokio::test]
 async fn a_key_that_nobody_sees_is_shown_as_sse_rds_and_becomes_another_by_a_copy() {
     let tag = [("Tags.Tag.1.Key", "local-aws:storage-encryption-type"), ("Tags.Tag.1.Value", "sse-rds")];
@@ -197,6 +204,8 @@ async fn a_key_that_nobody_sees_is_shown_as_sse_rds_and_becomes_another_by_a_cop
     account.share("orders-2", "300000000008").await.unwrap();
 }
 
+// Rule of AWS: an unencrypted snapshot becomes encrypted by a copy with a key.
+// Rule of AWS: 20 accounts at most; `all` only when unencrypted.
 #[tokio::test]
 async fn an_unencrypted_snapshot_becomes_encrypted_by_a_copy_with_a_key_and_may_be_public() {
     let account = with_snapshot("300000000009", &[]).await;
@@ -215,6 +224,7 @@ async fn an_unencrypted_snapshot_becomes_encrypted_by_a_copy_with_a_key_and_may_
     assert_eq!(text(&far, "SourceRegion").as_deref(), Some("eu-central-1"));
 }
 
+// Rule of AWS: option groups are copied across accounts only.
 #[tokio::test]
 async fn an_option_group_is_copied_across_accounts_only() {
     let account = with_snapshot("300000000010", &[]).await;
@@ -227,6 +237,7 @@ async fn an_option_group_is_copied_across_accounts_only() {
     shared().account("300000000011").copy(arn, "x", &flag).await.unwrap();
 }
 
+// Rule of AWS: 20 accounts at most; `all` only when unencrypted.
 #[tokio::test]
 async fn a_snapshot_is_shared_with_twenty_accounts_at_most() {
     let account = with_snapshot("300000000012", &[]).await;
@@ -237,6 +248,7 @@ async fn a_snapshot_is_shared_with_twenty_accounts_at_most() {
     assert_eq!(account.share("orders-1", "400000000020").await.unwrap_err(), "SharedSnapshotQuotaExceeded");
 }
 
+// Rule of AWS: 100 manual snapshots, 20 copies at once.
 #[tokio::test]
 async fn a_hundred_manual_snapshots_and_twenty_copies_at_once_are_the_most() {
     let account = with_snapshot("300000000013", &[]).await;
@@ -258,6 +270,7 @@ async fn a_hundred_manual_snapshots_and_twenty_copies_at_once_are_the_most() {
     );
 }
 
+// Rule of AWS: tags are inherited by snapshots and restores unless given.
 #[tokio::test]
 async fn tags_are_inherited_by_snapshots_and_restores_unless_given() {
     let tag = [("CopyTagsToSnapshot", "true"), ("Tags.Tag.1.Key", "team"), ("Tags.Tag.1.Value", "orders")];

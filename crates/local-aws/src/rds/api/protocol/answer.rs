@@ -44,6 +44,7 @@ pub fn refused(refusal: &Refusal, request_id: &str) -> Element {
 mod tests {
     use super::*;
 
+    // Rule of AWS: answers and errors have the shapes and codes of botocore's model.
     #[test]
     fn error_answer_is_what_sdks_parse() {
         let xml = refused(&Refusal::DbSnapshotNotFound("o<1".into()), "r-1").render().unwrap();
