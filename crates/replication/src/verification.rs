@@ -242,6 +242,8 @@ mod tests {
         check(json!({"name": "n", "sql": "s", "atLeast": 1, "equals": 1}), Err("exactly one"));
         check(json!({"name": "n", "sql": "s", "newerThanMinutes": 0}), Err("out of range"));
         check(json!({"name": "", "sql": "s", "atLeast": 1}), Err("name"));
+        check(json!({"name": "é".repeat(64), "sql": "s", "atLeast": 1}), Ok(()));
+        check(json!({"name": "é".repeat(65), "sql": "s", "atLeast": 1}), Err("name"));
         check(json!({"name": "a\nb", "sql": "s", "atLeast": 1}), Err("name"));
         check(json!({"name": "n", "sql": " ", "atLeast": 1}), Err("sql"));
         check(json!({"name": "n", "sql": "s", "atMost": 1}), Err("atMost"));

@@ -175,9 +175,14 @@ async fn no_password_is_told_in_an_answer_or_in_an_error_whichever_call_fails() 
         assert_not_told(&format!("{error} {error:?} {error:#?}"));
         assert_not_told(&lambda_runtime::Diagnostic::from(error).error_message);
     }
-    let (answer, _) = look(&[copy(), password_set(), tagged()], &new_secret()).await;
-    let answer = answer.unwrap();
-    assert_not_told(&format!("{answer:?} {}", serde_json::to_string(&answer).unwrap()));
+    let answers = [
+        look(&[copy(), password_set(), tagged()], &new_secret()).await.0,
+        look(&[copy(), password_set(), tagged()], &[existing()]).await.0,
+        look(&[applied()], &[existing()]).await.0,
+    ];
+    for answer in answers.map(Result::unwrap) {
+        assert_not_told(&format!("{answer:?} {}", serde_json::to_string(&answer).unwrap()));
+    }
 }
 
 #[tokio::test]
