@@ -82,8 +82,7 @@ fn may_know(name: &str, other: &str) -> bool {
         "replication" | "lambda-support" => other == "step",
         // It wires the clients of functions over its own answers.
         "test-support" => other == "lambda-support",
-        "database" | "secret" => pure || other == "lambda-support",
-        "executions" => pure,
+        "database" | "secret" | "executions" => pure || other == "lambda-support",
         "tests" | "hostile-input" => true,
         _ => pure || calls,
     }

@@ -79,7 +79,8 @@ mod tests {
             "arn:aws-us-gov:rds:us-gov-west-1:111111111111:snapshot:a",
             "arn:aws-cn:rds:cn-north-1:111111111111:snapshot:rds:orders-2026-11-20-03-00",
         ] {
-            assert_eq!(DbSnapshotArn::try_from(good.to_owned()).unwrap().to_string(), good);
+            let arn = DbSnapshotArn::try_from(good.to_owned()).unwrap();
+            assert_eq!([arn.to_string(), String::from(arn)], [good, good]);
         }
     }
 

@@ -59,7 +59,9 @@ mod tests {
     #[test]
     fn replication_names_keep_their_rule() {
         for good in ["a", "orders", "orders-eu-1", &"a".repeat(32)] {
-            assert!(ReplicationName::try_from(good.to_owned()).is_ok(), "{good}");
+            let name = ReplicationName::try_from(good.to_owned()).unwrap();
+            assert_eq!(name.settings_parameter(), format!("/snapferry/replications/{good}"));
+            assert_eq!(String::from(name), good);
         }
         for bad in ["", "1a", "-a", "a-", "a--b", "Orders", "a_b", "ö", &"a".repeat(33)] {
             assert!(ReplicationName::try_from(bad.to_owned()).is_err(), "{bad}");

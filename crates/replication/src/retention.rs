@@ -132,12 +132,11 @@ pub fn of_target(
     retention: &TargetRetention,
     seen: &BTreeMap<RunId, RunSeen>,
 ) -> BTreeMap<RunId, Verdict> {
-    let hours = |hours: i64| SignedDuration::from_hours(hours);
-    let within = |at: Timestamp, span| facts.now.duration_since(at) < span;
+    let within = |at: Timestamp, hours: i64| is_younger(at, facts.now, hours);
     let mut others = 0;
     let mut verdicts = BTreeMap::new();
     for (run, it) in seen.iter().rev() {
-        let young = within(it.began_at(run), hours(retention.failed_copy_hours.into()));
+        let young = within(it.began_at(run), retention.failed_copy_hours.into());
         let verdict = if facts.live.runs.contains(run) {
             Verdict::KeepLive
         } else if it.good && facts.live.uncertain {
@@ -148,7 +147,7 @@ pub fn of_target(
             Verdict::KeepCurrent
         } else if it.keep {
             Verdict::KeepTagged
-        } else if it.last_live.is_some_and(|at| within(at, hours(retention.cutover_grace_hours.into()))) {
+        } else if it.last_live.is_some_and(|at| within(at, retention.cutover_grace_hours.into())) {
             Verdict::KeepWithinGrace
         } else if it.good && facts.live.runs.last().is_some_and(|live| live < run) && young {
             // It may be about to go live: another execution of this replication is at work on it.
@@ -168,6 +167,11 @@ pub fn of_target(
     verdicts
 }
 
+/// Whether something is not yet so many hours old.
+fn is_younger(at: Timestamp, now: Timestamp, hours: i64) -> bool {
+    now.duration_since(at) < SignedDuration::from_hours(hours)
+}
+
 /// Decides for the source account: delete only what is past the count *and* past the minimum age.
 pub fn of_source(
     now: Timestamp,
@@ -175,7 +179,6 @@ pub fn of_source(
     retention: &SourceRetention,
     seen: &BTreeMap<RunId, RunSeen>,
 ) -> BTreeMap<RunId, Verdict> {
-    let min_age = SignedDuration::from_hours(retention.min_age_hours.into());
     let mut latest = 0;
     let mut verdicts = BTreeMap::new();
     for (run, it) in seen.iter().rev() {
@@ -185,7 +188,7 @@ pub fn of_source(
             Verdict::KeepTagged
         } else if it.good && latest < retention.runs.as_u64() {
             Verdict::KeepLatest
-        } else if now.duration_since(it.began_at(run)) < min_age {
+        } else if is_younger(it.began_at(run), now, retention.min_age_hours.into()) {
             Verdict::KeepYoung
         } else if it.good {
             Verdict::DeleteSuperseded
@@ -259,6 +262,12 @@ mod tests {
         for (day, verdict) in expected {
             assert_eq!(verdicts[&run(day)], verdict, "{day}");
         }
+    }
+
+    #[test]
+    fn a_span_ends_at_its_last_hour_exactly() {
+        let at: Timestamp = "2026-11-19T00:00:00Z".parse().unwrap();
+        assert!(is_younger(at, now(), 25) && !is_younger(at, now(), 24) && !is_younger(at, now(), 23));
     }
 
     // R10: everything with one tag is deleted, the live database too.

@@ -81,6 +81,7 @@ mod tests {
         let read = |text| serde_json::from_str::<Bounded<1, 10>>(text);
         assert_eq!(read("1").unwrap().as_u64(), 1);
         assert_eq!(read("10").unwrap().as_i32(), 10);
+        assert_eq!(i64::from(read("7").unwrap()), 7);
         assert_eq!(read("11").unwrap_err().to_string(), "11 is out of range: 1 to 10");
         for bad in ["0", "-1", "1.5", "\"1\"", "null"] {
             assert!(read(bad).is_err(), "{bad}");
