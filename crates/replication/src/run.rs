@@ -149,6 +149,9 @@ mod tests {
         assert_eq!(Run::that_made(ORDERS, &ours), Some(run.clone()));
         assert_eq!(Run::that_made("orders-20261120t160812z-3f9a-copy", &ours), Some(run.clone()));
         assert_eq!(Run::that_made_secret("snapferry/orders/20261120t160812z-3f9a", &ours), Some(run.clone()));
+        assert!(run.made(ORDERS, &ours) && !run.made("orders-before-migration", &ours));
+        let another = Run::from_identifier("orders-20261121t160812z-3f9a").unwrap();
+        assert!(!another.made(ORDERS, &ours));
         // A user's own snapshot or restore of the copy inherits the tags, not the name.
         assert_eq!(Run::that_made("orders-before-migration", &ours), None);
         assert_eq!(Run::that_made("orders-20261120t160812z-3f9b", &ours), None);
