@@ -107,7 +107,21 @@ mod tests {
         let run = RunId::started(at, "arn:1");
         assert!(run.as_str().starts_with("20261120t160812z-"));
         assert_eq!(run.began_at(), at);
-        assert_eq!(RunId::try_from(run.to_string()), Ok(run));
+        assert_eq!(RunId::try_from(run.to_string()), Ok(run.clone()));
+        assert_eq!(String::from(run.clone()), run.as_str());
+    }
+
+    #[test]
+    fn a_run_may_begin_an_hour_ahead_of_this_clock_and_not_later() {
+        let run = RunId::try_from("20261120t160812z-3f9a".to_owned()).unwrap();
+        for (now, has_begun) in [
+            ("2026-11-20T16:08:12Z", true),
+            ("2026-11-20T15:08:12Z", true),
+            ("2026-11-20T15:08:11Z", false),
+            ("2036-11-20T00:00:00Z", true),
+        ] {
+            assert_eq!(run.has_begun(now.parse().unwrap()), has_begun, "{now}");
+        }
     }
 
     #[test]

@@ -149,5 +149,7 @@ mod tests {
         check(json!({"quarantineSecurityGroupIds": ["sg-1"], "vpcSecurityGroupIds": ["sg-2"]}), None);
         check(json!({"tags": {"snapferry:keep": "x"}}), Some("placement.tags"));
         check(json!({"copyOptionGroup": true, "optionGroupName": "og"}), Some("placement.copyOptionGroup"));
+        check(json!({"copyOptionGroup": true}), None);
+        check(json!({"optionGroupName": "og"}), None);
     }
 }
