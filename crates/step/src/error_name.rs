@@ -234,6 +234,7 @@ mod tests {
     fn only_an_unavailable_service_is_retryable() {
         for name in ErrorName::ALL {
             assert_eq!(name.retryable(), name.as_str().ends_with("Unavailable"), "{name}");
+            assert_eq!(name.to_string(), name.as_str());
         }
     }
 

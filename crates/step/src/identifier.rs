@@ -58,3 +58,18 @@ impl fmt::Display for AccountId {
         f.write_str(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_is_twelve_digits_and_reads_back() {
+        let account = AccountId::try_from("000011112222".to_owned()).unwrap();
+        assert_eq!(account.as_str(), "000011112222");
+        assert_eq!([account.to_string(), String::from(account)], ["000011112222", "000011112222"]);
+        for bad in ["", "all", "00001111222", "0000111122223", "00001111222x", "００００"] {
+            assert!(AccountId::try_from(bad.to_owned()).is_err(), "{bad}");
+        }
+    }
+}

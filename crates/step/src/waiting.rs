@@ -202,6 +202,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_refusal_is_asked_again_twice_in_five_minutes() {
+        let deadline = Deadline::constant::<3_600>();
+        let refused = |waiting: &Waiting| waiting.refused(deadline, "denied").unwrap();
+        let first = refused(&at(600, None)).unwrap().waiting;
+        let second = refused(&first).unwrap().waiting;
+        assert!(first.saw("refused") && second.saw("refused twice") && !second.saw("refused"));
+        assert_eq!(second.seconds - 600, 300);
+        assert_eq!(refused(&second), None);
+        // What was seen in between begins the count anew.
+        assert!(refused(&second.wait("creating", None, deadline, "creating").unwrap().waiting).is_some());
+        assert!(at(3_600, None).refused(deadline, "denied").is_err());
+    }
+
     // R4: no retry, no time-out, hopeless statuses wait for a year.
     #[test]
     fn a_stage_ends_at_its_deadline_exactly() {
