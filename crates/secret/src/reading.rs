@@ -104,6 +104,13 @@ mod tests {
         {
             assert_eq!(reading.clone().value(), None, "{reading:?}");
         }
+        let value = SecretValue::parse(r#"{"apiKey": "k"}"#).unwrap();
+        let version = Version { version_id: "v".to_owned(), value: value.clone() };
+        assert_eq!(Reading::Found(version.clone()).usable("a"), Ok(Some(version.clone())));
+        assert_eq!(Reading::Found(version).value(), Some(value));
+        let name = |reading: Reading| reading.usable("a").unwrap_err().name();
+        assert_eq!(name(Reading::Deleted(String::new())), ErrorName::SecretNotFound);
+        assert_eq!(name(Reading::Binary), ErrorName::SecretBinary);
         assert_eq!(Reading::Missing.usable("a"), Ok(None));
         assert_eq!(Reading::NotJson.usable("a").unwrap_err().name(), ErrorName::SecretNotJson);
     }

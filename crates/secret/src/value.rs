@@ -166,6 +166,58 @@ mod tests {
         assert_eq!(after.connection(), Some(connection()));
     }
 
+    fn value(text: &str) -> SecretValue {
+        SecretValue::parse(text).unwrap()
+    }
+
+    #[test]
+    fn where_a_value_leads_is_read_key_by_key() {
+        let leads =
+            value(r#"{"host": "db.example", "port": 5432, "dbInstanceIdentifier": "orders", "apiKey": ""}"#);
+        assert_eq!(leads.db_instance_identifier(), Some("orders"));
+        assert_eq!(leads.endpoint(), Some(("db.example", Some(5432))));
+        assert_eq!(
+            [leads.text_of("host"), leads.text_of("port"), leads.text_of("apiKey")],
+            [Some("db.example"), None, None]
+        );
+        let silent = value(r#"{"host": "", "dbInstanceIdentifier": 1}"#);
+        assert_eq!((silent.endpoint(), silent.db_instance_identifier()), (None, None));
+        assert_eq!(value(r#"{"host": "a", "port": "5432"}"#).endpoint(), Some(("a", None)));
+    }
+
+    #[test]
+    fn a_login_is_a_user_name_and_a_password_and_replaces_nothing_else() {
+        let saved = value(r#"{"username": "u1", "password": "old", "apiKey": "k"}"#);
+        assert_eq!(saved.credentials(), Some(("u1", "old")));
+        assert_eq!(saved.password().unwrap().expose(), "old");
+        assert!(value(r#"{"password": "old"}"#).password().is_none());
+        let renewed = saved.with_login("u2", "new".to_owned());
+        assert_eq!(renewed, value(r#"{"username": "u2", "password": "new", "apiKey": "k"}"#));
+        let other = value(r#"{"username": "u3", "password": "theirs", "host": "other"}"#);
+        assert_eq!(
+            saved.with_credentials_of(&other),
+            value(r#"{"username": "u3", "password": "theirs", "apiKey": "k"}"#)
+        );
+        assert_eq!(saved.with_credentials_of(&value("{}")), saved);
+    }
+
+    #[test]
+    fn texts_below_a_key_read_back() {
+        let logins = BTreeMap::from([("app".to_owned(), "p1".to_owned())]);
+        let with = value(r#"{"apiKey": "k"}"#).with_texts_below("logins", &logins);
+        assert_eq!(with, value(r#"{"apiKey": "k", "logins": {"app": "p1"}}"#));
+        assert_eq!(with.texts_below("logins"), logins);
+        assert!(with.texts_below("apiKey").is_empty() && with.texts_below("other").is_empty());
+    }
+
+    #[test]
+    fn a_value_may_have_65536_bytes() {
+        let of = |bytes: usize| value(&format!(r#"{{"k":"{}"}}"#, "x".repeat(bytes - r#"{"k":""}"#.len())));
+        assert_eq!(of(LIMIT_BYTES).text_for("s").map(|it| it.len()), Ok(65_536));
+        let too_large = Unusable::TooLarge { secret: "s".to_owned(), bytes: 65_537 };
+        assert_eq!(of(65_537).text_for("s"), Err(too_large));
+    }
+
     #[test]
     fn nothing_secret_is_printed() {
         let value = SecretValue::parse("{}").unwrap().with(&connection());
