@@ -90,6 +90,12 @@ impl Reading {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lambda_support::Service;
+
+    fn deleted() -> CallFailed {
+        let message = "the secret was marked for deletion";
+        CallFailed::new(Service::SecretsManager, "GetSecretValue", "InvalidRequestException", message, false)
+    }
 
     #[test]
     fn the_cure_is_that_of_the_secrets_owner() {
@@ -100,8 +106,7 @@ mod tests {
 
     #[test]
     fn only_a_json_object_is_a_value() {
-        for reading in [Reading::Missing, Reading::Deleted(String::new()), Reading::Binary, Reading::NotJson]
-        {
+        for reading in [Reading::Missing, Reading::Deleted(deleted()), Reading::Binary, Reading::NotJson] {
             assert_eq!(reading.clone().value(), None, "{reading:?}");
         }
         let value = SecretValue::parse(r#"{"apiKey": "k"}"#).unwrap();
@@ -109,7 +114,7 @@ mod tests {
         assert_eq!(Reading::Found(version.clone()).usable("a"), Ok(Some(version.clone())));
         assert_eq!(Reading::Found(version).value(), Some(value));
         let name = |reading: Reading| reading.usable("a").unwrap_err().name();
-        assert_eq!(name(Reading::Deleted(String::new())), ErrorName::SecretNotFound);
+        assert_eq!(name(Reading::Deleted(deleted())), ErrorName::SecretsManagerRefused);
         assert_eq!(name(Reading::Binary), ErrorName::SecretBinary);
         assert_eq!(Reading::Missing.usable("a"), Ok(None));
         assert_eq!(Reading::NotJson.usable("a").unwrap_err().name(), ErrorName::SecretNotJson);

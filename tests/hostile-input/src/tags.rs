@@ -1,6 +1,7 @@
 //! Tags of things that anybody made.
 
-use prune::plan::{Kind, Resource, owned, plan, redundant_snapshots};
+use prune::plan::{plan, redundant_snapshots};
+use prune::resource::{Kind, Resource, owned};
 use replication::retention::Verdict;
 use replication::{ReplicationName, RunId, tag};
 use std::collections::{BTreeMap, BTreeSet};

@@ -179,7 +179,11 @@ mod tests {
             let asked = Asked { renewal, db_name: None, deadline: Deadline::constant::<300>() };
             let found = match version {
                 None => Reading::Missing,
-                Some("deleted") => Reading::Deleted(String::new()),
+                Some("deleted") => {
+                    let code = "InvalidRequestException";
+                    let failed = CallFailed::new(Service::SecretsManager, "GetSecretValue", code, "", false);
+                    Reading::Deleted(failed)
+                }
                 Some(version_id) => Reading::Found(Version {
                     version_id: version_id.to_owned(),
                     value: SecretValue::parse(r#"{"username": "app", "password": "hunter2"}"#).unwrap(),
