@@ -51,8 +51,8 @@ pub struct Response {
 /// Makes the copy's secret, sets its password on the DB instance, and waits until it is applied. Safe to repeat: a
 /// secret that exists keeps its password.
 ///
-/// Errors: `Snapferry.DbInstanceNotFound`, `DbInstanceNotOurs`, `RestoreFailed`, `SecretNotFound`, `SecretNotJson`,
-/// `SecretBinary`, `SecretTooLarge`, `PasswordRefused`, `InvalidRequest`, `StageTimedOut`, `RdsRefused`,
+/// Errors: `Snapferry.DbInstanceNotFound`, `DbInstanceNotOurs`, `RestoreFailed`, `SecretNotJson`, `SecretBinary`,
+/// `SecretTooLarge`, `PasswordRefused`, `InvalidRequest`, `StageTimedOut`, `RdsRefused`,
 /// `SecretsManagerRefused` (fatal), `RdsUnavailable`, `SecretsManagerUnavailable` (retry).
 /// Source: Secrets Manager API `GetRandomPassword`, `CreateSecret`; RDS API `ModifyDBInstance`, `AddTagsToResource`.
 pub async fn handle(rds: &Rds, secrets: &Secrets, payload: Value) -> Result<Response, Error> {
