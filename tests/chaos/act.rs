@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use tests::promises::current;
-use tests::{Account, clean_up_events, start};
+use tests::{Account, callers_of, clean_up_events, start};
 
 /// Of each kind of act, how many were acted out, and for how many there was nothing to act on yet.
 pub type Counts = BTreeMap<&'static str, (usize, usize)>;
@@ -43,7 +43,7 @@ async fn act(fleet: &mut Fleet, act: &Act) -> Result<bool> {
             Ok(resumed)
         }
         Act::Fault { account, ref function, fault, nth, times } => {
-            let call = json!({"who": format!("{account}/*-{function}Role*"), "service": "*", "nth": nth,
+            let call = json!({"who": callers_of(account, function), "service": "*", "nth": nth,
                 "times": times, "how": fault.how()});
             fleet.world.local_aws.misbehave(&json!({ "call": call })).await?;
             Ok(true)

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use tests::{Account, World, tasks_of};
+use tests::{Account, World, callers_of, deployed_steps, step_of, tasks_of};
 
 /// A state, and a call of its function that is refused for good once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,11 +18,12 @@ pub struct Refusal {
 /// a new call that changes something, is tried by itself. A function that changed nothing fails at its first call.
 pub fn refusals(machine: &str, account: &Account, record: &[Value]) -> Result<Vec<Refusal>> {
     let mut refusals: Vec<Refusal> = Vec::new();
+    let steps = deployed_steps()?;
     for state in tasks_of(machine)? {
         let before = refusals.len();
-        let role = format!("-{state}Role-");
         let of_state = |call: &&Value| {
-            call["accountId"] == account.id && call["who"].as_str().is_some_and(|who| who.contains(&role))
+            let step = step_of(&steps, call["who"].as_str().unwrap_or_default());
+            call["accountId"] == account.id && step == Some(&state)
         };
         let calls: Vec<&Value> = record.iter().filter(of_state).collect();
         let changes = calls.iter().filter(|call| is_change(&call["operation"]));
@@ -41,9 +42,10 @@ pub fn refusals(machine: &str, account: &Account, record: &[Value]) -> Result<Ve
     Ok(refusals)
 }
 
+/// Whether the call changes something that its step cannot do without: a tag that is refused stops no step.
 fn is_change(operation: &Value) -> bool {
     let operation = operation.as_str().unwrap_or_default();
-    !["Describe", "Get", "List"].iter().any(|look| operation.starts_with(look))
+    !["Describe", "Get", "List", "AddTags"].iter().any(|other| operation.starts_with(other))
 }
 
 /// The next such call of the state's function is refused, by an error that no step takes for one that passes.
@@ -55,7 +57,7 @@ pub async fn refuse(world: &World, account: &Account, refusal: &Refusal) -> Resu
         _ => "InvalidRequestException",
     };
     let how = json!({"refused": {"code": code, "message": "refused once", "status": 400}});
-    let who = format!("{}/*-{state}Role*", account.id);
-    let call = json!({"who": who, "service": service, "operation": operation, "how": how});
+    let call =
+        json!({"who": callers_of(account.id, state), "service": service, "operation": operation, "how": how});
     world.local_aws.misbehave(&json!({ "call": call })).await
 }

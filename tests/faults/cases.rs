@@ -6,7 +6,7 @@ use replication::RunId;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt;
-use tests::{Fault, SOURCE_ACCOUNT};
+use tests::{Fault, SOURCE_ACCOUNT, callers_of, deployed_steps, step_of};
 
 /// What is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,7 +66,7 @@ impl Case {
     pub fn misbehaviour(&self, names: &Names) -> Value {
         let (account, function) = self.call.function.split_once('/').unwrap();
         json!({"call": {
-            "who": format!("{account}/*-{function}Role*"),
+            "who": callers_of(account, function),
             "service": self.call.service,
             "operation": self.call.operation,
             "resource": names.pattern(&self.call.about),
@@ -91,11 +91,14 @@ pub fn all(calls: &[Call]) -> Vec<Case> {
 }
 
 /// The calls of functions in a record, in order and each once.
-pub fn calls_of(scenario: Scenario, record: &[Value], names: &Names) -> Vec<Call> {
+pub fn calls_of(scenario: Scenario, record: &[Value], names: &Names) -> Result<Vec<Call>> {
+    let steps = deployed_steps()?;
     let mut times: BTreeMap<Call, u32> = BTreeMap::new();
     for call in record {
         let text = |key: &str| call[key].as_str().unwrap_or_default().to_owned();
-        let Some(function) = function_of(&text("who")) else { continue };
+        let who = text("who");
+        let Some(step) = step_of(&steps, &who) else { continue };
+        let function = format!("{}/{step}", text("accountId"));
         let about = names.name(&text("resource"));
         let (service, operation) = (text("service"), text("operation"));
         *times.entry(Call { scenario, function, service, operation, about, later: false }).or_default() += 1;
@@ -104,14 +107,7 @@ pub fn calls_of(scenario: Scenario, record: &[Value], names: &Names) -> Vec<Call
         let later = (times > 1).then(|| Call { later: true, ..call.clone() });
         [Some(call), later].into_iter().flatten()
     });
-    each.collect()
-}
-
-/// `222222222222/Restore` of `222222222222/snapferry-target-account-RestoreRole-4F2A`.
-fn function_of(who: &str) -> Option<String> {
-    let (account, role) = who.split_once('/')?;
-    let role = role.split('-').find_map(|word| word.strip_suffix("Role"))?;
-    Some(format!("{account}/{role}"))
+    Ok(each.collect())
 }
 
 /// Names for what differs from run to run and from world to world.

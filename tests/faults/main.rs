@@ -94,7 +94,7 @@ async fn record(lane: &mut Lane) -> Result<Vec<Call>> {
     let mut calls = Vec::new();
     for scenario in Scenario::ALL {
         let (record, names) = run::run(lane, scenario, None).await?;
-        calls.extend(calls_of(scenario, &record, &names));
+        calls.extend(calls_of(scenario, &record, &names)?);
     }
     Ok(calls)
 }

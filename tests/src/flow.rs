@@ -21,6 +21,19 @@ pub fn deployed_steps() -> Result<Vec<(&'static str, String)>> {
     Ok(steps)
 }
 
+/// The step whose function called, of a caller in the record of calls; none if it was no function.
+///
+/// `222222222222/snapferry-target-account-RestoreRole-4F2A` is `Restore`. A role with a name of its own lacks `Role`.
+pub fn step_of<'a>(steps: &[(&str, String)], who: &'a str) -> Option<&'a str> {
+    let words = who.split(['/', '-']).map(|word| word.strip_suffix("Role").unwrap_or(word));
+    words.into_iter().find(|word| steps.iter().any(|(_, step)| step == word))
+}
+
+/// The pattern of the callers that are functions of this step.
+pub fn callers_of(account: &str, step: &str) -> String {
+    format!("{account}/*-{step}*")
+}
+
 /// The Task states of a machine in the order that they run when every look says done.
 pub fn tasks_of(machine: &str) -> Result<Vec<String>> {
     let definition: Value = serde_json::from_str(&read(&format!("statemachines/{machine}.asl.json"))?)?;
@@ -52,6 +65,10 @@ mod tests {
         for account in [SOURCE_ACCOUNT, TARGET_ACCOUNT] {
             assert!(steps.contains(&(account, "Prune".to_owned())), "{steps:?}");
         }
+        for role in ["snapferry-target-account-RestoreRole-4F2A", "snapferry-Restore-us-east-1"] {
+            assert_eq!(step_of(&steps, &format!("{TARGET_ACCOUNT}/{role}")), Some("Restore"));
+        }
+        assert_eq!(step_of(&steps, "222222222222/root"), None);
         let tasks = tasks_of("target-account").unwrap();
         assert_eq!(tasks.first().map(String::as_str), Some("CopyAndReencrypt"));
         assert_eq!(tasks.last().map(String::as_str), Some("Report"));

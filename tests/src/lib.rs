@@ -25,7 +25,7 @@ pub use copies::{Copies, manual_snapshots};
 pub use database::{Fingerprint, Orders, Table, fingerprint};
 pub use denials::{Allowed, Denials, Kind, Looks, in_words};
 pub use fault::Fault;
-pub use flow::{deployed_steps, tasks_of};
+pub use flow::{callers_of, deployed_steps, step_of, tasks_of};
 pub use function::Function;
 pub use leaks::{Needle, Written, everything_written};
 pub use local_aws::LocalAws;
