@@ -58,6 +58,12 @@ mod tests {
     use step::Bounded;
 
     #[test]
+    fn the_size_of_the_source_is_not_handed_off() {
+        let large = DbInstanceSettings { allocated_storage: Bounded::new(500), ..Default::default() };
+        assert_eq!(defaults(large), DbInstanceSettings::default());
+    }
+
+    #[test]
     fn what_every_gp3_volume_has_is_not_handed_off() {
         let check = |storage: &str, given: [i32; 2], expected: [Option<i32>; 2]| {
             let [iops, throughput] = given;
@@ -72,6 +78,7 @@ mod tests {
             assert_eq!(got.map(|it| it.unwrap().as_i64()), expected, "{storage} {given:?}");
         };
         check("gp3", [3_000, 125], [None, None]);
+        check("gp3", [3_001, 126], [Some(3_001), Some(126)]);
         check("gp3", [12_000, 125], [Some(12_000), None]);
         check("gp3", [12_000, 500], [Some(12_000), Some(500)]);
         check("io1", [3_000, 0], [Some(3_000), None]);
