@@ -247,6 +247,7 @@ mod tests {
         check(json!({"equals": 12.5}), "12.50", true);
         check(json!({"equals": 12}), "12.00", true);
         check(json!({"equals": 12}), "13", false);
+        check(json!({"equals": 9_007_199_254_740_993_i64}), "9007199254740992", false);
         check(json!({"equals": "ready"}), "ready", true);
         check(json!({"equals": "ready"}), "ready ", false);
         check(json!({"equals": true}), "t", true);
@@ -292,6 +293,10 @@ mod tests {
             "{message}"
         );
         assert!(!message.contains("good"), "{message}");
+        let refused = judge(&assertions[0], &Err(Refusal::Refused("42P01: no such table".to_owned())), now);
+        assert_eq!(refused.found, "no answer: 42P01: no such table");
+        let late = judge(&assertions[0], &Err(Refusal::Late), now);
+        assert_eq!(late.found, "no answer: it took longer than statementTimeoutSeconds");
         let long = judge(&assertions[2], &Ok(Answer::Value("y\n".repeat(500))), now);
         assert_eq!(long.found.chars().count(), LONGEST_FOUND);
         assert!(!long.found.contains('\n'));
