@@ -45,7 +45,7 @@ async fn act(fleet: &mut Fleet, act: &Act) -> Result<bool> {
         Act::Fault { account, ref function, fault, nth, times } => {
             let call = json!({"who": callers_of(account, function), "service": "*", "nth": nth,
                 "times": times, "how": fault.how()});
-            fleet.world.local_aws.misbehave(&json!({ "call": call })).await?;
+            fleet.world.local_aws.fault(&call).await?;
             Ok(true)
         }
         Act::HandOffAgain { of, back } => {

@@ -72,7 +72,7 @@ fn with(document: &Value, path: &str, value: Value) -> Value {
 async fn refuse_once(world: &World, operation: &str, code: &str, message: &str) -> Result<()> {
     let how = json!({"refused": {"code": code, "message": message, "status": 400}});
     let call = json!({"who": "222222222222/*", "service": "rds", "operation": operation, "how": how});
-    world.local_aws.misbehave(&json!({ "call": call })).await
+    world.local_aws.fault(&call).await
 }
 
 async fn secret_is_untouched(world: &World) -> Result<()> {

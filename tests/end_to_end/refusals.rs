@@ -48,16 +48,11 @@ fn is_change(operation: &Value) -> bool {
     !["Describe", "Get", "List", "AddTags"].iter().any(|other| operation.starts_with(other))
 }
 
-/// The next such call of the state's function is refused, by an error that no step takes for one that passes.
+/// The next such call of the state's function is refused, by an error that no step knows.
 pub async fn refuse(world: &World, account: &Account, refusal: &Refusal) -> Result<()> {
     let Refusal { state, service, operation } = refusal;
-    let code = match service.as_str() {
-        "rds" => "ValidationError",
-        "sns" => "InvalidParameter",
-        _ => "InvalidRequestException",
-    };
-    let how = json!({"refused": {"code": code, "message": "refused once", "status": 400}});
+    let how = json!({"refused": {"code": "UnheardOf", "message": "refused once", "status": 400}});
     let call =
         json!({"who": callers_of(account.id, state), "service": service, "operation": operation, "how": how});
-    world.local_aws.misbehave(&json!({ "call": call })).await
+    world.local_aws.fault(&call).await
 }

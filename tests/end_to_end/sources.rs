@@ -94,7 +94,7 @@ async fn a_busy_source_a_full_queue_and_a_new_key_only_need_patience(world: &Wor
         let how = json!({"refused": {"code": code, "message": message, "status": 400}});
         let call = json!({"who": format!("{account}/*"), "service": "rds", "operation": "CopyDBSnapshot",
             "resource": "*orders-20*", "times": times, "how": how});
-        world.local_aws.misbehave(&json!({ "call": call })).await?;
+        world.local_aws.fault(&call).await?;
     }
     let execution = world.start_run(&world.input()).await?;
     let (_, source, target) = world.finish_run(&execution).await?;

@@ -118,7 +118,7 @@ async fn a_live_copy_is_left_alone_even_if_its_password_was_rotated(
     let refused = json!({"refused": {"code": "InvalidParameter", "message": "refused once", "status": 400}});
     let who = format!("{}/*Report*", world.target.id);
     let call = json!({"who": who, "service": "sns", "operation": "Publish", "how": refused});
-    world.local_aws.misbehave(&json!({ "call": call })).await?;
+    world.local_aws.fault(&call).await?;
     let machine = world.target_outputs.get("TargetAccountStateMachineArn")?;
     let resume = |name: String| start(&world.target, machine, Some(name), input);
     let failed = world.target.ended(&resume(format!("{name}-r3")).await?).await?;

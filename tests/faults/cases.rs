@@ -63,9 +63,9 @@ impl Case {
     }
 
     /// What the relay is asked for in this lane.
-    pub fn misbehaviour(&self, names: &Names) -> Value {
+    pub fn planned(&self, names: &Names) -> Value {
         let (account, function) = self.call.function.split_once('/').unwrap();
-        json!({"call": {
+        json!({
             "who": callers_of(account, function),
             "service": self.call.service,
             "operation": self.call.operation,
@@ -73,7 +73,7 @@ impl Case {
             "nth": 1 + u32::from(self.call.later),
             "times": self.times,
             "how": self.fault.how(),
-        }})
+        })
     }
 }
 

@@ -24,7 +24,7 @@ pub async fn run(lane: &mut Lane, scenario: Scenario, case: Option<&Case>) -> Re
     prepare(lane, scenario).await.context("cannot make ready")?;
     let since = lane.sequence().await?;
     if let Some(case) = case {
-        lane.world.local_aws.misbehave(&case.misbehaviour(&names)).await?;
+        lane.world.local_aws.fault(&case.planned(&names)).await?;
     }
     let secret = lane.world.target_outputs.get("ApplicationSecretArn")?.to_owned();
     let watch = Watch::begin(&lane.world.target, &secret, &Crashes::default());

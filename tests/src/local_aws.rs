@@ -83,13 +83,18 @@ impl LocalAws {
             .await?)
     }
 
-    /// Plans a fault of a call, given as `{"call": …}`, or else a misbehaviour of a resource.
+    /// Plans a fault of a call: the local AWS says what describes one.
+    pub async fn fault(&self, call: &Value) -> Result<()> {
+        self.plan("faults", call).await
+    }
+
+    /// Plans a misbehaviour of a resource, such as a snapshot that fails.
     pub async fn misbehave(&self, how: &Value) -> Result<()> {
-        let (path, planned) = match how.get("call") {
-            Some(call) => ("faults", call),
-            None => ("misbehaviours", how),
-        };
-        let request = reqwest::Client::new().post(format!("{}/_local-aws/{path}", self.endpoint));
+        self.plan("misbehaviours", how).await
+    }
+
+    async fn plan(&self, route: &str, planned: &Value) -> Result<()> {
+        let request = reqwest::Client::new().post(format!("{}/_local-aws/{route}", self.endpoint));
         request.json(planned).send().await?.error_for_status()?;
         Ok(())
     }
