@@ -189,6 +189,39 @@ mod tests {
     }
 
     #[test]
+    fn the_advice_says_whether_the_next_run_goes_live() {
+        assert!(advice(&To::Latest).contains("the next run goes live"));
+        for to in [To::Previous, To::Run(run(1))] {
+            assert!(advice(&to).contains("rolled back to `latest`"), "{to:?}");
+        }
+    }
+
+    #[test]
+    fn only_proven_copies_of_the_replication_are_known_and_one_of_them_may_be_live() {
+        let orders = ReplicationName::try_from("orders".to_owned()).unwrap();
+        let seen = |identifier: &str, is_proven: bool| {
+            let mut tags = Run::from_identifier(identifier).unwrap().tags();
+            tags.extend(is_proven.then(|| (tag::PROVEN.to_owned(), String::new())));
+            DatabaseSeen { tags, ..DatabaseSeen::named(Database::Instance(identifier.to_owned())) }
+        };
+        let all = vec![
+            seen("orders-20261101t000000z-0000", true),
+            seen("orders-20261102t000000z-0000", false),
+            seen("payroll-20261103t000000z-0000", true),
+        ];
+        assert_eq!(proven(&orders, all).into_keys().collect::<Vec<_>>(), [run(1)]);
+
+        let live = |identifier: &str| {
+            let text = format!(r#"{{"dbInstanceIdentifier": "{identifier}"}}"#);
+            live_run(&orders, SecretValue::parse(&text).as_ref())
+        };
+        assert_eq!(live("orders-20261101t000000z-0000"), Some(run(1)));
+        assert_eq!(live("payroll-20261101t000000z-0000"), None);
+        assert_eq!(live("orders-legacy"), None);
+        assert_eq!(live_run(&orders, None), None);
+    }
+
+    #[test]
     fn a_stopped_instance_is_started_and_a_hopeless_one_is_told() {
         let run = Run::from_identifier("orders-20261120t160812z-3f9a").unwrap();
         let check = |status: &str, expected: &str| {

@@ -83,8 +83,22 @@ mod tests {
         let check = |code: &str, message: &str, expected| {
             assert_eq!(Refusal::read(code, message), expected, "{code}")
         };
-        check("InvalidDBInstanceState", "it is modifying", Refusal::WrongState);
-        check("InvalidDBSnapshotState", "it is creating", Refusal::WrongState);
+        for (code, expected) in [
+            ("DBInstanceAlreadyExists", Refusal::AlreadyExists),
+            ("DBSnapshotAlreadyExists", Refusal::AlreadyExists),
+            ("DBInstanceNotFound", Refusal::DatabaseNotFound),
+            ("DBSnapshotNotFound", Refusal::SnapshotNotFound),
+            ("InvalidDBInstanceState", Refusal::WrongState),
+            ("InvalidDBSnapshotState", Refusal::WrongState),
+            ("InstanceQuotaExceeded", Refusal::DatabaseQuota),
+            ("InsufficientDBInstanceCapacity", Refusal::NoCapacity),
+            ("KMSKeyNotAccessibleFault", Refusal::KeyNotAccessible),
+            ("DBSubnetGroupNotFoundFault", Refusal::SubnetGroupNotFound),
+            ("DBParameterGroupNotFound", Refusal::ParameterGroupNotFound),
+            ("OptionGroupNotFoundFault", Refusal::OptionGroupNotFound),
+        ] {
+            check(code, "said RDS", expected);
+        }
         check(
             "SnapshotQuotaExceeded",
             "Cannot copy more than 20 snapshots across regions",
