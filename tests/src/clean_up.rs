@@ -24,10 +24,8 @@ pub fn clean_up_events(
             "error": "Snapferry.RdsRefused", "cause": "{\"errorMessage\": \"refused\"}"}})
     };
     let retention = json!({"copies": copies, "cutoverGraceHours": 0, "failedCopyHours": 72});
-    let mut settings = json!({ "retention": retention });
-    if let Some(secret) = secret {
-        settings["applicationSecretArn"] = json!(secret);
-    }
+    let secret = secret.map_or_else(|| world.target_outputs.get("ApplicationSecretArn"), Ok)?;
+    let settings = json!({ "retention": retention, "applicationSecretArn": secret });
     let handoff = json!({"replication": input["replication"], "run": null});
     Ok([
         event(world.source_outputs.get("SourceAccountStateMachineArn")?, input),
