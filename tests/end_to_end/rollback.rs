@@ -1,22 +1,34 @@
-//! The way back.
+//! The way back, with everything that the roles of the functions are for.
 
 use crate::part::part;
+use crate::roles::every_action_that_a_role_allows_is_used_and_every_one_used_is_allowed;
+use crate::verification::connect;
 use crate::{end_of_rollback, report_of, roll_back, run, world};
 use anyhow::{Context, Result};
+use aws_sdk_rds::types::DbInstance;
 use serde_json::{Value, json};
-use tests::{Fingerprint, REPLICATION, World, eventually};
+use tests::{Fingerprint, REPLICATION, SOURCE_INSTANCE, World, eventually, handoff_of};
 
 /// What a rotation sets.
 pub const ROTATED: &str = "rotated-4f0c1f2a9b";
 
+// Invariant: no role may do with RDS, KMS or a secret what its function does not do.
 #[tokio::test]
-async fn a_rollback_outlasts_a_later_run_a_rotation_and_foreign_edits_until_latest_releases_it() -> Result<()>
-{
+async fn a_rollback_outlasts_a_later_run_a_rotation_and_foreign_edits_and_each_role_allows_what_is_used()
+-> Result<()> {
     let mut world = world().await?;
     let mut orders = world.create_source().await?;
+    let mut source = connect(&world.login(SOURCE_INSTANCE).await?).await?;
+    sqlx::raw_sql("CREATE ROLE reporting LOGIN PASSWORD 'of the source'").execute(&mut source).await?;
+    let mut settings = world.settings();
+    settings["verification"] = json!({"logins": "rotate"});
+    settings["dbInstance"] = json!({"deletionProtection": true, "maxAllocatedStorage": 100});
+    world.put_settings(&settings).await?;
     let reports = world.target.listen(world.target_outputs.get("OperationsTopicArn")?, "operations").await?;
     let first = orders.fingerprint().await?;
-    let a = run(&world).await?;
+    let execution = world.start_run(&world.input()).await?;
+    let (a, execution, _) = world.finish_run(&execution).await?;
+    trouble_comes(&world, &reports, &handoff_of(&execution)?).await?;
     part(
         "a rollback that has nowhere to go is reported and changes nothing",
         a_rollback_that_has_nowhere_to_go_is_reported_and_changes_nothing(&world, &reports, &a, &first),
@@ -24,40 +36,105 @@ async fn a_rollback_outlasts_a_later_run_a_rotation_and_foreign_edits_until_late
     .await?;
     orders.add(5000, 10).await?;
     let second = orders.fingerprint().await?;
-    let b = run(&world).await?;
-    rotate_password(&world, &b).await?;
-    let stop = world.target.rds.stop_db_instance().db_instance_identifier(format!("{REPLICATION}-{a}"));
-    stop.send().await?;
-    world.target.instance_in(&format!("{REPLICATION}-{a}"), "stopped").await?;
+    part(
+        "a rollback outlasts a later run, a rotation and foreign edits until latest releases it",
+        a_rollback_outlasts_a_later_run_a_rotation_and_foreign_edits(&world, &reports, &a, &first, &second),
+    )
+    .await?;
+    part("copies that are stopped and protected are deleted when their time comes", async {
+        roll_back(&world, "latest").await?;
+        stop(&world, &a).await?;
+        settings["retention"] = json!({"copies": 0, "cutoverGraceHours": 0, "failedCopyHours": 1});
+        world.put_settings(&settings).await?;
+        let last = format!("{REPLICATION}-{}", run(&world).await?);
+        eventually("the last copy to be alone", || async {
+            let left = world.target.rds.describe_db_instances().send().await?;
+            let is_last = |it: &DbInstance| it.db_instance_identifier() == Some(last.as_str());
+            Ok(left.db_instances().iter().all(is_last).then_some(()))
+        })
+        .await
+    })
+    .await?;
+    part(
+        "every action that a role allows is used, and every one used is allowed",
+        every_action_that_a_role_allows_is_used_and_every_one_used_is_allowed(&world),
+    )
+    .await?;
+    world.local_aws.stop().await
+}
 
-    roll_back(&world, "previous").await?;
-    assert_live(&world, &a, &first).await?;
+/// `a` is the run whose copy is live, and holds `first`; the source holds `second`.
+async fn a_rollback_outlasts_a_later_run_a_rotation_and_foreign_edits(
+    world: &World,
+    reports: &str,
+    a: &str,
+    first: &Fingerprint,
+    second: &Fingerprint,
+) -> Result<()> {
+    let b = run(world).await?;
+    rotate_password(world, &b).await?;
+    stop(world, a).await?;
+
+    roll_back(world, "previous").await?;
+    assert_live(world, a, first).await?;
     let secret = world.target_outputs.get("ApplicationSecretArn")?;
     let value = world.target.secrets.get_secret_value().secret_id(secret).send().await?;
     let value: Value = serde_json::from_str(value.secret_string().unwrap_or_default())?;
     assert_eq!(value["apiKey"], "added by hand", "what others wrote stays");
-    let report = report_of(&world.target, &reports, "ROLLED_BACK").await?;
+    let report = report_of(&world.target, reports, "ROLLED_BACK").await?;
     assert_eq!((&report["run"], &report["live"]), (&json!(a), &json!(true)), "{report}");
 
     // A later run restores and proves its copy, but does not go live.
-    let c = run(&world).await?;
-    assert_live(&world, &a, &first).await?;
+    let c = run(world).await?;
+    assert_live(world, a, first).await?;
 
-    roll_back(&world, "latest").await?;
-    assert_live(&world, &c, &second).await?;
+    roll_back(world, "latest").await?;
+    assert_live(world, &c, second).await?;
     let described = world.target.secrets.describe_secret().secret_id(secret).send().await?;
     assert!(described.tags().iter().all(|tag| tag.key() != Some("snapferry:pinned")), "{described:?}");
 
     // By name, to the copy whose password was rotated while it was live.
-    roll_back(&world, &b).await?;
-    assert_live(&world, &b, &second).await?;
+    roll_back(world, &b).await?;
+    assert_live(world, &b, second).await?;
 
     // To a copy whose password somebody changed and nobody wrote down: it gets another one.
-    set_password(&world, &a, "by-hand-2b5d").await?;
-    let execution = roll_back(&world, &a).await?;
+    set_password(world, a, "by-hand-2b5d").await?;
+    let execution = roll_back(world, a).await?;
     assert!(execution.steps.iter().any(|it| it.step == "VerifyAgain"), "{:?}", execution.steps);
-    assert_live(&world, &a, &first).await?;
-    world.local_aws.stop().await
+    assert_live(world, a, first).await
+}
+
+/// What makes functions act that no run or rollback calls: a failure, a hand-off that is a duplicate, and one that is
+/// none.
+async fn trouble_comes(world: &World, reports: &str, handoff: &Value) -> Result<()> {
+    let of_source =
+        world.source.listen(world.source_outputs.get("OperationsTopicArn")?, "operations").await?;
+    let mut broken = world.input();
+    broken["source"]["dbInstanceIdentifier"] = json!("nowhere");
+    let broken = world.start_run(&broken).await?;
+    world.source.ended(&broken).await?;
+    report_of(&world.source, &of_source, "FAILED").await?;
+    let topic = world.source_outputs.get("HandoffTopicArn")?;
+    world.source.sns.publish().topic_arn(topic).message(handoff.to_string()).send().await?;
+    eventually("a look at the execution of the duplicate's name", || async {
+        let calls = world.local_aws.calls().await?;
+        let is_look = |call: &Value| {
+            call["operation"] == "DescribeExecution"
+                && call["who"].as_str().is_some_and(|who| who.contains("ReceiveRole"))
+        };
+        Ok(calls.iter().any(is_look).then_some(()))
+    })
+    .await?;
+    world.source.sns.publish().topic_arn(topic).message("no hand-off").send().await?;
+    report_of(&world.target, reports, "REFUSED").await?;
+    Ok(())
+}
+
+async fn stop(world: &World, run: &str) -> Result<()> {
+    let identifier = format!("{REPLICATION}-{run}");
+    world.target.rds.stop_db_instance().db_instance_identifier(&identifier).send().await?;
+    world.target.instance_in(&identifier, "stopped").await?;
+    Ok(())
 }
 
 async fn a_rollback_that_has_nowhere_to_go_is_reported_and_changes_nothing(
