@@ -4,6 +4,7 @@
 //! means, and [`Refusal`] is what RDS means when it refuses a call.
 
 mod changes;
+mod identity;
 mod rds;
 mod refusal;
 mod seen;
@@ -11,7 +12,8 @@ pub mod snapshot;
 mod status;
 
 pub use changes::{Changes, Monitoring, PerformanceInsights};
-pub use rds::{Database, add_tag};
+pub use identity::Database;
+pub use rds::add_tag;
 pub use refusal::Refusal;
 pub use seen::{DatabaseSeen, Endpoint};
 pub use snapshot::SnapshotSeen;

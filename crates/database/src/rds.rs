@@ -1,56 +1,14 @@
 //! The calls about a database.
 
 use crate::changes::Changes;
+use crate::identity::Database;
 use crate::seen::DatabaseSeen;
 use crate::tag_list;
 use aws_sdk_rds::Client;
 use lambda_support::{CallFailed, Service, call_failed, found};
-use std::fmt;
-use step::{ErrorName, Tags};
-
-/// A database, by its kind and identifier.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Database {
-    /// A DB instance that is in no cluster.
-    Instance(String),
-    /// A DB cluster.
-    Cluster(String),
-}
-
-/// `DB instance orders-prod`, as error messages name it.
-impl fmt::Display for Database {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Instance(identifier) => write!(f, "DB instance {identifier}"),
-            Self::Cluster(identifier) => write!(f, "DB cluster {identifier}"),
-        }
-    }
-}
+use step::Tags;
 
 impl Database {
-    /// Its identifier.
-    pub fn identifier(&self) -> &str {
-        match self {
-            Self::Instance(identifier) | Self::Cluster(identifier) => identifier,
-        }
-    }
-
-    /// The identifier of a database that is served. The one place that says `Snapferry.ClusterNotServed`.
-    pub fn served(&self) -> Result<&str, CallFailed> {
-        match self {
-            Self::Instance(identifier) => Ok(identifier),
-            Self::Cluster(identifier) => Err(CallFailed {
-                service: Service::Rds,
-                operation: "DescribeDBClusters",
-                code: "NotCalled".to_owned(),
-                message: format!(
-                    "DB cluster {identifier} cannot be replicated: only DB instances are served"
-                ),
-                name: ErrorName::ClusterNotServed,
-            }),
-        }
-    }
-
     /// Looks at it; `None` when it does not exist. A member of a cluster is refused as its cluster is.
     pub async fn find(&self, rds: &Client) -> Result<Option<DatabaseSeen>, CallFailed> {
         let answer = rds.describe_db_instances().db_instance_identifier(self.served()?).send().await;

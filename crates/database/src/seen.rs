@@ -1,6 +1,6 @@
 //! What a look saw of a database.
 
-use crate::rds::Database;
+use crate::identity::Database;
 use crate::status::Condition;
 use aws_sdk_rds::types::DbInstance;
 use jiff::Timestamp;

@@ -6,6 +6,7 @@
 mod calls;
 mod connection;
 mod reading;
+mod unusable;
 mod value;
 
 pub use calls::{
@@ -13,5 +14,6 @@ pub use calls::{
     list, move_label, put, random_password, read_current, restore, tag, untag, version_id_of,
 };
 pub use connection::Connection;
-pub use reading::{Reading, Unusable, Version};
+pub use reading::{Reading, Version};
+pub use unusable::Unusable;
 pub use value::{Password, SecretValue};

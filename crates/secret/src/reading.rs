@@ -1,8 +1,8 @@
 //! A read of a secret's current version, and what each step can make of it.
 
+use crate::unusable::Unusable;
 use crate::value::SecretValue;
 use lambda_support::CallFailed;
-use step::ErrorName;
 
 /// One version of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,43 +26,6 @@ pub enum Reading {
     Binary,
     /// Text that is not a JSON object.
     NotJson,
-}
-
-/// Why a secret cannot be used. Nothing of its value is said.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[expect(missing_docs, reason = "each message says it")]
-pub enum Unusable {
-    #[error(transparent)]
-    Deleted(CallFailed),
-    #[error("secret {secret} holds bytes, not text: {}", cure(secret))]
-    Binary { secret: String },
-    #[error("secret {secret} {problem}: {}", cure(secret))]
-    NotJson { secret: String, problem: &'static str },
-    #[error(
-        "secret {secret} would grow to {bytes} bytes, but Secrets Manager takes 65,536: shorten it, then resume the run"
-    )]
-    TooLarge { secret: String, bytes: usize },
-}
-
-impl Unusable {
-    /// The name that the state machine matches on.
-    pub fn name(&self) -> ErrorName {
-        match self {
-            Self::Deleted(failed) => failed.name(),
-            Self::Binary { .. } => ErrorName::SecretBinary,
-            Self::NotJson { .. } => ErrorName::SecretNotJson,
-            Self::TooLarge { .. } => ErrorName::SecretTooLarge,
-        }
-    }
-}
-
-/// A copy's secret can be made again; any other one belongs to somebody.
-fn cure(secret: &str) -> &'static str {
-    if secret.starts_with("snapferry/") {
-        "delete it with --force-delete-without-recovery, then resume the run, which makes another one"
-    } else {
-        "make it a JSON object, then resume the run"
-    }
 }
 
 impl Reading {
@@ -91,6 +54,7 @@ impl Reading {
 mod tests {
     use super::*;
     use lambda_support::Service;
+    use step::ErrorName;
 
     fn deleted() -> CallFailed {
         let message = "the secret was marked for deletion";

@@ -1,7 +1,7 @@
 //! What a secret says: the connection keys, which are Snapferry's, and all others, which are not.
 
 use crate::connection::Connection;
-use crate::reading::Unusable;
+use crate::unusable::Unusable;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::fmt;
