@@ -1,4 +1,4 @@
-//! The JSON schema of the target's settings, for editors and for whoever writes them.
+//! The JSON schema of the target's settings, for editors and for the people who write them.
 
 use replication::TargetSettings;
 use serde_json::Value;

@@ -35,7 +35,7 @@ fn run_of(hours: i64) -> Run {
     Run::new(&orders(), &run(hours))
 }
 
-/// What a thing in an account may look like, whoever made it.
+/// How a resource in an account may look, made by Snapferry or by somebody else.
 #[derive(Debug, Clone)]
 struct Sketch {
     hours: i64,

@@ -1,4 +1,4 @@
-//! Each action as whoever has stolen a role's credentials would try it: under Snapferry's names, with Snapferry's tags.
+//! Each action as a thief of a role's credentials would try it: under Snapferry's names, with Snapferry's tags.
 
 use super::strangers::{RUN, Stranger, rds_tags, tags};
 use anyhow::{Result, bail};

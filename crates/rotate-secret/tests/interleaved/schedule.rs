@@ -150,7 +150,7 @@ async fn one<A: Actors>(actors: usize, prefix: &[usize], play: &A) -> Vec<Turn> 
                 rests: rests.clone(),
                 taken: *first,
             };
-            // Unless the prefix says otherwise, whoever costs nothing, and the last one before all.
+            // Unless the prefix says otherwise: an actor that costs nothing, and of those the last one.
             let cheap = last.filter(|it| ready.contains(it) && turn.cost(last, *it) == 0);
             let cheap = cheap.or_else(|| ready.iter().copied().find(|it| turn.cost(last, *it) == 0));
             let taken = prefix.get(turns.len()).copied().or(cheap).unwrap_or(*first);
