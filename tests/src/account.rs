@@ -34,7 +34,7 @@ impl Account {
         Self::with(id, endpoint, Credentials::new(id, "local", None, None, "the account's root"))
     }
 
-    /// Clients of this account at the local AWS, in the name of whoever has these credentials.
+    /// Clients of this account at the local AWS, with these credentials.
     pub(crate) fn with(id: &'static str, endpoint: &str, credentials: Credentials) -> Self {
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())

@@ -48,7 +48,7 @@ impl LocalAws {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(log.try_clone()?)
-            // Not with us in the terminal's foreground: Ctrl-C is for whoever started it, who ends it in order.
+            // Not with us in the terminal's foreground: Ctrl-C reaches only its parent, which ends it in order.
             .process_group(0)
             .spawn()
             .with_context(|| format!("cannot start {}", tools.local_aws.display()))?;
@@ -151,7 +151,8 @@ impl Drop for LocalAws {
 
 /// Makes a folder of our own with its log, and removes those whose owners are gone.
 ///
-/// A folder belongs to whoever holds the lock of its log: we, and `local-aws`, whose standard error it is, so that a
+/// A folder belongs to the processes that hold the lock of its log: we, and `local-aws`, whose standard error it is, so
+/// that a
 /// folder is not taken from one that outlives us by a moment. The kernel gives the lock back however they end. A folder
 /// without a locked log has no owner, since it is made and locked while nobody else may look.
 fn own_folder(parent: &Path) -> Result<(TempDir, File)> {

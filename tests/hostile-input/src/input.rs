@@ -1,4 +1,4 @@
-//! The inputs of executions, whoever starts them.
+//! The inputs of executions, by anybody who may start them.
 
 use crate::refused;
 use replication::{Run, SourceInput};

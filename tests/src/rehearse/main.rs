@@ -113,7 +113,7 @@ fn say_verdict(screen: &Screen, report: &Report) {
     }
 }
 
-/// Completes when the person, or whoever started us, wants an end. Asked for again, it changes nothing: the end is
+/// Completes when the person, or the program that started us, wants an end. Asked for again, it changes nothing: the end is
 /// under way.
 fn told_to_end() -> Result<impl Future<Output = ()>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
