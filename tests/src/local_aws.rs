@@ -152,9 +152,8 @@ impl Drop for LocalAws {
 /// Makes a folder of our own with its log, and removes those whose owners are gone.
 ///
 /// A folder belongs to the processes that hold the lock of its log: we, and `local-aws`, whose standard error it is, so
-/// that a
-/// folder is not taken from one that outlives us by a moment. The kernel gives the lock back however they end. A folder
-/// without a locked log has no owner, since it is made and locked while nobody else may look.
+/// that a folder is not taken from one that outlives us by a moment. The kernel gives the lock back however they end.
+/// A folder without a locked log has no owner, since it is made and locked while nobody else may look.
 fn own_folder(parent: &Path) -> Result<(TempDir, File)> {
     std::fs::create_dir_all(parent)?;
     let turn = File::create(parent.join("local-aws.lock"))?;
