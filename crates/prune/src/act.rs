@@ -81,7 +81,17 @@ async fn has_changed(secrets: &Secrets, before: Option<Before<'_>>) -> Result<bo
 }
 
 /// Whether the call was taken; false when only the state forbids it, which the next look sees.
+///
+/// Another execution may have deleted the thing meanwhile. IAM then denies the call, because no tag is left that allows
+/// it, and RDS never comes to say that the thing is gone. So a denied call looks again.
 async fn perform(rds: &Rds, secrets: &Secrets, action: &Action) -> Result<bool, CallFailed> {
+    match call(rds, secrets, action).await {
+        Err(failed) if failed.is_denied() && is_gone(rds, action).await? => Ok(false),
+        answer => answer,
+    }
+}
+
+async fn call(rds: &Rds, secrets: &Secrets, action: &Action) -> Result<bool, CallFailed> {
     match action {
         Action::StartDatabase(it) => taken(it.start(rds).await),
         Action::UnprotectDatabase(it) => {
@@ -92,5 +102,13 @@ async fn perform(rds: &Rds, secrets: &Secrets, action: &Action) -> Result<bool, 
         Action::DeleteSnapshot(it) => taken(snapshot::delete(rds, it).await),
         Action::DeleteSecret(it) => secret::delete(secrets, it).await.map(|()| true),
         Action::WaitForDatabase(_) | Action::WaitForSnapshot(_) | Action::WaitWithSecret(_) => Ok(false),
+    }
+}
+
+async fn is_gone(rds: &Rds, action: &Action) -> Result<bool, CallFailed> {
+    match (action, action.database()) {
+        (_, Some(database)) => Ok(database.find(rds).await?.is_none()),
+        (Action::DeleteSnapshot(it), _) => Ok(snapshot::find(rds, it).await?.is_none()),
+        _ => Ok(false),
     }
 }
