@@ -9,17 +9,11 @@ mod support;
 
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
-use aws_smithy_mocks::{Rule, mock};
-use prune::{Error, Response, handle};
+use aws_smithy_mocks::mock;
+use prune::handle;
 use serde_json::{Value, json};
 use support::*;
-use test_support::{Calls, assert_fails, fault, json_answer, rds_fault};
-
-const OLD: &str = "orders-20200101t000000z-0000";
-const MIDDLE: &str = "orders-20200102t000000z-0000";
-const NEW: &str = "orders-20200103t000000z-0000";
-const FUTURE: &str = "orders-29990101t000000z-0000";
-const APPLICATION: &str = "arn:aws:secretsmanager:us-east-1:222222222222:secret:orders-AbCdEf";
+use test_support::{Calls, assert_fails, json_answer, rds_fault};
 
 #[tokio::test]
 async fn the_source_loses_the_snapshots_and_copies_of_runs_past_count_and_age() {
@@ -309,54 +303,6 @@ async fn a_protected_instance_is_unprotected_and_a_stopped_one_started_before_it
 }
 
 #[tokio::test]
-async fn one_failing_deletion_does_not_stop_the_others_and_is_reported() {
-    let refused = mock!(Rds::delete_db_snapshot)
-        .match_requests(|request| request.db_snapshot_identifier() == Some(OLD))
-        .then_http_response(|| fault(403, "AccessDenied", "said RDS"));
-    let rules = [refused, snapshots(&[snapshot(OLD), snapshot(MIDDLE), snapshot(NEW)])];
-    let (answer, sent) = look(&rules, &[], source()).await;
-    assert_eq!(changes(&sent), [delete_snapshot(OLD), delete_snapshot(MIDDLE)]);
-    assert_fails(answer, "Snapferry.RdsRefused", "DeleteDBSnapshot failed: AccessDenied");
-}
-
-/// What another execution deleted meanwhile has no tags, so IAM denies the call before RDS can say that it is gone.
-#[tokio::test]
-async fn a_denied_call_about_a_thing_that_is_gone_is_no_failure() {
-    let denied = || fault(403, "AccessDenied", "said IAM");
-    let snapshot_gone = [
-        mock!(Rds::delete_db_snapshot).then_http_response(denied),
-        mock!(Rds::describe_db_snapshots)
-            .match_requests(|request| request.db_snapshot_identifier() == Some(OLD))
-            .then_http_response(|| rds_fault("DBSnapshotNotFound")),
-        snapshots(&[snapshot(OLD), snapshot(NEW)]),
-    ];
-    let (answer, sent) = look(&snapshot_gone, &[], source()).await;
-    assert!(!answer.unwrap().look.done);
-    assert_eq!(sent[1], delete_snapshot(OLD));
-
-    let instance_gone = [
-        mock!(Rds::delete_db_instance).then_http_response(denied),
-        mock!(Rds::describe_db_instances)
-            .match_requests(|request| request.db_instance_identifier() == Some(OLD))
-            .then_http_response(|| rds_fault("DBInstanceNotFound")),
-        snapshots(&[]),
-        instances(&[instance(OLD), instance(NEW)]),
-    ];
-    let (answer, sent) = look(&instance_gone, &secrets(NEW, &[]), target()).await;
-    assert!(!answer.unwrap().look.done);
-    assert!(sent.contains(&delete_instance(OLD)));
-}
-
-#[tokio::test]
-async fn what_its_state_forbids_to_delete_is_looked_at_again() {
-    for code in ["InvalidDBSnapshotState", "DBSnapshotNotFound"] {
-        let refused = mock!(Rds::delete_db_snapshot).then_http_response(|| rds_fault(code));
-        let rules = [refused, snapshots(&[snapshot(OLD), snapshot(NEW)])];
-        assert!(!look(&rules, &[], source()).await.0.unwrap().look.done, "{code}");
-    }
-}
-
-#[tokio::test]
 async fn bad_input_is_invalid_request() {
     let check = async |account: Value, expected: &str| {
         let (answer, sent) = look(&[], &[], json!({"account": account, "stage": {}})).await;
@@ -369,55 +315,4 @@ async fn bad_input_is_invalid_request() {
         .await;
     check(json!({"source": {"replication": "orders", "retention": {"runs": "1"}}}), "retention.runs`").await;
     check(json!({"both": {}}), "unknown variant `both`").await;
-}
-
-fn source() -> Value {
-    let retention = json!({"runs": 1, "minAgeHours": 24});
-    json!({"account": {"source": {"replication": "orders", "retention": retention}}, "stage": {}})
-}
-
-/// Beside the live copy, none is kept for its age.
-fn target() -> Value {
-    let retention = json!({"copies": 0, "cutoverGraceHours": 1, "failedCopyHours": 1});
-    json!({
-        "account": {"target": {
-            "replication": "orders", "retention": retention, "applicationSecretArn": APPLICATION,
-        }},
-        "stage": {},
-    })
-}
-
-/// What was sent but for looks.
-fn changes(sent: &[Value]) -> Vec<Value> {
-    let is_look = |it: &&Value| {
-        it["Action"].as_str().is_some_and(|it| it.starts_with("Get") || it.starts_with("Describe"))
-    };
-    sent.iter().filter(|it| !is_look(it) && it["Action"] != "ListSecrets").cloned().collect()
-}
-
-fn delete_snapshot(identifier: &str) -> Value {
-    json!({"Action": "DeleteDBSnapshot", "DBSnapshotIdentifier": identifier})
-}
-
-fn delete_instance(identifier: &str) -> Value {
-    json!({
-        "Action": "DeleteDBInstance", "DBInstanceIdentifier": identifier, "SkipFinalSnapshot": "true",
-        "DeleteAutomatedBackups": "true",
-    })
-}
-
-/// What the step answers, and every request that it sends, in order; every change is taken.
-async fn look(rds: &[Rule], secrets: &[Rule], request: Value) -> (Result<Response, Error>, Vec<Value>) {
-    let taken = [
-        mock!(Rds::delete_db_snapshot).then_http_response(|| taken("DeleteDBSnapshot")),
-        mock!(Rds::delete_db_instance).then_http_response(|| taken("DeleteDBInstance")),
-        mock!(Rds::modify_db_instance).then_http_response(|| taken("ModifyDBInstance")),
-        mock!(Rds::start_db_instance).then_http_response(|| taken("StartDBInstance")),
-    ];
-    let secret_deleted = mock!(Secrets::delete_secret).then_http_response(|| json_answer(&json!({})));
-    let calls = Calls::default();
-    let (rds, secrets) = clients(&calls, &[rds, &taken].concat(), &[secrets, &[secret_deleted]].concat());
-    let answer = handle(&rds, &secrets, request).await;
-    let sent = calls.sent();
-    (answer, sent)
 }

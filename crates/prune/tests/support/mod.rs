@@ -1,14 +1,24 @@
 //! The account that `Prune` looks at, as RDS and Secrets Manager describe it, and the answers that it gets.
 
+// Not every suite uses all of it.
+#![allow(dead_code)]
+
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_rds::config::http::HttpResponse;
 use aws_sdk_rds::config::retry::RetryConfig;
 use aws_sdk_secretsmanager::Client as Secrets;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+use prune::{Error, Response, handle};
 use replication::Run;
 use serde_json::{Value, json};
 use step::Tags;
 use test_support::{Calls, json_answer, xml_answer};
+
+pub const OLD: &str = "orders-20200101t000000z-0000";
+pub const MIDDLE: &str = "orders-20200102t000000z-0000";
+pub const NEW: &str = "orders-20200103t000000z-0000";
+pub const FUTURE: &str = "orders-29990101t000000z-0000";
+pub const APPLICATION: &str = "arn:aws:secretsmanager:us-east-1:222222222222:secret:orders-AbCdEf";
 
 pub fn tags(identifier: &str) -> Tags {
     Run::from_identifier(identifier.trim_end_matches("-copy")).unwrap().tags()
@@ -106,4 +116,55 @@ pub fn clients(calls: &Calls, rds: &[Rule], secrets: &[Rule]) -> (Rds, Secrets) 
         config.retry_config(RetryConfig::disabled()).interceptor(calls.clone())
     });
     (rds, secrets)
+}
+
+pub fn source() -> Value {
+    let retention = json!({"runs": 1, "minAgeHours": 24});
+    json!({"account": {"source": {"replication": "orders", "retention": retention}}, "stage": {}})
+}
+
+/// Beside the live copy, none is kept for its age.
+pub fn target() -> Value {
+    let retention = json!({"copies": 0, "cutoverGraceHours": 1, "failedCopyHours": 1});
+    json!({
+        "account": {"target": {
+            "replication": "orders", "retention": retention, "applicationSecretArn": APPLICATION,
+        }},
+        "stage": {},
+    })
+}
+
+/// What was sent but for looks.
+pub fn changes(sent: &[Value]) -> Vec<Value> {
+    let is_look = |it: &&Value| {
+        it["Action"].as_str().is_some_and(|it| it.starts_with("Get") || it.starts_with("Describe"))
+    };
+    sent.iter().filter(|it| !is_look(it) && it["Action"] != "ListSecrets").cloned().collect()
+}
+
+pub fn delete_snapshot(identifier: &str) -> Value {
+    json!({"Action": "DeleteDBSnapshot", "DBSnapshotIdentifier": identifier})
+}
+
+pub fn delete_instance(identifier: &str) -> Value {
+    json!({
+        "Action": "DeleteDBInstance", "DBInstanceIdentifier": identifier, "SkipFinalSnapshot": "true",
+        "DeleteAutomatedBackups": "true",
+    })
+}
+
+/// What the step answers, and every request that it sends, in order; every change is taken.
+pub async fn look(rds: &[Rule], secrets: &[Rule], request: Value) -> (Result<Response, Error>, Vec<Value>) {
+    let taken = [
+        mock!(Rds::delete_db_snapshot).then_http_response(|| taken("DeleteDBSnapshot")),
+        mock!(Rds::delete_db_instance).then_http_response(|| taken("DeleteDBInstance")),
+        mock!(Rds::modify_db_instance).then_http_response(|| taken("ModifyDBInstance")),
+        mock!(Rds::start_db_instance).then_http_response(|| taken("StartDBInstance")),
+    ];
+    let secret_deleted = mock!(Secrets::delete_secret).then_http_response(|| json_answer(&json!({})));
+    let calls = Calls::default();
+    let (rds, secrets) = clients(&calls, &[rds, &taken].concat(), &[secrets, &[secret_deleted]].concat());
+    let answer = handle(&rds, &secrets, request).await;
+    let sent = calls.sent();
+    (answer, sent)
 }
