@@ -1,4 +1,4 @@
-//! The state machines: what they retry and catch, whom they call, and in which order.
+//! The state machines: what they catch, whom they call, and in which order.
 
 use crate::templates::{Template, templates};
 use crate::tree::{File, files_named, kebab, none};
@@ -71,20 +71,8 @@ pub fn function_of(task: &str) -> &str {
     task.strip_suffix("Again").unwrap_or(task)
 }
 
-fn known(retryable: bool) -> BTreeSet<&'static str> {
+pub fn known(retryable: bool) -> BTreeSet<&'static str> {
     ErrorName::ALL.iter().filter(|it| it.retryable() == retryable).map(|it| it.as_str()).collect()
-}
-
-#[test]
-fn every_name_it_retries_can_be_raised() {
-    let known = known(true);
-    for machine in Machine::all() {
-        for (state, task) in machine.tasks() {
-            for name in errors(task, "Retry").into_iter().filter(|it| it.starts_with("Snapferry.")) {
-                assert!(known.contains(name), "{}", machine.at(state, &format!("retries {name}")));
-            }
-        }
-    }
 }
 
 // Else a failure keeps its own name and cause, can be redriven, and is reported from outside.
@@ -99,73 +87,6 @@ fn what_is_caught_has_a_name_and_another_way_to_go() {
                 let next = catcher["Next"].as_str().unwrap();
                 assert_eq!(machine.states[next]["Type"], "Task", "{}", machine.at(name, next));
             }
-        }
-    }
-}
-
-// R4: no retry, no time-out, hopeless statuses wait for a year.
-// P0-1: a Catch that leads to Fail can never be redriven.
-// Invariant: nothing catches a failure.
-#[test]
-fn every_task_has_a_timeout_and_bounded_retriers_and_none_retries_or_catches_everything() {
-    // A function that was killed or could not be called did not decide anything.
-    const TROUBLES: [&str; 10] = [
-        "Lambda.ClientExecutionTimeoutException",
-        "Lambda.ServiceException",
-        "Lambda.AWSLambdaException",
-        "Lambda.SdkClientException",
-        "Lambda.TooManyRequestsException",
-        "Lambda.ResourceNotReadyException",
-        "Lambda.Unknown",
-        "Sandbox.Timedout",
-        "Runtime.ExitError",
-        "States.Timeout",
-    ];
-    const NUMBERS: [&str; 4] = ["IntervalSeconds", "MaxAttempts", "BackoffRate", "MaxDelaySeconds"];
-    let (mut broken, mut tasks) = (Vec::new(), 0);
-    for machine in Machine::all() {
-        for (name, task) in machine.tasks() {
-            tasks += 1;
-            let (retried, caught) = (errors(task, "Retry"), errors(task, "Catch"));
-            let mut wrong = |what: &str| broken.push(machine.at(name, what));
-            if task["TimeoutSeconds"].as_u64().is_none() {
-                wrong("has no TimeoutSeconds");
-            }
-            for trouble in TROUBLES.iter().filter(|it| !retried.contains(*it)) {
-                wrong(&format!("does not retry {trouble}"));
-            }
-            for everything in ["States.ALL", "States.TaskFailed"] {
-                if retried.contains(everything) || caught.contains(everything) {
-                    wrong(&format!("{everything} hides the name of a failure"));
-                }
-            }
-            for retrier in task["Retry"].as_array().into_iter().flatten() {
-                let numbers = NUMBERS.iter().all(|key| retrier[key].as_u64().is_some());
-                if !numbers || retrier["JitterStrategy"] != "FULL" {
-                    wrong(&format!("a retrier lacks one of {NUMBERS:?}, or full jitter"));
-                }
-            }
-        }
-    }
-    none(&broken);
-    assert!(tasks >= 12, "{tasks}");
-}
-
-// P2-24: a function in a VPC sleeps, and its first call fails.
-#[test]
-fn the_verification_is_called_again_while_its_network_interface_wakes_up() {
-    for machine in Machine::all() {
-        for (name, task) in machine.tasks().filter(|(name, _)| function_of(name) == "Verify") {
-            let mut retriers = task["Retry"].as_array().unwrap().iter();
-            let retrier = retriers.find(|it| it["ErrorEquals"][0] == "Lambda.ResourceNotReadyException");
-            let retrier = retrier.unwrap_or_else(|| panic!("{}", machine.at(name, "does not wait")));
-            let number = |key: &str| retrier[key].as_u64().unwrap();
-            let pauses = (0..number("MaxAttempts")).map(|n| {
-                let factor = number("BackoffRate").saturating_pow(u32::try_from(n).unwrap());
-                number("IntervalSeconds").saturating_mul(factor).min(number("MaxDelaySeconds"))
-            });
-            // Full jitter waits half of each on average: it must add up to five minutes.
-            assert!(pauses.sum::<u64>() / 2 >= 300, "{}", machine.at(name, "wakes up for minutes"));
         }
     }
 }

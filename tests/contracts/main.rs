@@ -12,6 +12,7 @@ mod mutants;
 mod names;
 mod permissions;
 mod readme;
+mod retries;
 mod rust;
 mod schema;
 mod steps;
