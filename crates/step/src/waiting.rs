@@ -76,7 +76,7 @@ impl Waiting {
         }
     }
 
-    /// The step must look again; how soon follows from `percent`, the last run, or the stage's age.
+    /// The step must look again; how soon follows from `percent`, from the last run, or from the stage's age.
     pub fn wait(
         &self,
         status: &str,
@@ -87,7 +87,22 @@ impl Waiting {
         self.wait_at_least(0, status, percent, deadline, reason)
     }
 
-    /// The same, for what is known to take `least_seconds`.
+    /// The step must look again, and what it waits for is there at once: it looks after a second. When the last look saw
+    /// the same `status`, that was wrong, and it waits as for anything else.
+    pub fn look_at_once(
+        &self,
+        status: &str,
+        deadline: Deadline,
+        reason: impl Into<String>,
+    ) -> Result<Look, StageTimedOut> {
+        let look = self.wait(status, None, deadline, reason)?;
+        if self.saw(status) {
+            return Ok(look);
+        }
+        Ok(Look { wait_seconds: 1, waiting: self.looked(status, 1), ..look })
+    }
+
+    /// The same as [`Self::wait`], for what is known to take `least_seconds`.
     pub fn wait_at_least(
         &self,
         least_seconds: u64,
@@ -137,24 +152,35 @@ impl Waiting {
         }
     }
 
-    /// A quarter of the estimated time remaining, at most 300 s, and never less than 15 s or 0.5 % of the age.
+    /// Until seven eighths of the estimated time have passed, the next look is then, but at most 300 s away. From there
+    /// on the looks come each forty-fifth of the estimate, 15 to 38 s apart.
     ///
-    /// Without a percentage or a last run the estimate is the age itself: 2 % of it, at most 60 s. The floor keeps
-    /// seven days of waiting under 1,500 looks, since an execution's history holds 25,000 events and a look is nine.
+    /// The estimate is the smaller one of two: what RDS's percentage leads to, and how long the stage took in the last
+    /// run. Without any, or long after the last run's time, the wait is 2 % of the age, at most 60 s. It is never less
+    /// than 0.5 % of the age: that keeps seven days of waiting under 1,500 looks, since an execution's history holds
+    /// 25,000 events and a look is nine. `tests/simulated.rs` prints what these numbers lead to.
     fn wait_seconds(&self, percent: Option<u8>) -> u64 {
         let age = self.seconds;
-        // 0 % means "queued", which says nothing about the time remaining.
-        let remaining = match percent {
-            Some(percent @ 1..=100) => Some(age * (100 - u64::from(percent)) / u64::from(percent)),
-            _ => self.expected_seconds.map(|expected| expected.saturating_sub(age)),
-        };
-        let wanted = match remaining {
-            Some(remaining) => (remaining / 4).min(300),
+        let by_percent = percent.filter(|it| (TELLING_PERCENT..=100).contains(it));
+        let by_percent = by_percent.map(|percent| age * 100 / u64::from(percent));
+        let by_last_run = self.expected_seconds.filter(|expected| age < expected * 5 / 4);
+        let wanted = match [by_percent, by_last_run].into_iter().flatten().min() {
+            Some(estimate) => {
+                let wanted = (estimate * 7 / 8).saturating_sub(age).max((estimate / 45).min(38));
+                // A percentage is rounded and does not grow evenly: it says less about a time longer than the age.
+                if by_last_run.is_none() { wanted.min(age) } else { wanted }.min(300)
+            }
             None => (age / 50).min(60),
         };
-        wanted.max(15).max(age / 200)
+        wanted.max(LEAST_SECONDS).max(age / 200)
     }
 }
+
+/// The least pause between two looks, unless the act before the look has its effect at once.
+const LEAST_SECONDS: u64 = 15;
+
+/// RDS says whole percentages: the first few say next to nothing about the time remaining, and 0 means "queued".
+const TELLING_PERCENT: u8 = 10;
 
 #[cfg(test)]
 mod tests {
@@ -165,21 +191,50 @@ mod tests {
     }
 
     #[test]
-    fn a_wait_is_a_quarter_of_what_remains() {
+    fn looks_are_rare_until_seven_eighths_of_the_estimate() {
         let check = |waiting: Waiting, percent, expected| {
             assert_eq!(waiting.wait_seconds(percent), expected, "{waiting:?} {percent:?}")
         };
+        // No estimate: 2 % of the age.
         check(at(0, None), None, 15);
-        check(at(0, Some(1200)), None, 300);
-        check(at(800, Some(1200)), None, 100);
-        check(at(1200, Some(1200)), None, 15);
-        check(at(600, None), Some(50), 150);
-        check(at(600, None), Some(99), 15);
-        check(at(3000, None), Some(1), 300);
         check(at(2000, None), None, 40);
         check(at(6000, None), None, 60);
         check(at(6000, None), Some(0), 60);
+        // The last run took 1,200 s: to 1,050 s, then each 26 s until 1,500 s.
+        check(at(0, Some(1200)), None, 300);
+        check(at(800, Some(1200)), None, 250);
+        check(at(1050, Some(1200)), None, 26);
+        check(at(1200, Some(1200)), None, 26);
+        check(at(1499, Some(1200)), None, 26);
+        check(at(2000, Some(1200)), None, 40);
+        check(at(60, Some(60)), None, 15);
+        check(at(3600, Some(3600)), None, 38);
+        // A percentage: 600 s are half of 1,200 s, and never more than the age.
+        check(at(600, None), Some(50), 300);
+        check(at(700, None), Some(60), 300);
+        check(at(700, None), Some(70), 175);
+        check(at(600, None), Some(99), 15);
+        check(at(15, None), Some(12), 15);
+        check(at(60, None), Some(10), 60);
         check(at(100_000, None), Some(99), 500);
+        // It says nothing yet.
+        check(at(60, None), Some(9), 15);
+        check(at(600, None), Some(1), 15);
+        // The smaller of both.
+        check(at(600, Some(800)), Some(20), 100);
+        check(at(600, Some(6000)), Some(75), 100);
+        check(at(60, Some(3600)), Some(10), 300);
+    }
+
+    #[test]
+    fn what_is_there_at_once_is_looked_at_after_a_second_but_not_again_and_again() {
+        let deadline = Deadline::constant::<3_600>();
+        let first = at(100, None).look_at_once("pinned", deadline, "pinned").unwrap();
+        assert_eq!((first.done, first.wait_seconds, first.waiting.seconds), (false, 1, 101));
+        let second = first.waiting.look_at_once("pinned", deadline, "pinned").unwrap();
+        assert_eq!((second.wait_seconds, second.waiting.seconds), (15, 116));
+        assert_eq!(second.waiting.look_at_once("moved", deadline, "moved").unwrap().wait_seconds, 1);
+        assert!(at(3_600, None).look_at_once("pinned", deadline, "pinned").is_err());
     }
 
     // P1-12: waiting exhausts the event history.
