@@ -10,7 +10,7 @@ pub mod plan;
 pub use error::Error;
 pub use key::KeySeen;
 
-use database::{SnapshotSeen, snapshot};
+use database::{SnapshotSeen, expecting, keep_seconds, last_snapshot_seconds, snapshot};
 use plan::{Plan, SourceSeen, after_refusal, plan_with_copy, plan_without_copy};
 use replication::{Account, DbSnapshotArn, Placement, ReplicationName, Run, RunId};
 use serde::{Deserialize, Serialize};
@@ -56,12 +56,8 @@ impl Request {
         Run::new(&self.replication, &self.run)
     }
 
-    /// The copy's name. In the source account the run's own snapshot has the plain one.
     fn target_db_snapshot_identifier(&self) -> String {
-        match self.account {
-            Account::Source => self.run().reencrypted_identifier(),
-            Account::Target => self.run().identifier(),
-        }
+        copy_of(&self.run(), self.account)
     }
 
     fn source_missing(&self) -> Error {
@@ -78,6 +74,14 @@ impl Request {
     }
 }
 
+/// The name of a run's copy. In the source account the run's own snapshot has the plain one.
+fn copy_of(run: &Run, account: Account) -> String {
+    match account {
+        Account::Source => run.reencrypted_identifier(),
+        Account::Target => run.identifier(),
+    }
+}
+
 /// The snapshot to go on with: the copy, or the original when it can be shared as it is.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -90,21 +94,27 @@ pub struct Response {
     pub db_snapshot_arn: Option<String>,
 }
 
-/// Starts the copy, or looks how far it is. Safe to repeat: the run names the copy.
+/// Starts the copy, or looks how far it is. Safe to repeat: the run names the copy. It keeps the time of it as a tag for
+/// the next run.
 ///
 /// Errors: `Snapferry.SnapshotNotFound`, `SnapshotNoLongerShared`, `SnapshotNotShareable`, `CopyFailed`, `CopyNotOurs`,
 /// `KeyNotUsable`, `HandoffRefused`, `SnapshotQuotaExceeded`, `OptionGroupNotFound`, `InvalidRequest`, `StageTimedOut`,
 /// `RdsRefused` (fatal), `RdsUnavailable`, `KmsUnavailable` (retry).
-/// Source: RDS API `CopyDBSnapshot`, `DescribeDBSnapshots`; KMS API `DescribeKey`.
+/// Source: RDS API `CopyDBSnapshot`, `DescribeDBSnapshots`, `AddTagsToResource`; KMS API `DescribeKey`.
 pub async fn handle(
     rds: &aws_sdk_rds::Client,
     kms: &aws_sdk_kms::Client,
     payload: Value,
 ) -> Result<Response, Error> {
-    let request: Request = parse(payload)?;
+    let mut request: Request = parse(payload)?;
     let run = request.run();
 
     let found = snapshot::find(rds, &request.target_db_snapshot_identifier()).await?;
+    let (account, source) = (request.account, request.source_db_instance_identifier.clone());
+    let last_seconds = async || last_snapshot_seconds(rds, &run, |run| copy_of(run, account), &source).await;
+    if found.as_ref().is_some_and(|it| !it.is_available()) {
+        request.waiting = expecting(request.waiting, last_seconds).await;
+    }
     let plan = match &found {
         Some(seen) => plan_with_copy(&request, &run, seen)?,
         None => {
@@ -113,14 +123,20 @@ pub async fn handle(
         }
     };
     let (look, db_snapshot_arn) = match plan {
-        Plan::Answer(look) => (look, found.map(|it| it.arn)),
+        Plan::Answer(look) => {
+            if let Some(seen) = found.as_ref().filter(|_| look.done) {
+                keep_seconds(rds, &seen.arn, &seen.tags, look.waiting.seconds).await;
+            }
+            (look, found.map(|it| it.arn))
+        }
         Plan::ShareAsItIs(look) => (look, Some(request.source_db_snapshot_arn.to_string())),
         Plan::Copy(copying) => {
             let target = copying.target_db_snapshot_identifier.clone();
             let look = match snapshot::copy(rds, copying).await {
                 Ok(()) => {
                     let reason = format!("started copying {} to {target}", request.source_db_snapshot_arn);
-                    request.waiting.wait("copying", None, request.stage_deadline_seconds, reason)?
+                    let waiting = expecting(request.waiting, last_seconds).await;
+                    waiting.wait("copying", None, request.stage_deadline_seconds, reason)?
                 }
                 Err(failed) => after_refusal(&request, failed)?,
             };

@@ -6,8 +6,9 @@
 mod support;
 
 use aws_sdk_rds::config::retry::RetryConfig;
+use aws_sdk_rds::operation::add_tags_to_resource::AddTagsToResourceOutput;
 use aws_sdk_rds::types::{DbSnapshot, Tag};
-use aws_smithy_mocks::{Rule, RuleMode, mock_client};
+use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use copy_and_reencrypt::{Error, Response, handle};
 use serde_json::{Value, json};
 use support::*;
@@ -51,6 +52,25 @@ async fn repeating_a_finished_step_changes_nothing() {
     assert!(answer.look.done);
     assert_eq!(answer.db_snapshot_arn, Some(format!("{SOURCE_ARN}-copy")));
     assert_eq!(sent, [look_at_copy()]);
+}
+
+#[tokio::test]
+async fn the_time_of_the_last_copy_is_expected_and_that_of_this_one_kept() {
+    let (answer, _) = look(&[no_copy(), source(), started()], &keys(), request()).await;
+    let look_of_start = assert_waits(answer).look;
+    assert_eq!((look_of_start.waiting.expected_seconds, look_of_start.wait_seconds), (Some(740), 300));
+    // An execution that is resumed meets the copy on its way.
+    let (answer, _) = look(&[copy("creating")], &[], request()).await;
+    assert_eq!(assert_waits(answer).look.waiting.expected_seconds, Some(740));
+
+    let kept = mock!(aws_sdk_rds::Client::add_tags_to_resource)
+        .then_output(|| AddTagsToResourceOutput::builder().build());
+    let waited = with("stage", Some(json!({"seconds": 700, "looks": 9, "status": "creating"})));
+    let (answer, sent) = look(&[copy("available"), kept], &[], waited).await;
+    assert!(answer.unwrap().look.done);
+    let tag = json!({"Action": "AddTagsToResource", "ResourceName": format!("{SOURCE_ARN}-copy"),
+        "Tags.Tag.1.Key": "snapferry:seconds", "Tags.Tag.1.Value": "700"});
+    assert_eq!(sent, [look_at_copy(), tag]);
 }
 
 #[tokio::test]
@@ -266,15 +286,18 @@ fn assert_waits(answer: Result<Response, Error>) -> Response {
     answer
 }
 
-/// What the step answers, and every request that it sends, in order.
+/// What the step answers, and every request that it sends, in order, but for the look at the last runs.
 async fn look(rds: &[Rule], kms: &[Rule], request: Value) -> (Result<Response, Error>, Vec<Value>) {
     let calls = Calls::default();
-    let rds = mock_client!(aws_sdk_rds, RuleMode::MatchAny, rds, |config| {
+    let rds = [rds, &[last_runs()]].concat();
+    let rds = mock_client!(aws_sdk_rds, RuleMode::MatchAny, &rds, |config| {
         config.retry_config(RetryConfig::disabled()).interceptor(calls.clone())
     });
     let kms = mock_client!(aws_sdk_kms, RuleMode::MatchAny, kms, |config| {
         config.retry_config(RetryConfig::disabled()).interceptor(calls.clone())
     });
     let answer = handle(&rds, &kms, request).await;
-    (answer, calls.sent())
+    let mut sent = calls.sent();
+    sent.retain(|it| it["SnapshotType"] != "manual");
+    (answer, sent)
 }

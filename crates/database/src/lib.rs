@@ -5,6 +5,7 @@
 
 mod changes;
 mod identity;
+mod last_run;
 mod rds;
 mod refusal;
 mod seen;
@@ -13,6 +14,7 @@ mod status;
 
 pub use changes::{Changes, Monitoring, PerformanceInsights};
 pub use identity::Database;
+pub use last_run::{expecting, keep_seconds, last_snapshot_seconds};
 pub use rds::add_tag;
 pub use refusal::Refusal;
 pub use seen::{DatabaseSeen, Endpoint};

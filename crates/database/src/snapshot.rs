@@ -3,7 +3,8 @@
 use crate::rds::made;
 use crate::tag_list;
 use aws_sdk_rds::Client;
-use aws_sdk_rds::types::DbSnapshot;
+use aws_sdk_rds::operation::describe_db_snapshots::builders::DescribeDBSnapshotsFluentBuilder;
+use aws_sdk_rds::types::{DbSnapshot, Filter};
 use jiff::Timestamp;
 use lambda_support::{CallFailed, Service, call_failed, found, tags};
 use step::Tags;
@@ -89,7 +90,22 @@ pub async fn find(rds: &Client, identifier: &str) -> Result<Option<SnapshotSeen>
 
 /// Every manual snapshot of the account and Region, from all pages.
 pub async fn list_manual(rds: &Client) -> Result<Vec<SnapshotSeen>, CallFailed> {
-    let mut pages = rds.describe_db_snapshots().snapshot_type("manual").into_paginator().send();
+    list(rds.describe_db_snapshots().snapshot_type("manual")).await
+}
+
+/// Every manual snapshot of the account and Region that was taken of this DB instance, or is a copy of one, from all
+/// pages.
+pub async fn list_manual_of(
+    rds: &Client,
+    db_instance_identifier: &str,
+) -> Result<Vec<SnapshotSeen>, CallFailed> {
+    // Not the parameter DBInstanceIdentifier: that one is for instances of this account.
+    let of_instance = Filter::builder().name("db-instance-id").values(db_instance_identifier).build();
+    list(rds.describe_db_snapshots().snapshot_type("manual").filters(of_instance)).await
+}
+
+async fn list(describe: DescribeDBSnapshotsFluentBuilder) -> Result<Vec<SnapshotSeen>, CallFailed> {
+    let mut pages = describe.into_paginator().send();
     let mut all = Vec::new();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| call_failed(Service::Rds, "DescribeDBSnapshots", &error))?;

@@ -23,8 +23,8 @@ pub mod tag {
     /// On a DB instance: when it was last known to be live, RFC 3339; written just before it goes live, and
     /// just before another one does.
     pub const LAST_LIVE: &str = "snapferry:last-live";
-    /// On a DB instance: the seconds that its restore took; the next run expects as many.
-    pub const RESTORE_SECONDS: &str = "snapferry:restore-seconds";
+    /// On a snapshot or DB instance: the seconds that the run waited for it; the next run expects as many.
+    pub const SECONDS: &str = "snapferry:seconds";
     /// On anything: an operator's word that it must not be pruned; the value does not matter.
     pub const KEEP: &str = "snapferry:keep";
     /// On the application's secret: the run that a rollback pinned; no other one is promoted.

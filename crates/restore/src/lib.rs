@@ -6,10 +6,10 @@ pub mod plan;
 pub use error::Error;
 
 use aws_sdk_rds::Client;
-use database::{Database, tag_list};
+use database::{Condition, Database, expecting, keep_seconds, tag_list};
 use lambda_support::{CallFailed, Service, call_failed};
-use plan::{AfterRefusal, Plan, after_refusal, busy_or_failed, expected_seconds, later_settings, plan};
-use replication::{DbInstanceSettings, Placement, ReplicationName, Run, RunId, tag};
+use plan::{AfterRefusal, Plan, after_refusal, busy_or_failed, later_settings, plan};
+use replication::{DbInstanceSettings, Placement, ReplicationName, Run, RunId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use step::{Bounded, Deadline, Look, Waiting, parse};
@@ -53,33 +53,30 @@ pub struct Response {
 /// `InvalidRequest`, `StageTimedOut`, `RdsRefused` (fatal), `RdsUnavailable` (retry).
 /// Source: RDS API `RestoreDBInstanceFromDBSnapshot`, `DescribeDBInstances`, `ModifyDBInstance`, `AddTagsToResource`.
 pub async fn handle(rds: &Client, payload: Value) -> Result<Response, Error> {
-    let request: Request = parse(payload)?;
+    let mut request: Request = parse(payload)?;
     let run = Run::new(&request.replication, &request.run);
     let database = Database::Instance(run.identifier());
-    let (waiting, deadline) = (&request.waiting, request.stage_deadline_seconds);
+    let deadline = request.stage_deadline_seconds;
 
     let seen = database.find(rds).await?;
+    let last_seconds = async || Database::last_seconds(rds, &run).await;
+    if seen.as_ref().is_some_and(|it| it.condition() == Condition::Waiting) {
+        request.waiting = expecting(request.waiting, last_seconds).await;
+    }
+    let waiting = &request.waiting;
     let wanted = later_settings(&request.db_instance, &request.placement);
     let look = match plan(&run, seen.as_ref(), &wanted, waiting, deadline)? {
         Plan::Answer(look) => look,
-        Plan::KeepSeconds { look, arn } => {
-            keep_seconds(rds, &arn, look.waiting.seconds).await;
-            look
-        }
-        Plan::Restore => {
-            let after = match restore(rds, &run, &request).await {
-                Ok(()) => AfterRefusal::LookAgain(format!("started restoring {database}")),
-                Err(failed) => after_refusal(&run, &request, failed)?,
-            };
-            match after {
-                AfterRefusal::AskAgain(look) => look,
-                AfterRefusal::LookAgain(reason) => {
-                    let expected_seconds = last_seconds(rds, &run).await;
-                    let waiting = Waiting { expected_seconds, ..waiting.clone() };
-                    waiting.wait("creating", None, deadline, reason)?
-                }
+        Plan::Restore => match restore(rds, &run, &request).await {
+            Ok(()) => {
+                let waiting = expecting(waiting.clone(), last_seconds).await;
+                waiting.wait("creating", None, deadline, format!("started restoring {database}"))?
             }
-        }
+            Err(failed) => match after_refusal(&run, &request, failed)? {
+                AfterRefusal::AskAgain(look) => look,
+                AfterRefusal::LookAgain(reason) => waiting.wait("creating", None, deadline, reason)?,
+            },
+        },
         Plan::Modify(changes) => {
             let reason = match database.modify(rds, changes).await {
                 Ok(()) => format!("set on {database} what a restore does not take"),
@@ -88,20 +85,11 @@ pub async fn handle(rds: &Client, payload: Value) -> Result<Response, Error> {
             waiting.wait("modifying", None, deadline, reason)?
         }
     };
+    if let Some(seen) = seen.filter(|_| look.done) {
+        keep_seconds(rds, &seen.arn, &seen.tags, look.waiting.seconds).await;
+    }
     tracing::info!(replication = %run.replication, run = %run.id, done = look.done, reason = look.reason, "looked");
     Ok(Response { look })
-}
-
-/// `None` also when RDS does not say: the restore is under way, and waits without an estimate.
-async fn last_seconds(rds: &Client, run: &Run) -> Option<u64> {
-    expected_seconds(run, &Database::list(rds).await.ok()?)
-}
-
-/// An estimate for the next run is not worth failing this one.
-async fn keep_seconds(rds: &Client, arn: &str, seconds: u64) {
-    if let Err(failed) = database::add_tag(rds, arn, tag::RESTORE_SECONDS, &seconds.to_string()).await {
-        tracing::warn!(arn, %failed, "the time of the restore is not kept");
-    }
 }
 
 async fn restore(rds: &Client, run: &Run, request: &Request) -> Result<(), CallFailed> {

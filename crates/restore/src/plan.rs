@@ -3,19 +3,8 @@
 use crate::{Error, Request};
 use database::{Changes, Condition, Database, DatabaseSeen, Monitoring, PerformanceInsights, Refusal};
 use lambda_support::CallFailed;
-use replication::{DbInstanceSettings, Placement, Run, tag};
+use replication::{DbInstanceSettings, Placement, Run};
 use step::{Bounded, Deadline, Look, Waiting};
-
-/// How long the newest other copy of this replication took to restore, in seconds: RDS gives no percentage of a
-/// restore, so the waits follow this estimate. `seen` is every DB instance of the account.
-pub fn expected_seconds(run: &Run, seen: &[DatabaseSeen]) -> Option<u64> {
-    let of_replication = |it: &DatabaseSeen| {
-        let other = Run::that_made(it.database.identifier(), &it.tags)
-            .filter(|other| other.replication == run.replication && other.id != run.id)?;
-        Some((other.id, it.tags.get(tag::RESTORE_SECONDS)?.parse().ok()?))
-    };
-    seen.iter().filter_map(of_replication).max().map(|(_, seconds)| seconds)
-}
 
 /// The settings that RestoreDBInstanceFromDBSnapshot does not take: they are modified once the instance is available.
 ///
@@ -64,22 +53,11 @@ pub enum Plan {
     Restore,
     /// Modify these settings, then look again.
     Modify(Changes),
-    /// Keep the time of the restore as a tag on the instance, then answer.
-    KeepSeconds {
-        /// The answer.
-        look: Look,
-        /// The instance's ARN.
-        arn: String,
-    },
     /// Nothing now; the look says whether ever.
     Answer(Look),
 }
 
-/// What a look remembers of an instance that works.
-const USABLE: &str = "available";
-
-/// `available` counts on two consecutive looks: a first automated backup often takes a restored instance from
-/// `available` to `backing-up` and back.
+/// An instance that works once is enough: StageSecret, which comes next, waits for a backup that begins now.
 pub fn plan(
     run: &Run,
     seen: Option<&DatabaseSeen>,
@@ -106,14 +84,7 @@ pub fn plan(
             if seen.endpoint.is_none() {
                 return wait("available without endpoint", reason);
             }
-            if !waiting.saw(USABLE) {
-                return wait(USABLE, format!("{reason}; looking once more"));
-            }
-            let look = waiting.done(USABLE, reason);
-            Ok(match seen.tags.contains_key(tag::RESTORE_SECONDS) {
-                true => Plan::Answer(look),
-                false => Plan::KeepSeconds { look, arn: seen.arn.clone() },
-            })
+            Ok(Plan::Answer(waiting.done(status, reason)))
         }
     }
 }
@@ -224,14 +195,14 @@ mod tests {
     }
 
     #[test]
-    fn an_instance_counts_once_it_is_available_twice() {
+    fn an_instance_counts_once_it_is_available() {
         let check = |seen: Option<DatabaseSeen>, last: &str, expected: &str| {
             let waiting = Waiting { status: Some(last.to_owned()), ..Waiting::default() };
             let deadline = Deadline::constant::<300>();
             let got = match plan(&run(), seen.as_ref(), &Changes::default(), &waiting, deadline) {
                 Ok(Plan::Restore) => "restore".to_owned(),
                 Ok(Plan::Modify(_)) => "modify".to_owned(),
-                Ok(Plan::Answer(look) | Plan::KeepSeconds { look, .. }) => {
+                Ok(Plan::Answer(look)) => {
                     format!("done={} {}", look.done, look.waiting.status.unwrap_or_default())
                 }
                 Err(error) => error.name().to_string(),
@@ -240,10 +211,8 @@ mod tests {
         };
         check(None, "", "restore");
         check(Some(seen("creating")), "", "done=false creating");
-        check(Some(seen("available")), "creating", "done=false available");
+        check(Some(seen("available")), "creating", "done=true available");
         check(Some(seen("backing-up")), "available", "done=false backing-up");
-        check(Some(seen("available")), "backing-up", "done=false available");
-        check(Some(seen("available")), "available", "done=true available");
         let early = DatabaseSeen { endpoint: None, ..seen("available") };
         check(Some(early), "available", "done=false available without endpoint");
         check(Some(seen("incompatible-parameters")), "creating", "Snapferry.RestoreFailed");
@@ -279,23 +248,5 @@ mod tests {
         let window = Some("sun:05:00-sun:06:00".to_owned());
         let all = DbInstanceSettings { preferred_maintenance_window: window, ..instance };
         assert!(matches!(plan_for(all), Plan::Answer(_)));
-    }
-
-    #[test]
-    fn the_newest_other_copy_says_how_long_a_restore_takes() {
-        let seen = |identifier: &str, seconds: Option<&str>| {
-            let mut tags = Run::from_identifier(identifier).unwrap().tags();
-            tags.extend(seconds.map(|it| (tag::RESTORE_SECONDS.to_owned(), it.to_owned())));
-            DatabaseSeen { tags, ..DatabaseSeen::named(Database::Instance(identifier.to_owned())) }
-        };
-        let all = [
-            seen("orders-20261118t160812z-0000", Some("100")),
-            seen("orders-20261119t160812z-0000", Some("200")),
-            seen("orders-20261119t170812z-0000", None),
-            seen("orders-20261120t160812z-3f9a", Some("300")),
-            seen("users-20261120t150812z-0000", Some("400")),
-        ];
-        assert_eq!(expected_seconds(&run(), &all), Some(200));
-        assert_eq!(expected_seconds(&run(), &all[2..]), None);
     }
 }

@@ -122,18 +122,11 @@ async fn repeating_a_finished_step_changes_nothing() {
 }
 
 #[tokio::test]
-async fn an_instance_counts_once_it_was_available_on_two_looks_with_an_endpoint() {
-    let (answer, _) = look(&[instance("available")], request()).await;
-    let first = assert_waits(answer).look.waiting;
-    let again = with(&["stage"], serde_json::to_value(first).unwrap());
-    assert!(look(&[instance("available")], again.clone()).await.0.unwrap().look.done);
-
-    let (answer, _) = look(&[instance("backing-up")], again.clone()).await;
-    let flapped = with(&["stage"], serde_json::to_value(assert_waits(answer).look.waiting).unwrap());
-    assert_waits(look(&[instance("available")], flapped).await.0);
-
+async fn an_instance_counts_once_it_is_available_with_an_endpoint() {
+    assert!(look(&[instance("available")], request()).await.0.unwrap().look.done);
+    assert_waits(look(&[instance("creating")], request()).await.0);
     let without_endpoint = found(ours().db_instance_status("available"));
-    assert_waits(look(&[without_endpoint], again).await.0);
+    assert_waits(look(&[without_endpoint], request()).await.0);
 }
 
 #[tokio::test]
@@ -155,7 +148,7 @@ async fn an_instance_that_exists_already_a_snapshot_that_is_not_ready_and_missin
     for code in ["DBInstanceAlreadyExists", "InvalidDBSnapshotState", "InsufficientDBInstanceCapacity"] {
         let (answer, sent) = look(&[no_instance(), refused(code)], request()).await;
         assert_waits(answer);
-        assert_eq!(sent.len(), 3);
+        assert_eq!(sent.len(), 2);
     }
 }
 
@@ -219,7 +212,7 @@ async fn what_a_restore_does_not_take_is_modified_once_the_instance_is_available
 
     // Neither before it is available, nor again once it is so.
     let (_, sent) = look(&[instance("creating")], request.clone()).await;
-    assert_eq!(sent, [look_at_instance()]);
+    assert!(sent.iter().all(|it| it["Action"] == "DescribeDBInstances"), "{sent:?}");
     let set = ours().db_instance_status("available").max_allocated_storage(1000).monitoring_interval(60);
     let set = set.preferred_maintenance_window("sun:04:00-sun:04:30").performance_insights_enabled(true);
     let set = set.endpoint(Endpoint::builder().address("db").port(5432).build());
@@ -256,7 +249,7 @@ async fn the_time_that_a_restore_took_is_kept_once_for_the_next_run() {
     let (answer, sent) = look(&[fresh, kept], request.clone()).await;
     assert!(answer.unwrap().look.done);
     let tag = json!({"Action": "AddTagsToResource", "ResourceName": "arn:aws:rds:us-east-1:222222222222:db:copy",
-        "Tags.Tag.1.Key": "snapferry:restore-seconds", "Tags.Tag.1.Value": "740"});
+        "Tags.Tag.1.Key": "snapferry:seconds", "Tags.Tag.1.Value": "740"});
     assert_eq!(sent, [look_at_instance(), tag]);
     let (answer, sent) = look(&[instance("available")], request).await;
     assert!(answer.unwrap().look.done);

@@ -6,7 +6,7 @@ pub mod plan;
 pub use error::Error;
 
 use aws_sdk_rds::Client;
-use database::{Database, snapshot};
+use database::{Database, expecting, keep_seconds, last_snapshot_seconds, snapshot};
 use plan::{Plan, after_refusal, plan_with_snapshot, plan_without_snapshot, run_of};
 use replication::{Run, RunId, SourceDb, SourceInput};
 use serde::{Deserialize, Serialize};
@@ -54,12 +54,13 @@ pub struct Response {
     pub settings: SourceInput,
 }
 
-/// Creates the run's snapshot, or looks how far it is. Safe to repeat: the run names the snapshot.
+/// Creates the run's snapshot, or looks how far it is. Safe to repeat: the run names the snapshot. It keeps the time of it
+/// as a tag for the next run.
 ///
 /// Errors: `Snapferry.SourceNotFound`, `SourceNotAvailable`, `SnapshotFailed`, `SnapshotNotOurs`,
 /// `SnapshotQuotaExceeded`, `ClusterNotServed`, `InvalidRequest`, `StageTimedOut`, `RdsRefused` (fatal),
 /// `RdsUnavailable` (retry).
-/// Source: RDS API `CreateDBSnapshot`, `DescribeDBSnapshots`, `DescribeDBInstances`.
+/// Source: RDS API `CreateDBSnapshot`, `DescribeDBSnapshots`, `DescribeDBInstances`, `AddTagsToResource`.
 pub async fn handle(rds: &Client, payload: Value) -> Result<Response, Error> {
     let Request { input, execution, waiting } = parse(payload)?;
     let source = match &input.source {
@@ -72,20 +73,32 @@ pub async fn handle(rds: &Client, payload: Value) -> Result<Response, Error> {
     let deadline = input.stage_deadline_seconds;
 
     let found = snapshot::find(rds, &run.identifier()).await?;
+    let last_seconds = async || last_snapshot_seconds(rds, &run, Run::identifier, &identifier).await;
+    let waiting = match &found {
+        Some(seen) if !seen.is_available() => expecting(waiting, last_seconds).await,
+        _ => waiting,
+    };
     let plan = match &found {
         Some(seen) => plan_with_snapshot(&run, seen, &waiting, deadline)?,
         None => plan_without_snapshot(&source, source.find(rds).await?.as_ref(), &waiting, deadline)?,
     };
     let look = match plan {
         Plan::Answer(look) => look,
-        Plan::Create => {
-            let reason = match source.create_snapshot(rds, &run.identifier(), run.tags()).await {
-                Ok(()) => format!("started DB snapshot {} of {source}", run.identifier()),
-                Err(failed) => after_refusal(&run, &source, failed)?,
-            };
-            waiting.wait("creating", None, deadline, reason)?
-        }
+        Plan::Create => match source.create_snapshot(rds, &run.identifier(), run.tags()).await {
+            Ok(()) => {
+                let reason = format!("started DB snapshot {} of {source}", run.identifier());
+                let waiting = expecting(waiting, last_seconds).await;
+                waiting.wait("creating", None, deadline, reason)?
+            }
+            Err(failed) => {
+                let reason = after_refusal(&run, &source, failed)?;
+                waiting.wait("creating", None, deadline, reason)?
+            }
+        },
     };
+    if let Some(seen) = found.as_ref().filter(|_| look.done) {
+        keep_seconds(rds, &seen.arn, &seen.tags, look.waiting.seconds).await;
+    }
     tracing::info!(replication = %run.replication, run = %run.id, done = look.done, reason = look.reason, "looked");
     Ok(Response {
         look,

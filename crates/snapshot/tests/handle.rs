@@ -5,6 +5,7 @@
 
 use aws_sdk_rds::Client;
 use aws_sdk_rds::config::retry::RetryConfig;
+use aws_sdk_rds::operation::add_tags_to_resource::AddTagsToResourceOutput;
 use aws_sdk_rds::operation::create_db_snapshot::CreateDbSnapshotOutput;
 use aws_sdk_rds::operation::describe_db_instances::DescribeDbInstancesOutput;
 use aws_sdk_rds::operation::describe_db_snapshots::DescribeDbSnapshotsOutput;
@@ -34,9 +35,14 @@ async fn the_snapshot_carries_both_identifiers_and_the_three_tags() {
                 "Tags.Tag.2.Key": "snapferry:replication", "Tags.Tag.2.Value": "orders",
                 "Tags.Tag.3.Key": "snapferry:run", "Tags.Tag.3.Value": "20261120t160812z-3f9a",
             }),
+            json!({
+                "Action": "DescribeDBSnapshots", "SnapshotType": "manual",
+                "Filters.Filter.1.Name": "db-instance-id", "Filters.Filter.1.Values.Value.1": "orders-prod",
+            }),
         ]
     );
     assert_waits(&answer);
+    assert_eq!(answer.look.waiting.expected_seconds, None);
     assert_eq!(answer.reencrypted_db_snapshot_identifier, format!("{IDENTIFIER}-copy"));
 }
 
@@ -57,6 +63,36 @@ async fn repeating_a_finished_step_changes_nothing() {
     assert_eq!(answer.look.wait_seconds, 0);
     assert_eq!(answer.db_snapshot_arn, Some(arn()));
     assert_eq!(calls.sent(), [json!({"Action": "DescribeDBSnapshots", "DBSnapshotIdentifier": name})]);
+}
+
+#[tokio::test]
+async fn the_time_of_the_last_snapshot_is_expected_and_that_of_this_one_kept() {
+    let mut tags = Run::from_identifier("orders-20261119t160812z-3f9a").unwrap().tags();
+    tags.insert("snapferry:seconds".to_owned(), "740".to_owned());
+    let tags = tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+    let last = DbSnapshot::builder().db_snapshot_identifier("orders-20261119t160812z-3f9a");
+    let last = last.set_tag_list(Some(tags)).build();
+    let last_runs = mock!(Client::describe_db_snapshots)
+        .match_requests(|request| request.snapshot_type() == Some("manual"))
+        .then_output(move || DescribeDbSnapshotsOutput::builder().db_snapshots(last.clone()).build());
+    // An execution that is resumed meets the snapshot on its way.
+    for rules in [
+        [no_snapshot(), source("available"), created()],
+        [snapshot_of_this_run("creating"), source("available"), created()],
+    ] {
+        let rules = [&[last_runs.clone()], rules.as_slice()].concat();
+        let answer = handle(&rds(&Calls::default(), &rules), request()).await.unwrap();
+        assert_eq!(answer.look.waiting.expected_seconds, Some(740));
+    }
+
+    let kept = mock!(Client::add_tags_to_resource).then_output(|| AddTagsToResourceOutput::builder().build());
+    let waited = with(&["stage"], Some(json!({"seconds": 700, "looks": 9, "status": "creating"})));
+    let calls = Calls::default();
+    let answer = handle(&rds(&calls, &[snapshot_of_this_run("available"), kept]), waited).await.unwrap();
+    assert!(answer.look.done);
+    let tag = json!({"Action": "AddTagsToResource", "ResourceName": arn(),
+        "Tags.Tag.1.Key": "snapferry:seconds", "Tags.Tag.1.Value": "700"});
+    assert_eq!(calls.sent(), [look_at_snapshot(), tag]);
 }
 
 #[tokio::test]

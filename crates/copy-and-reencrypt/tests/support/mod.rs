@@ -54,6 +54,18 @@ pub fn refused(code: &'static str, message: &'static str) -> Rule {
     mock!(aws_sdk_rds::Client::copy_db_snapshot).then_http_response(move || fault(400, code, message))
 }
 
+/// The copies of runs before this one: the last waited 740 s for its own.
+pub fn last_runs() -> Rule {
+    let mut tags = Run::from_identifier("orders-20261119t160812z-3f9a").unwrap().tags();
+    tags.insert("snapferry:seconds".to_owned(), "740".to_owned());
+    let tags = tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+    let it = of_orders().db_snapshot_identifier("orders-20261119t160812z-3f9a-copy").set_tag_list(Some(tags));
+    let it = it.build();
+    mock!(aws_sdk_rds::Client::describe_db_snapshots)
+        .match_requests(|request| request.filters().iter().any(|it| it.values() == ["orders-prod"]))
+        .then_output(move || DescribeDbSnapshotsOutput::builder().db_snapshots(it.clone()).build())
+}
+
 /// Both keys, of which nothing bad is to be said.
 pub fn keys() -> [Rule; 2] {
     [shareable("source"), shareable("shareable")]

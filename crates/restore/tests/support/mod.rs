@@ -22,7 +22,7 @@ pub fn instance(status: &str) -> Rule {
 /// With the time of its restore, as it is once `Restore` is done with it.
 pub fn ours() -> DbInstanceBuilder {
     let mut tags = Run::from_identifier(IDENTIFIER).unwrap().tags();
-    tags.insert("snapferry:restore-seconds".to_owned(), "300".to_owned());
+    tags.insert("snapferry:seconds".to_owned(), "300".to_owned());
     tagged(tags)
 }
 
