@@ -10,6 +10,7 @@ mod floors;
 mod machines;
 mod mutants;
 mod names;
+mod packaging;
 mod permissions;
 mod readme;
 mod retries;
