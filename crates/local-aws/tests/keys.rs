@@ -68,6 +68,41 @@ async fn a_key_of_another_account_needs_its_policy_and_the_callers() {
     assert_eq!(describe(&without, &missing).await["__type"], "AccessDeniedException");
 }
 
+// Rule of AWS: what a key policy allows to everybody depends on its conditions, and a denial wins.
+#[tokio::test]
+async fn conditions_and_denials_of_a_key_policy_decide_on_another_account() {
+    let (owner, target) = (shared().account("200000000031"), shared().account("200000000032"));
+    let role = target.role("Reader", allow(json!("kms:*"))).await;
+    let to_all = |condition: Value| lets("*", json!("kms:*"), condition);
+    let deny = |condition: Value| {
+        let mut deny = lets("*", json!("kms:*Key"), condition);
+        (deny["Sid"], deny["Effect"]) = (json!("Fence"), json!("Deny"));
+        deny
+    };
+    let caller = |account: &str| json!({ "StringEquals": { "kms:CallerAccount": account } });
+    for (statements, expected) in [
+        (vec![to_all(caller("200000000032"))], None),
+        (vec![to_all(caller("200000000031"))], Some("no resource-based policy allows")),
+        (
+            vec![to_all(json!({})), deny(caller("200000000032"))],
+            Some("explicit deny in a resource-based policy"),
+        ),
+        (vec![to_all(json!({})), deny(caller("200000000033"))], None),
+        (vec![to_all(json!({})), deny(json!({ "Bool": { "aws:SecureTransport": "false" } }))], None),
+        (vec![to_all(json!({ "Bool": { "aws:PrincipalIsAWSService": "false" } }))], None),
+    ] {
+        let key = owner.key_that_lets(&statements).await;
+        let answer = shared().account(&role).kms("DescribeKey", json!({ "KeyId": key })).await;
+        let message = answer["message"].as_str();
+        let as_expected = match (message, expected) {
+            (None, None) => true,
+            (Some(message), Some(expected)) => message.contains(expected),
+            _ => false,
+        };
+        assert!(as_expected, "{statements:?}: {answer}");
+    }
+}
+
 // Rule of AWS: RDS works through grants, which the caller must be allowed to make.
 #[tokio::test]
 async fn a_dry_run_of_a_grant_tells_whether_the_caller_may_grant_by_itself() {

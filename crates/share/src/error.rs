@@ -1,5 +1,6 @@
 //! How this step fails.
 
+use crate::key_policy::Refused;
 use step::AccountId;
 
 lambda_support::failures! {
@@ -12,11 +13,11 @@ lambda_support::failures! {
         #[error("DB snapshot {0} does not carry the tags of this run: Snapferry did not make it and does not share it")]
         SnapshotNotOurs(String) => SnapshotNotOurs,
         #[error(
-            "the policy of key {key} does not let account {account} copy the snapshot: allow {} to that account, then \
-             resume the run",
-            missing.join(", ")
+            "the policy of key {key} does not let account {account} copy the snapshot with its role {role}: {}; correct \
+             the policy, then resume the run",
+            refused.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
         )]
-        KeyNotShared { key: String, account: AccountId, missing: Vec<&'static str> } => KeyNotShared,
+        KeyNotShared { key: String, account: AccountId, role: String, refused: Vec<Refused> } => KeyNotShared,
         #[error("RDS did not say {field} of DB snapshot {arn}")]
         SnapshotIncomplete { arn: String, field: &'static str } => RdsRefused,
     }

@@ -86,7 +86,7 @@ pub async fn handle(clients: &Clients, allowed: &[String], payload: Value) -> Re
     let snapshot = snapshot::find(rds, identifier).await?.ok_or_else(gone)?;
     let shared_with = snapshot::find_shared_accounts(rds, identifier).await?.ok_or_else(gone)?;
     let plan = plan(&run, identifier, &snapshot.tags, &request.target_account_id, allowed, &shared_with)?;
-    check_key(&clients.kms, &request, snapshot.kms_key_id.as_deref()).await?;
+    let key = check_key(&clients.kms, &request, snapshot.kms_key_id.as_deref()).await?;
     if plan == Plan::Share
         && let Err(failed) = snapshot::share(rds, identifier, request.target_account_id.as_str()).await
     {
@@ -97,25 +97,46 @@ pub async fn handle(clients: &Clients, allowed: &[String], payload: Value) -> Re
     let source = Database::Instance(snapshot.db_instance_identifier.clone().unwrap_or_default());
     let handoff = handoff(&request, snapshot, source.find(rds).await?)?;
     publish(&clients.sns, &request.topic_arn, &handoff).await?;
-    let reason = format!("shared {identifier} with account {} and handed it off", request.target_account_id);
+    let mut reason =
+        format!("shared {identifier} with account {} and handed it off", request.target_account_id);
+    if let KeyChecked::Unknown(why) = key {
+        reason = format!("{reason}; {why}");
+    }
     tracing::info!(replication = %run.replication, run = %run.id, reason, "handed off");
     Ok(Response { look: request.waiting.done("shared", reason), handoff: Some(handoff) })
 }
 
+/// What is known of the target account and the snapshot's key.
+enum KeyChecked {
+    /// The target can use it, or the key is another account's.
+    Passed,
+    /// Whether the target can use it is not known, and why.
+    Unknown(String),
+}
+
 /// Reads the policy of the snapshot's key, when the key is this account's. A policy that this role may not read is not
 /// checked.
-async fn check_key(kms: &aws_sdk_kms::Client, request: &Request, key: Option<&str>) -> Result<(), Error> {
-    let Some(key) = own_key(key, &request.db_snapshot_arn.account_id) else { return Ok(()) };
+async fn check_key(
+    kms: &aws_sdk_kms::Client,
+    request: &Request,
+    key: Option<&str>,
+) -> Result<KeyChecked, Error> {
+    let Some(key) = own_key(key, &request.db_snapshot_arn.account_id) else { return Ok(KeyChecked::Passed) };
+    let unknown = |why: String| {
+        tracing::warn!(key, why, "the key is not checked for the target account");
+        Ok(KeyChecked::Unknown(why))
+    };
     let answer = kms.get_key_policy().key_id(key).send().await;
     let policy = match answer.map_err(|error| call_failed(Service::Kms, "GetKeyPolicy", &error)) {
         Ok(answer) => answer.policy,
         Err(failed) if failed.name.retryable() => return Err(failed.into()),
-        Err(failed) => {
-            tracing::warn!(key, %failed, "the key's policy cannot be read, so it is not checked for the target account");
-            return Ok(());
-        }
+        Err(failed) => return unknown(format!("the policy of key {key} was not checked: {failed}")),
     };
-    check_policy(key, &policy.unwrap_or_default(), &request.target_account_id)
+    let actions = check_policy(key, &policy.unwrap_or_default(), &request.target_account_id)?;
+    if actions.is_empty() {
+        return Ok(KeyChecked::Passed);
+    }
+    unknown(format!("whether the policy of key {key} allows {} there is not known here", actions.join(", ")))
 }
 
 async fn publish(sns: &aws_sdk_sns::Client, topic_arn: &str, handoff: &Handoff) -> Result<(), Error> {

@@ -1,6 +1,6 @@
 //! Decides whether a snapshot may be shared, and whether it is already; sees only its arguments.
 
-use crate::key_policy::missing_actions;
+use crate::key_policy::{role, verdict};
 use crate::{Error, Request};
 use database::Refusal;
 use lambda_support::CallFailed;
@@ -56,15 +56,16 @@ pub fn own_key<'a>(key: Option<&'a str>, account: &AccountId) -> Option<&'a str>
     key.filter(|key| key.split(':').nth(4) == Some(account.as_str()))
 }
 
-/// Refuses a key whose policy lets nobody in the target account copy the snapshot. A policy that cannot be understood
-/// allows nothing.
-pub fn check_policy(key: &str, policy: &str, target: &AccountId) -> Result<(), Error> {
+/// Refuses a key whose policy certainly does not let the target account copy the snapshot. A policy that cannot be
+/// understood allows nothing. Answers the actions for which the policy asks what only the target account knows.
+pub fn check_policy(key: &str, policy: &str, target: &AccountId) -> Result<Vec<&'static str>, Error> {
     let policy = serde_json::from_str(policy).unwrap_or_default();
-    let missing = missing_actions(&policy, target.as_str());
-    if missing.is_empty() {
-        return Ok(());
+    let verdict = verdict(&policy, key, target.as_str());
+    if verdict.refused.is_empty() {
+        return Ok(verdict.unknown);
     }
-    Err(Error::KeyNotShared { key: key.to_owned(), account: target.clone(), missing })
+    let role = role(key.split(':').nth(1).unwrap_or("aws"), target.as_str());
+    Err(Error::KeyNotShared { key: key.to_owned(), account: target.clone(), role, refused: verdict.refused })
 }
 
 #[cfg(test)]

@@ -115,12 +115,38 @@ async fn a_key_that_the_target_account_may_not_use_is_named_and_nothing_is_share
         "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::222222222222:root"},
         "Action": ["kms:DescribeKey", "kms:Decrypt"],
     })];
-    for statements in [&[], &too_little[..]] {
+    // What it allows to everybody, it allows to the source account alone.
+    let to_the_source = [json!({
+        "Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "kms:*",
+        "Condition": {"StringEquals": {"kms:CallerAccount": "111111111111"}},
+    })];
+    let denied = [
+        json!({"Effect": "Allow", "Principal": {"AWS": TARGET}, "Action": "kms:*"}),
+        json!({"Sid": "Fence", "Effect": "Deny", "Principal": {"AWS": TARGET}, "Action": "kms:*Grant*"}),
+    ];
+    for (statements, expected) in [
+        (&[][..], "no statement allows kms:CreateGrant"),
+        (&too_little, "no statement allows kms:CreateGrant"),
+        (&to_the_source, "no statement allows kms:Decrypt"),
+        (&denied, "statement Fence denies kms:CreateGrant"),
+    ] {
         let rules = [snapshot(), accounts(&[])];
         let (answer, sent) = look_with(&rules, policy(statements), published(), request()).await;
-        assert_fails(answer, "Snapferry.KeyNotShared", "kms:CreateGrant");
+        assert_fails(answer, "Snapferry.KeyNotShared", expected);
         assert_eq!(sent, [look_at_snapshot(), look_at_accounts(), look_at_policy()]);
     }
+}
+
+#[tokio::test]
+async fn a_policy_that_cannot_be_decided_here_does_not_stop_the_run_and_is_told() {
+    let of_an_organisation = [json!({
+        "Effect": "Allow", "Principal": "*", "Action": "kms:*",
+        "Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-1"}},
+    })];
+    let rules = [snapshot(), accounts(&[TARGET]), source()];
+    let (answer, _) = look_with(&rules, policy(&of_an_organisation), published(), request()).await;
+    let look = serde_json::to_string(&answer.unwrap().look).unwrap();
+    assert!(look.contains("kms:CreateGrant, kms:Decrypt there is not known here"), "{look}");
 }
 
 #[tokio::test]

@@ -117,8 +117,8 @@ error_names! {
     /// A key is disabled, asymmetric, gone or closed to the copying role. The message names key, role and actions.
     /// Repair: enable the key or allow the actions, then resume the run.
     KeyNotUsable: fatal,
-    /// The policy of the snapshot's key does not let the target account copy the snapshot. The message names the actions.
-    /// Repair: allow these actions to the target account, then resume the run.
+    /// The policy of the snapshot's key does not let the target account copy the snapshot. The message names the actions and statements.
+    /// Repair: correct the key's policy as the message says, then resume the run.
     KeyNotShared: fatal,
     /// The stack may not share snapshots with this account.
     /// Repair: add it to the stack's `AllowedTargetAccounts`, then resume the run.

@@ -101,6 +101,8 @@ fn context(who: &policy::Caller, key: &Key, action: &str, via: Via) -> Context {
         .with("aws:RequestedRegion", &key.place.region)
         .with("aws:ResourceAccount", &key.place.account_id)
         .with("aws:ViaAWSService", (via == Via::Rds).to_string())
+        .with("aws:PrincipalIsAWSService", "false")
+        .with("aws:SecureTransport", "true")
         .with("kms:CallerAccount", &who.account_id)
         .with("kms:KeySpec", text("KeySpec"))
         .with("kms:KeyUsage", text("KeyUsage"))
