@@ -77,6 +77,10 @@ async fn a_copy_that_fails_an_assertion_is_kept_but_not_live_and_goes_live_once_
             {"name": "customers are masked", "found": "0", "passed": true},
             {"name": "orders are there", "found": "2000", "passed": true},
         ],
+        "databases": [
+            {"name": "postgres", "statements": 0, "assertions": 0, "tables": 0},
+            {"name": "shop", "statements": 3, "assertions": 2, "tables": 4},
+        ],
     });
     assert_eq!(report["verified"], verified);
 

@@ -33,5 +33,6 @@ pub use run_id::RunId;
 pub use settings::{ExpectedSource, TargetSettings, UnusableSettings};
 pub use source_input::{SourceDb, SourceInput};
 pub use verification::{
-    Assertion, Expectation, Logins, Minutes, NoAssertion, Scalar, VERIFICATION_SECONDS, Verification,
+    Active, Assertion, Expectation, Logins, Minutes, NoAssertion, Scalar, SqlName, Statement,
+    VERIFICATION_SECONDS, Verification,
 };

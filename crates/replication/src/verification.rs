@@ -1,7 +1,14 @@
 //! How a copy is proven before it goes live.
 
+mod assertion;
+mod sql_name;
+mod statement;
+
+pub use assertion::{Assertion, Expectation, Minutes, NoAssertion, Scalar};
+pub use sql_name::SqlName;
+pub use statement::Statement;
+
 use serde::{Deserialize, Serialize};
-use serde_json::Number;
 use std::collections::BTreeSet;
 use step::Bounded;
 
@@ -9,12 +16,11 @@ use step::Bounded;
 pub const VERIFICATION_SECONDS: u64 = 600;
 /// How many assertions there may be, and how many statements before them.
 const MOST: usize = 20;
-/// The longest name of an assertion, in characters: it stands in reports and error messages.
-const LONGEST_NAME: usize = 64;
 
 /// How `Verify` proves a copy; unless more is said, it logs in over TLS with the copy's secret, and that is all.
 ///
-/// In this order: the other logins, `postRestoreSql`, the assertions. All of it may be done more than once.
+/// In this order: it stops what acts by itself, then come the other logins, `postRestoreSql` and the assertions. All of it
+/// may be done more than once.
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -26,9 +32,12 @@ pub struct Verification {
     pub statement_timeout_seconds: Bounded<1, 300>,
     /// What becomes of the logins that the snapshot brings beside the master user and RDS's own.
     pub logins: Logins,
-    /// Statements that change the copy before it is checked, such as masking; at most 20. They run as the master user,
-    /// in one transaction as far as the engine allows, and may run more than once: write them so that it does no harm.
-    pub post_restore_sql: Vec<String>,
+    /// Statements that change the copy before it is checked, such as masking; at most 20. They run as the master user
+    /// unless they name a role, in one transaction for each database, and may run more than once: write them so that a
+    /// repetition does no harm.
+    pub post_restore_sql: Vec<Statement>,
+    /// What goes on acting by itself in the copy. Verify stops all else before anything acts on production.
+    pub keep_active: BTreeSet<Active>,
 }
 
 impl Default for Verification {
@@ -38,6 +47,7 @@ impl Default for Verification {
             statement_timeout_seconds: Bounded::constant::<30>(),
             logins: Logins::default(),
             post_restore_sql: Vec::new(),
+            keep_active: BTreeSet::new(),
         }
     }
 }
@@ -56,9 +66,6 @@ impl Verification {
         }
         if statements > MOST {
             return Some(("verification.postRestoreSql", "are more than 20 statements"));
-        }
-        if self.post_restore_sql.iter().any(|sql| sql.trim().is_empty()) {
-            return Some(("verification.postRestoreSql", "holds an empty statement"));
         }
         let names: BTreeSet<&str> = self.assertions.iter().map(|it| it.name.as_str()).collect();
         if names.len() < assertions {
@@ -87,120 +94,19 @@ pub enum Logins {
     Rotate,
 }
 
-/// SQL that answers one value, and what that value must be. What is found is reported: let it be a count or a time, not
-/// a person's data.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Written", into = "Written")]
-pub struct Assertion {
-    /// What a failure is told by.
-    pub name: String,
-    /// One statement that reads one row of one column.
-    pub sql: String,
-    /// What it must find.
-    pub expectation: Expectation,
-}
-
-/// What an assertion must find.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Expectation {
-    /// A number not less than this.
-    AtLeast(Number),
-    /// This value.
-    Equals(Scalar),
-    /// A time, in UTC unless it says otherwise, not older than this.
-    NewerThanMinutes(Minutes),
-}
-
-/// Up to a year.
-pub type Minutes = Bounded<1, 525_600>;
-
-/// A value to compare with.
+/// What a copy brings that acts by itself, on production too.
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Scalar {
-    /// True or false, whatever the engine calls it.
-    Flag(bool),
-    /// A number, by its value.
-    Number(Number),
-    /// A text, character by character.
-    Text(String),
-}
-
-/// An assertion as operators write it.
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(rename = "Assertion"))]
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Written {
-    /// What a failure is told by: 1 to 64 characters.
-    name: String,
-    /// One statement that reads one row of one column. What it finds is reported: let it be a count or a time.
-    sql: String,
-    /// It must find a number not less than this; exactly one of the three expectations must be given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    at_least: Option<Number>,
-    /// It must find this value.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    equals: Option<Scalar>,
-    /// It must find a time, in UTC unless it says otherwise, not older than this.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    newer_than_minutes: Option<Minutes>,
-}
-
-#[cfg(feature = "schema")]
-impl schemars::JsonSchema for Assertion {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        Written::schema_name()
-    }
-
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        Written::json_schema(generator)
-    }
-}
-
-/// An assertion that cannot be one.
-#[derive(Debug, thiserror::Error)]
-#[expect(missing_docs, reason = "each message says it")]
-pub enum NoAssertion {
-    #[error("the name must have 1 to 64 characters, none of them a control character")]
-    Name,
-    #[error("sql is empty")]
-    Sql,
-    #[error("give exactly one of atLeast, equals and newerThanMinutes")]
-    Expectation,
-}
-
-impl TryFrom<Written> for Assertion {
-    type Error = NoAssertion;
-
-    fn try_from(it: Written) -> Result<Self, NoAssertion> {
-        let length = it.name.chars().count();
-        if length == 0 || length > LONGEST_NAME || it.name.chars().any(char::is_control) {
-            return Err(NoAssertion::Name);
-        }
-        if it.sql.trim().is_empty() {
-            return Err(NoAssertion::Sql);
-        }
-        let expectation = match (it.at_least, it.equals, it.newer_than_minutes) {
-            (Some(least), None, None) => Expectation::AtLeast(least),
-            (None, Some(value), None) => Expectation::Equals(value),
-            (None, None, Some(minutes)) => Expectation::NewerThanMinutes(minutes),
-            _ => return Err(NoAssertion::Expectation),
-        };
-        Ok(Self { name: it.name, sql: it.sql, expectation })
-    }
-}
-
-impl From<Assertion> for Written {
-    fn from(it: Assertion) -> Self {
-        let (mut at_least, mut equals, mut newer_than_minutes) = (None, None, None);
-        match it.expectation {
-            Expectation::AtLeast(least) => at_least = Some(least),
-            Expectation::Equals(value) => equals = Some(value),
-            Expectation::NewerThanMinutes(minutes) => newer_than_minutes = Some(minutes),
-        }
-        Self { name: it.name, sql: it.sql, at_least, equals, newer_than_minutes }
-    }
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Active {
+    /// Subscriptions of PostgreSQL and of pglogical: they take the publisher's changes, and its slot.
+    Subscriptions,
+    /// Jobs of pg_cron.
+    ScheduledJobs,
+    /// Events of MySQL and MariaDB.
+    Events,
+    /// Replication from another MySQL or MariaDB server.
+    Replication,
 }
 
 #[cfg(test)]
@@ -222,6 +128,43 @@ mod tests {
     }
 
     #[test]
+    fn a_statement_is_a_text_or_says_its_role_and_database() {
+        let check = |statement: Value, expected: Result<(), &str>| {
+            let settings = json!({"postRestoreSql": [statement]});
+            match (read(settings.clone()), expected) {
+                (Ok(read), Ok(())) => {
+                    assert_eq!(
+                        serde_json::to_value(read).unwrap()["postRestoreSql"],
+                        settings["postRestoreSql"]
+                    );
+                }
+                (Err(error), Err(says)) => assert!(error.contains(says), "{error} lacks {says}"),
+                (read, _) => panic!("{settings}: {read:?}"),
+            }
+        };
+        check(json!("SELECT 1"), Ok(()));
+        check(json!({"sql": "SELECT 1", "role": "owner"}), Ok(()));
+        check(json!({"sql": "SELECT 1", "database": "crm"}), Ok(()));
+        check(json!({"sql": "SELECT 1", "database": "crm", "role": "a\"; DROP TABLE b; --"}), Ok(()));
+        check(json!(" "), Err("sql is empty"));
+        check(json!({"sql": ""}), Err("sql is empty"));
+        check(json!({"role": "owner"}), Err("sql"));
+        check(json!({"sql": "SELECT 1", "user": "owner"}), Err("unknown field `user`"));
+        check(json!({"sql": "SELECT 1", "role": ""}), Err("1 to 128 characters"));
+        check(json!({"sql": "SELECT 1", "role": "a\u{0}b"}), Err("1 to 128 characters"));
+        check(json!({"sql": "SELECT 1", "database": "é".repeat(129)}), Err("1 to 128 characters"));
+        check(json!(1), Err("a statement"));
+    }
+
+    #[test]
+    fn what_stays_active_is_named() {
+        let all = json!(["subscriptions", "scheduledJobs", "events", "replication"]);
+        assert_eq!(read(json!({ "keepActive": all })).unwrap().keep_active.len(), 4);
+        assert!(!read(json!({ "keepActive": all })).unwrap().needs_sql());
+        assert!(read(json!({"keepActive": ["everything"]})).is_err());
+    }
+
+    #[test]
     fn an_assertion_has_exactly_one_expectation() {
         let check = |assertion: Value, expected: Result<(), &str>| {
             let settings = json!({"assertions": [assertion]});
@@ -238,6 +181,8 @@ mod tests {
         check(json!({"name": "n", "sql": "s", "equals": "text"}), Ok(()));
         check(json!({"name": "n", "sql": "s", "equals": true}), Ok(()));
         check(json!({"name": "n", "sql": "s", "newerThanMinutes": 60}), Ok(()));
+        check(json!({"name": "n", "sql": "s", "equals": 1, "role": "owner", "database": "crm"}), Ok(()));
+        check(json!({"name": "n", "sql": "s", "equals": 1, "role": ""}), Err("1 to 128 characters"));
         check(json!({"name": "n", "sql": "s"}), Err("exactly one"));
         check(json!({"name": "n", "sql": "s", "atLeast": 1, "equals": 1}), Err("exactly one"));
         check(json!({"name": "n", "sql": "s", "newerThanMinutes": 0}), Err("out of range"));
@@ -266,7 +211,6 @@ mod tests {
         check(slower, Some("verification.statementTimeoutSeconds"));
         let twice = [assertions(1), assertions(1)].concat();
         check(json!({"assertions": twice}), Some("verification.assertions"));
-        check(json!({"postRestoreSql": [" "]}), Some("verification.postRestoreSql"));
         check(
             json!({"postRestoreSql": vec!["s"; 21], "statementTimeoutSeconds": 1}),
             Some("verification.postRestoreSql"),

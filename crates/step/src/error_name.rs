@@ -199,9 +199,17 @@ error_names! {
     /// Repair: give it a certificate of RDS's authorities, or name another authority by the stack's
     /// `VerifyCertificatesLayerArn`, then resume the run.
     TlsNotTrusted: fatal,
-    /// The restored database refuses the credentials of the copy's secret: somebody changed them.
-    /// Repair: delete the copy's secret with `--force-delete-without-recovery`, then resume the run: it makes another.
+    /// The restored database refuses the login of the copy's secret. The message says why: the password, the user, the
+    /// database, or too many connections.
+    /// Repair: do what the message says, which is different for each cause.
     LoginRefused: fatal,
+    /// Roles or databases of the snapshot have defaults that change what SQL means, and Verify may not override them.
+    /// Repair: reset the defaults in the source as the message says, then start a new run.
+    SessionNotSet: fatal,
+    /// The snapshot brings a subscription, a scheduled job, an event or a replication, and Verify could not stop it. The
+    /// copy would act on production.
+    /// Repair: grant the right that the message names, or keep it by `verification.keepActive`. Then start a new run.
+    ActivityNotStopped: fatal,
     /// Verify could not lock a login that the snapshot brings, or give it a password of its own.
     /// Repair: grant the master user the right to alter it, or set `verification.logins` to `keep`. Then start a new run.
     LoginsNotChanged: fatal,

@@ -18,10 +18,20 @@ lambda_support::failures! {
         )]
         TlsNotTrusted { database: String, problem: String } => TlsNotTrusted,
         #[error(
-            "{database} refuses the credentials of secret {secret}: {reason}. If somebody changed the master password, \
-             delete the secret with --force-delete-without-recovery, then resume the run, which sets another one"
+            "{database} refuses the login of secret {secret}: {reason}. {cure}"
         )]
-        LoginRefused { database: String, secret: String, reason: String } => LoginRefused,
+        LoginRefused { database: String, secret: String, reason: String, cure: String } => LoginRefused,
+        #[error(
+            "the session could not be set so that SQL means what it says: {0}. Roles or databases of the snapshot have \
+             defaults that the master user may not override. In the source, run ALTER ROLE … RESET ALL and ALTER DATABASE … \
+             RESET ALL for them, then start a new run"
+        )]
+        SessionNotSet(String) => SessionNotSet,
+        #[error(
+            "{what} could not be stopped, and would act on production: {reason}. {cure}; or, if it must go on, name it in \
+             verification.keepActive. Then start a new run"
+        )]
+        ActivityNotStopped { what: String, reason: String, cure: String } => ActivityNotStopped,
         #[error(
             "login {login} could not be changed: {reason}. Grant the master user the right to alter it, or set \
              verification.logins to keep, then start a new run"

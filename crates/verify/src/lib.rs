@@ -4,17 +4,23 @@
 //! No password enters a request, an answer, a log line or an error. The database's details, which quote rows, enter none
 //! of them either.
 
+mod cure;
 mod error;
 mod login_secret;
+mod login_trouble;
 mod logins;
 mod mysql;
+mod others;
 pub mod plan;
 mod postgres;
 mod random;
+mod server;
 mod session;
 mod statement;
+pub mod survey;
 mod tls;
 mod tls_only;
+mod trouble;
 
 pub use error::Error;
 pub use session::{Engine, LoginName};
@@ -22,12 +28,14 @@ pub use session::{Engine, LoginName};
 use aws_sdk_secretsmanager::Client;
 use jiff::Timestamp;
 use login_secret::LoginSecret;
-use plan::{Checked, Refusal, Subject, Trouble, after, failure, judge};
+use plan::{Checked, Refusal, failure, judge};
 use replication::{Assertion, Verification};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use session::Session;
+use server::Server;
 use step::{Deadline, InvalidRequest, Look, Waiting, parse};
+use survey::{Survey, survey};
+use trouble::{Subject, Trouble, after};
 
 /// How a database is proven where there is a client for its engine.
 const SQL: &str = "sql";
@@ -81,12 +89,23 @@ pub struct Proof {
     pub logins_changed: usize,
     /// Every assertion with what was found.
     pub assertions: Vec<Checked>,
+    /// What was found in the databases of the instance.
+    #[serde(flatten)]
+    pub survey: Survey,
 }
 
-/// Logs in, changes the other logins and runs `postRestoreSql` if the settings say so, and checks every assertion. Safe
+impl Proof {
+    /// A proof without SQL.
+    fn without_sql(checked_by: &'static str, tls: &'static str) -> Self {
+        Self { checked_by, tls, logins_changed: 0, assertions: Vec::new(), survey: Survey::default() }
+    }
+}
+
+/// Logs in, stops what acts by itself in any database, changes the other logins and runs `postRestoreSql` if the settings say so, and checks every assertion. Safe
 /// to repeat if the settings' own statements are.
 ///
-/// Errors: `Snapferry.VerificationFailed`, `PostRestoreSqlFailed`, `LoginsNotChanged`, `LoginRefused`, `TlsNotTrusted`,
+/// Errors: `Snapferry.VerificationFailed`, `PostRestoreSqlFailed`, `LoginsNotChanged`, `LoginRefused`, `SessionNotSet`,
+/// `ActivityNotStopped`, `TlsNotTrusted`,
 /// `DatabaseNotReachable`, `EngineWithoutClient`, `SecretNotFound`, `SecretNotJson`, `SecretBinary`, `SecretTooLarge`,
 /// `InvalidRequest`, `StageTimedOut`, `SecretsManagerRefused` (fatal), `SecretsManagerUnavailable` (retry).
 /// Source: Secrets Manager API `GetSecretValue`, `PutSecretValue`; RDS User Guide, "Using SSL/TLS to encrypt a
@@ -100,7 +119,7 @@ pub async fn handle(secrets: &Client, payload: Value) -> Result<Response, Error>
     let data_age_seconds = request.data_at.map(|at| Timestamp::now().duration_since(at).as_secs());
     if request.was_live {
         let before = "before it was live";
-        let proof = Proof { checked_by: before, tls: before, logins_changed: 0, assertions: Vec::new() };
+        let proof = Proof::without_sql(before, before);
         let look = waiting.done("was live", "the database was verified before it went live");
         return Ok(Response { look, data_age_seconds, proof: Some(proof) });
     }
@@ -133,7 +152,7 @@ fn told(proof: &Proof, data_age_seconds: Option<i64>) -> String {
         other => format!("checked by {other}"),
     };
     let age = data_age_seconds.map(|it| format!(", the data is {it} s old")).unwrap_or_default();
-    format!("{checked}{assertions}{age}")
+    format!("{checked}{assertions}{age}{}", proof.survey.words())
 }
 
 async fn prove(secrets: &Client, secret: &LoginSecret, wanted: &Verification) -> Result<Proof, Trouble> {
@@ -142,37 +161,40 @@ async fn prove(secrets: &Client, secret: &LoginSecret, wanted: &Verification) ->
     if Engine::of(&login.engine) == Engine::Other && wanted.needs_sql() {
         return Err(Error::EngineWithoutClient(login.engine.clone()).into());
     }
-    let Some(mut session) = Session::connect(login, limit).await? else {
-        let (checked_by, tls) = match tls_only::speaks_tls(login).await? {
-            true => ("tls only", tls::TRUSTED),
-            false => ("tcp only", "not spoken at this port"),
-        };
-        return Ok(Proof { checked_by, tls, logins_changed: 0, assertions: Vec::new() });
+    let Some(mut server) = Server::connect(login, limit).await? else {
+        return Ok(match tls_only::speaks_tls(login).await? {
+            true => Proof::without_sql("tls only", tls::TRUSTED),
+            false => Proof::without_sql("tcp only", "not spoken at this port"),
+        });
     };
-    let logins_changed = logins::change(&mut session, secrets, secret, wanted.logins, limit).await?;
+    let survey = survey(&mut server, login, wanted).await?;
+    let logins_changed = logins::change(&mut server.session, secrets, secret, wanted.logins, limit).await?;
     if !wanted.post_restore_sql.is_empty() {
-        let changed = session.change(&wanted.post_restore_sql, limit).await;
+        let changed = server.change(&wanted.post_restore_sql).await;
         changed.map_err(|(index, refusal)| match refusal {
             Refusal::Lost(reason) => Trouble::NotReachable(reason),
-            refusal => Error::PostRestoreSqlFailed { index, reason: refusal.to_string() }.into(),
+            refusal => Error::PostRestoreSqlFailed { index, reason: refusal.in_full() }.into(),
         })?;
     }
-    let assertions = check(&mut session, &wanted.assertions, limit).await?;
+    let assertions = check(&mut server, &wanted.assertions, limit).await?;
     match failure(&wanted.assertions, &assertions) {
         Some(error) => Err(error.into()),
-        None => Ok(Proof { checked_by: SQL, tls: tls::TRUSTED, logins_changed, assertions }),
+        None => Ok(Proof { checked_by: SQL, tls: tls::TRUSTED, logins_changed, assertions, survey }),
     }
 }
 
 /// Checks every assertion, so that a failure tells of all; one that hangs is the last.
 async fn check(
-    session: &mut Session,
+    server: &mut Server,
     assertions: &[Assertion],
     limit_seconds: u64,
 ) -> Result<Vec<Checked>, Trouble> {
     let mut checked = Vec::new();
     for assertion in assertions {
-        let answer = session.read(&assertion.sql, limit_seconds).await;
+        let answer = match server.of(assertion.database.as_ref()).await {
+            Ok(session) => session.read(&assertion.sql, assertion.role.as_ref(), limit_seconds).await,
+            Err(refusal) => Err(refusal),
+        };
         if let Err(Refusal::Lost(reason)) = answer {
             return Err(Trouble::NotReachable(reason));
         }
@@ -186,7 +208,7 @@ async fn check(
 
 #[cfg(test)]
 mod tests {
-    use crate::{logins, session};
+    use crate::{logins, session, survey};
     use replication::VERIFICATION_SECONDS;
     use std::path::Path;
 
@@ -206,7 +228,8 @@ mod tests {
         // One call of AWS beside those of the logins, and at most twenty assertions, each waited for a little longer.
         let call = 9;
         let slack = 21 * session::SLACK_SECONDS;
-        let most = call + session::CONNECT_SECONDS + logins::LOGINS_SECONDS + VERIFICATION_SECONDS + slack;
+        let before = session::CONNECT_SECONDS + survey::SURVEY_SECONDS + logins::LOGINS_SECONDS;
+        let most = call + before + VERIFICATION_SECONDS + slack;
         assert!(most + 20 <= function && function + 20 <= state, "{most} {function} {state}");
     }
 }

@@ -2,9 +2,11 @@
 
 use crate::Error;
 use crate::login_secret::LoginSecret;
-use crate::plan::{Refusal, Trouble, others};
+use crate::others::others;
+use crate::plan::Refusal;
 use crate::random;
 use crate::session::{LoginName, Session};
+use crate::trouble::Trouble;
 use aws_sdk_secretsmanager::Client;
 use replication::Logins;
 use std::collections::btree_map::Entry;

@@ -1,6 +1,10 @@
 //! MySQL and MariaDB.
 
+mod activity;
+mod catalogue;
+
 use crate::LoginName;
+use crate::login_trouble::mysql_name as quoted;
 use crate::plan::Answer;
 use crate::statement::read_one;
 use crate::tls::RDS_AUTHORITIES;
@@ -25,10 +29,15 @@ macro_rules! listing {
 pub(crate) struct MySql {
     connection: MySqlConnection,
     is_mariadb: bool,
+    limit_seconds: u64,
 }
 
 impl MySql {
-    pub(crate) async fn connect(login: &Connection, limit_seconds: u64) -> Result<Self, sqlx::Error> {
+    pub(crate) async fn connect(
+        login: &Connection,
+        database: Option<&str>,
+        limit_seconds: u64,
+    ) -> Result<Self, sqlx::Error> {
         let options = MySqlConnectOptions::new()
             .host(&login.host)
             .port(login.port)
@@ -41,26 +50,47 @@ impl MySql {
             .no_engine_substitution(false)
             // Statements may hold passwords.
             .disable_statement_logging();
-        let options = login.dbname.iter().fold(options, |options, name| options.database(name));
+        let options = database.iter().fold(options, |options, name| options.database(name));
         let mut connection = options.connect().await?;
         let version: String = sqlx::query_scalar("SELECT VERSION()").fetch_one(&mut connection).await?;
-        let mut this = Self { connection, is_mariadb: version.contains("MariaDB") };
-        // MySQL counts milliseconds, and stops nothing but SELECT; MariaDB counts seconds.
-        this.execute(&match this.is_mariadb {
-            true => format!("SET SESSION max_statement_time = {limit_seconds}"),
-            false => format!("SET SESSION max_execution_time = {}", limit_seconds * 1000),
-        })
-        .await?;
-        Ok(this)
+        Ok(Self { connection, is_mariadb: version.contains("MariaDB"), limit_seconds })
     }
 
-    pub(crate) async fn read(&mut self, sql: &str) -> Result<Answer, sqlx::Error> {
+    /// Sets whatever may change what SQL means. The SQL mode is that of the DB parameter group, which the operator chose.
+    pub(crate) async fn settle(&mut self) -> Result<(), sqlx::Error> {
+        // MySQL counts milliseconds, and stops nothing but SELECT; MariaDB counts seconds.
+        let limit = match self.is_mariadb {
+            true => format!("max_statement_time = {}", self.limit_seconds),
+            false => format!("max_execution_time = {}", self.limit_seconds * 1000),
+        };
+        self.execute(&format!(
+            "SET NAMES utf8mb4;
+             SET SESSION sql_mode = @@GLOBAL.sql_mode, time_zone = '+00:00', autocommit = 1, foreign_key_checks = 1,
+                 unique_checks = 1, sql_safe_updates = 0, sql_select_limit = DEFAULT, lock_wait_timeout = DEFAULT,
+                 wait_timeout = 28800, {limit};
+             SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ WRITE"
+        ))
+        .await
+    }
+
+    pub(crate) async fn read(&mut self, sql: &str, role: Option<&str>) -> Result<Answer, sqlx::Error> {
         // For the session too: a statement such as DROP TABLE ends the transaction before it is looked at.
         self.execute("SET SESSION TRANSACTION READ ONLY").await?;
+        if let Some(role) = role {
+            self.execute(&take_on(role)).await?;
+        }
         self.execute("START TRANSACTION READ ONLY").await?;
         let answer = read_one::<sqlx::MySql>(&mut self.connection, sql).await;
         self.execute("ROLLBACK").await?;
+        if role.is_some() {
+            self.execute(self.lay_down()).await?;
+        }
         answer
+    }
+
+    /// The statement after which the session acts as the master user alone, with the roles of its login.
+    pub(crate) fn lay_down(&self) -> &'static str {
+        if self.is_mariadb { "SET ROLE NONE" } else { "SET ROLE DEFAULT" }
     }
 
     pub(crate) async fn execute(&mut self, sql: &str) -> Result<(), sqlx::Error> {
@@ -85,6 +115,19 @@ impl MySql {
     }
 }
 
+/// The statement that begins a transaction.
+pub(crate) const BEGIN: &str = "START TRANSACTION READ WRITE";
+
+/// The statement after which the session acts as a role too.
+pub(crate) fn take_on(role: &str) -> String {
+    format!("SET ROLE {}", quoted(role))
+}
+
+/// The statement after which names without a database mean this one.
+pub(crate) fn enter(database: &str) -> String {
+    format!("USE {}", quoted(database))
+}
+
 pub(crate) fn lock(login: &LoginName) -> String {
     format!("ALTER USER {} ACCOUNT LOCK", account(login))
 }
@@ -96,12 +139,6 @@ pub(crate) fn set_password(login: &LoginName, password: &str) -> String {
 
 fn account(login: &LoginName) -> String {
     format!("{}@{}", quoted(&login.user), quoted(login.host.as_deref().unwrap_or("%")))
-}
-
-/// Source: MySQL Reference Manual, "Schema Object Names" and "Specifying Account Names": within backticks only a backtick
-/// must be doubled, whatever the SQL mode.
-fn quoted(identifier: &str) -> String {
-    format!("`{}`", identifier.replace('`', "``"))
 }
 
 #[cfg(test)]

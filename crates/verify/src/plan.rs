@@ -1,17 +1,13 @@
-//! Decides what an assertion's answer is worth, whose logins are others', and what a failed connection leads to; sees
-//! only its arguments.
+//! Decides what an assertion's answer is worth; sees only its arguments.
 
-use crate::{Error, LoginName};
+use crate::Error;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use replication::{Assertion, Expectation, Scalar};
 use serde::Serialize;
 use std::fmt;
-use step::{Deadline, Look, Waiting};
 
-/// How long a database may refuse connections before that is a failure: DNS, start-up and a late reboot pass by then.
-const PATIENCE_SECONDS: u64 = 300;
 /// The longest text of what was found, in characters.
 const LONGEST_FOUND: usize = 120;
 
@@ -35,8 +31,13 @@ pub enum Answer {
 pub enum Refusal {
     /// It took longer than it may.
     Late,
-    /// The database's code, where it has one, and its primary message: never its details, which quote rows.
-    Refused(String),
+    /// The database refused it.
+    Refused {
+        /// The database's code, where it has one, and its primary message: never its details, which quote rows.
+        reason: String,
+        /// What to do, where that is known.
+        cure: Option<String>,
+    },
     /// The connection broke.
     Lost(String),
 }
@@ -45,7 +46,29 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Late => f.write_str("it took longer than statementTimeoutSeconds"),
-            Self::Refused(reason) | Self::Lost(reason) => f.write_str(&cut(reason)),
+            Self::Refused { reason, .. } | Self::Lost(reason) => f.write_str(&cut(reason)),
+        }
+    }
+}
+
+impl Refusal {
+    /// A refusal without a cure.
+    pub fn refused(reason: impl Into<String>) -> Self {
+        Self::Refused { reason: reason.into(), cure: None }
+    }
+
+    /// The refusal in words, and its cure.
+    pub fn in_full(&self) -> String {
+        match self.cure() {
+            Some(cure) => format!("{self}. {cure}"),
+            None => self.to_string(),
+        }
+    }
+
+    fn cure(&self) -> Option<&str> {
+        match self {
+            Self::Refused { cure, .. } => cure.as_deref(),
+            Self::Late | Self::Lost(_) => None,
         }
     }
 }
@@ -59,18 +82,25 @@ pub struct Checked {
     pub found: String,
     /// Whether that is as asserted.
     pub passed: bool,
+    /// What to do, where the database refused to answer and that is known.
+    #[serde(skip)]
+    pub cure: Option<String>,
 }
 
 /// Holds an answer against what is asserted.
 pub fn judge(assertion: &Assertion, answer: &Result<Answer, Refusal>, now: Timestamp) -> Checked {
-    let checked = |found: &str, passed| Checked { name: assertion.name.clone(), found: cut(found), passed };
+    let checked =
+        |found: &str, passed| Checked { name: assertion.name.clone(), found: cut(found), passed, cure: None };
     let value = match answer {
         Ok(Answer::Value(value)) => value,
         Ok(Answer::Null) => return checked("NULL", false),
         Ok(Answer::NoRow) => return checked("no row", false),
         Ok(Answer::SeveralRows) => return checked("more than one row", false),
         Ok(Answer::SeveralColumns) => return checked("more than one column", false),
-        Err(refusal) => return checked(&format!("no answer: {refusal}"), false),
+        Err(refusal) => {
+            let cure = refusal.cure().map(str::to_owned);
+            return Checked { cure, ..checked(&format!("no answer: {refusal}"), false) };
+        }
     };
     match &assertion.expectation {
         Expectation::AtLeast(least) => checked(value, at_least(value, &least.to_string())),
@@ -90,7 +120,9 @@ pub fn failure(assertions: &[Assertion], checked: &[Checked]) -> Option<Error> {
         .zip(checked)
         .filter(|(_, it)| !it.passed)
         .map(|(assertion, it)| {
-            format!("assertion {:?} wants {}, found {}", it.name, wanted(&assertion.expectation), it.found)
+            let cure = it.cure.iter().map(|cure| format!(". {cure}")).collect::<String>();
+            let wanted = wanted(&assertion.expectation);
+            format!("assertion {:?} wants {wanted}, found {}{cure}", it.name, it.found)
         })
         .collect();
     (!failed.is_empty()).then(|| Error::VerificationFailed(failed.join("; ")))
@@ -146,74 +178,8 @@ fn time(text: &str) -> Option<Timestamp> {
         .or_else(|| civil(text.parse::<Date>().ok()?.to_datetime(jiff::civil::Time::midnight())))
 }
 
-/// Why the database could not be asked.
-#[derive(Debug)]
-pub enum Trouble {
-    /// Nobody answers, or it is too early: that may pass.
-    NotReachable(String),
-    /// The credentials are refused. RDS applies a password late, so that may pass too.
-    LoginRefused(String),
-    /// The login itself is at fault, such as a database that does not exist.
-    LoginHopeless(String),
-    /// The connection cannot be trusted.
-    NotTrusted(String),
-    /// Another failure.
-    Failed(Error),
-}
-
-impl From<Error> for Trouble {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
-/// What is verified, in words: `DB instance orders-…`, and the secret that is logged in with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subject {
-    /// The database.
-    pub database: String,
-    /// The secret.
-    pub secret: String,
-}
-
-/// Whether to look again.
-pub fn after(
-    trouble: Trouble,
-    subject: Subject,
-    waiting: &Waiting,
-    deadline: Deadline,
-) -> Result<Look, Error> {
-    let Subject { database, secret } = subject;
-    match trouble {
-        Trouble::NotReachable(reason) if waiting.seconds >= PATIENCE_SECONDS => {
-            Err(Error::DatabaseNotReachable { database, reason, seconds: waiting.seconds })
-        }
-        Trouble::NotReachable(reason) => Ok(waiting.wait("not reachable", None, deadline, reason)?),
-        Trouble::LoginRefused(reason) => {
-            let look = waiting.refused(deadline, reason.clone())?;
-            look.ok_or(Error::LoginRefused { database, secret, reason })
-        }
-        Trouble::LoginHopeless(reason) => Err(Error::LoginRefused { database, secret, reason }),
-        Trouble::NotTrusted(problem) => Err(Error::TlsNotTrusted { database, problem }),
-        Trouble::Failed(error) => Err(error),
-    }
-}
-
-/// The logins that are neither the master user's nor RDS's own nor the engine's.
-///
-/// Source: RDS User Guide, "Master user account privileges" and "Understanding the rds_superuser role"; MySQL Reference
-/// Manual, "Reserved Accounts"; PostgreSQL, "Predefined Roles". Names that begin with `rds_` are taken for RDS's own.
-pub fn others(logins: Vec<LoginName>, master: &str) -> Vec<LoginName> {
-    const OWN: &[&str] =
-        &["rdsadmin", "rdsrepladmin", "rdsproxyadmin", "rdstopmgr", "rdswriteforwarduser", "mariadb.sys"];
-    let own = |user: &str| {
-        OWN.contains(&user) || ["rds_", "pg_", "mysql."].iter().any(|prefix| user.starts_with(prefix))
-    };
-    logins.into_iter().filter(|it| it.user != master && !own(&it.user)).collect()
-}
-
 /// Control characters could forge lines in what an operator reads.
-fn cut(text: &str) -> String {
+pub(crate) fn cut(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST_FOUND).collect()
 }
 
@@ -276,7 +242,12 @@ mod tests {
             {"name": "good", "sql": "s", "equals": "x"},
         ]))
         .unwrap();
-        let checked = |found: &str, passed| Checked { name: "n".to_owned(), found: found.to_owned(), passed };
+        let checked = |found: &str, passed| Checked {
+            name: "n".to_owned(),
+            found: found.to_owned(),
+            passed,
+            cure: None,
+        };
         let all_well = [checked("1", true), checked("1", true), checked("1", true)];
         assert!(failure(&assertions, &all_well).is_none());
         let now = Timestamp::UNIX_EPOCH;
@@ -293,72 +264,21 @@ mod tests {
             "{message}"
         );
         assert!(!message.contains("good"), "{message}");
-        let refused = judge(&assertions[0], &Err(Refusal::Refused("42P01: no such table".to_owned())), now);
+        let refused = judge(&assertions[0], &Err(Refusal::refused("42P01: no such table")), now);
         assert_eq!(refused.found, "no answer: 42P01: no such table");
+        let denied = Refusal::Refused { reason: "42501: no".to_owned(), cure: Some("GRANT it".to_owned()) };
+        let denied = [judge(&assertions[0], &Err(denied), now)];
+        assert!(
+            failure(&assertions, &denied).unwrap().to_string().contains("no answer: 42501: no. GRANT it")
+        );
+        assert_eq!(
+            serde_json::to_value(&denied[0]).unwrap(),
+            json!({"name": "orders are there", "found": "no answer: 42501: no", "passed": false})
+        );
         let late = judge(&assertions[0], &Err(Refusal::Late), now);
         assert_eq!(late.found, "no answer: it took longer than statementTimeoutSeconds");
         let long = judge(&assertions[2], &Ok(Answer::Value("y\n".repeat(500))), now);
         assert_eq!(long.found.chars().count(), LONGEST_FOUND);
         assert!(!long.found.contains('\n'));
-    }
-
-    // P1-14: the password step cannot know that it acted.
-    #[test]
-    fn what_may_pass_is_waited_for_but_not_for_ever() {
-        let copy =
-            || Subject { database: "DB instance orders".to_owned(), secret: "snapferry/orders".to_owned() };
-        let check = |trouble: Trouble, seconds: u64, status: &str, expected: &str| {
-            let waiting = Waiting { seconds, status: Some(status.to_owned()), ..Waiting::default() };
-            let got = match after(trouble, copy(), &waiting, Deadline::constant::<86_400>()) {
-                Ok(look) => format!("wait {}", look.wait_seconds),
-                Err(error) => error.name().to_string(),
-            };
-            assert_eq!(got, expected, "{seconds} s, {status}");
-        };
-        let unreachable = || Trouble::NotReachable("connection refused".to_owned());
-        let refused = || Trouble::LoginRefused("28P01".to_owned());
-        check(unreachable(), 0, "", "wait 15");
-        check(unreachable(), 285, "not reachable", "wait 15");
-        check(unreachable(), 300, "not reachable", "Snapferry.DatabaseNotReachable");
-        check(refused(), 0, "", "wait 150");
-        check(refused(), 150, "refused", "wait 150");
-        check(refused(), 300, "refused twice", "Snapferry.LoginRefused");
-        check(Trouble::LoginHopeless("3D000".to_owned()), 0, "", "Snapferry.LoginRefused");
-        check(Trouble::NotTrusted("UnknownIssuer".to_owned()), 0, "", "Snapferry.TlsNotTrusted");
-        check(
-            Trouble::Failed(Error::EngineWithoutClient("db2-se".to_owned())),
-            0,
-            "",
-            "Snapferry.EngineWithoutClient",
-        );
-        let looks = (0..)
-            .try_fold(Waiting::default(), |waiting, looks| {
-                match after(unreachable(), copy(), &waiting, Deadline::constant::<86_400>()) {
-                    Ok(look) => Ok(look.waiting),
-                    Err(_) => Err(looks),
-                }
-            })
-            .unwrap_err();
-        assert_eq!(looks, 20);
-    }
-
-    #[test]
-    fn only_logins_of_others_are_changed() {
-        let login = |user: &str| LoginName { user: user.to_owned(), host: None, has_password: true };
-        let all = [
-            "master",
-            "rdsadmin",
-            "rdsrepladmin",
-            "rds_superuser",
-            "pg_monitor",
-            "mysql.sys",
-            "mariadb.sys",
-            "app",
-            "Robert\"; DROP ROLE",
-            "rdsreader",
-            "",
-        ];
-        let others = others(all.map(login).to_vec(), "master");
-        assert_eq!(others, ["app", "Robert\"; DROP ROLE", "rdsreader", ""].map(login));
     }
 }

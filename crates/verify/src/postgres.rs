@@ -1,6 +1,11 @@
 //! PostgreSQL.
 
+mod activity;
+mod catalogue;
+mod settle;
+
 use crate::LoginName;
+use crate::login_trouble::postgres_name as quoted;
 use crate::plan::Answer;
 use crate::random::{self, NoRandomness};
 use crate::statement::read_one;
@@ -17,45 +22,75 @@ use std::num::NonZeroU32;
 const ROUNDS: u32 = 4096;
 const SALT_BYTES: usize = 16;
 
+/// The database that every server has.
+pub(crate) const DEFAULT_DATABASE: &str = "postgres";
+
 /// A connection.
-pub(crate) struct Postgres(PgConnection);
+pub(crate) struct Postgres {
+    connection: PgConnection,
+    /// The master user, who logs in.
+    pub(crate) master: String,
+    limit_seconds: u64,
+}
 
 impl Postgres {
-    pub(crate) async fn connect(login: &Connection, limit_seconds: u64) -> Result<Self, sqlx::Error> {
+    pub(crate) async fn connect(
+        login: &Connection,
+        database: &str,
+        limit_seconds: u64,
+    ) -> Result<Self, sqlx::Error> {
         let limit = (limit_seconds * 1000).to_string();
         let options = PgConnectOptions::new_without_pgpass()
             .host(&login.host)
             .port(login.port)
             .username(&login.username)
             .password(&login.password)
-            .database(login.dbname.as_deref().unwrap_or("postgres"))
+            .database(database)
             .ssl_mode(PgSslMode::VerifyFull)
             .ssl_root_cert_from_pem(RDS_AUTHORITIES.to_vec())
             .application_name("snapferry-verify")
-            .options([("statement_timeout", limit.as_str()), ("timezone", "UTC"), ("datestyle", "ISO")])
+            // Already while the session is settled: a role's own may be too short for that.
+            .options([("statement_timeout", limit.as_str())])
             // Statements may hold verifiers of passwords.
             .disable_statement_logging();
-        Ok(Self(options.connect().await?))
+        Ok(Self { connection: options.connect().await?, master: login.username.clone(), limit_seconds })
     }
 
-    pub(crate) async fn read(&mut self, sql: &str) -> Result<Answer, sqlx::Error> {
-        self.execute("START TRANSACTION READ ONLY").await?;
-        let answer = read_one::<sqlx::Postgres>(&mut self.0, sql).await;
+    pub(crate) async fn read(&mut self, sql: &str, role: Option<&str>) -> Result<Answer, sqlx::Error> {
+        self.execute("START TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY").await?;
+        let answer = async {
+            if let Some(role) = role {
+                self.execute(&take_on(role)).await?;
+            }
+            read_one::<sqlx::Postgres>(&mut self.connection, sql).await
+        };
+        let answer = answer.await;
         self.execute("ROLLBACK").await?;
         answer
     }
 
     pub(crate) async fn execute(&mut self, sql: &str) -> Result<(), sqlx::Error> {
         // Safe: it is the operator's own SQL, or ours with names quoted.
-        raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut self.0).await.map(drop)
+        raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut self.connection).await.map(drop)
     }
 
     pub(crate) async fn logins(&mut self) -> Result<Vec<LoginName>, sqlx::Error> {
         let sql = "SELECT rolname::text FROM pg_catalog.pg_roles WHERE rolcanlogin ORDER BY 1";
-        let users: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut self.0).await?;
+        let users: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut self.connection).await?;
         Ok(users.into_iter().map(|user| LoginName { user, host: None, has_password: true }).collect())
     }
 }
+
+/// The statement that begins a transaction.
+pub(crate) const BEGIN: &str = "START TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE";
+
+/// The statement after which the session acts as a role.
+pub(crate) fn take_on(role: &str) -> String {
+    format!("SET ROLE {}", quoted(role))
+}
+
+/// The statement after which it acts as the master user. `RESET ROLE` would lead to the default that the snapshot brings.
+pub(crate) const LAY_DOWN: &str = "SET ROLE NONE";
 
 pub(crate) fn lock(login: &LoginName) -> String {
     format!("ALTER ROLE {} NOLOGIN", quoted(&login.user))
@@ -87,11 +122,6 @@ fn verifier(password: &str, salt: &[u8]) -> String {
     )
 }
 
-/// Source: PostgreSQL, "Identifiers and Key Words": within double quotes only a double quote must be doubled.
-fn quoted(identifier: &str) -> String {
-    format!("\"{}\"", identifier.replace('"', "\"\""))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,6 +130,7 @@ mod tests {
     fn a_hostile_name_stays_a_name() {
         let login = LoginName { user: "a\"; DROP ROLE b; --'\\".to_owned(), host: None, has_password: true };
         assert_eq!(lock(&login), "ALTER ROLE \"a\"\"; DROP ROLE b; --'\\\" NOLOGIN");
+        assert_eq!(take_on("none\"; RESET ROLE; --"), "SET ROLE \"none\"\"; RESET ROLE; --\"");
     }
 
     #[test]

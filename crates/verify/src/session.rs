@@ -1,9 +1,14 @@
 //! A connection to the copy, whatever its engine.
 
+use crate::Error;
+use crate::cure::{for_role, for_table, named_in};
+use crate::login_trouble::{Said, Who, login_trouble, may_pass};
 use crate::mysql::MySql;
-use crate::plan::{Answer, Refusal, Trouble};
-use crate::postgres::Postgres;
+use crate::plan::{Answer, Refusal};
+use crate::postgres::{self, Postgres};
 use crate::tls;
+use crate::trouble::Trouble;
+use replication::{SqlName, Statement};
 use secret::Connection;
 use sqlx::error::DatabaseError;
 use std::time::Duration;
@@ -61,56 +66,121 @@ pub(crate) enum Session {
 }
 
 impl Session {
-    /// Logs in. `None` for an engine without a client.
-    pub(crate) async fn connect(login: &Connection, limit_seconds: u64) -> Result<Option<Self>, Trouble> {
+    /// Logs in to a database, the secret's when none is named. `None` for an engine without a client.
+    pub(crate) async fn connect(
+        login: &Connection,
+        database: Option<&str>,
+        limit_seconds: u64,
+    ) -> Result<Option<Self>, Trouble> {
+        let database = database.or(login.dbname.as_deref());
         let connected = async {
             Ok(match Engine::of(&login.engine) {
                 Engine::Postgres => {
-                    Some(Self::Postgres(Box::new(Postgres::connect(login, limit_seconds).await?)))
+                    let database = database.unwrap_or(postgres::DEFAULT_DATABASE);
+                    let session = Postgres::connect(login, database, limit_seconds).await?;
+                    Some(Self::Postgres(Box::new(session)))
                 }
-                Engine::MySql => Some(Self::MySql(Box::new(MySql::connect(login, limit_seconds).await?))),
+                Engine::MySql => {
+                    Some(Self::MySql(Box::new(MySql::connect(login, database, limit_seconds).await?)))
+                }
                 Engine::Other => None,
             })
         };
         let place = format!("{}:{}", login.host, login.port);
-        match timeout(Duration::from_secs(CONNECT_SECONDS), connected).await {
-            Ok(connected) => connected.map_err(|error| trouble(&place, &error)),
+        let who = Who { place: &place, user: &login.username, database: database.unwrap_or_default() };
+        let session = match timeout(Duration::from_secs(CONNECT_SECONDS), connected).await {
+            Ok(connected) => connected.map_err(|error| trouble(who, &error))?,
             Err(_) => {
-                Err(Trouble::NotReachable(format!("{place} does not answer within {CONNECT_SECONDS} s")))
+                let reason = format!("{place} does not answer within {CONNECT_SECONDS} s");
+                return Err(Trouble::NotReachable(reason));
             }
-        }
+        };
+        let Some(mut session) = session else { return Ok(None) };
+        session.settle(limit_seconds).await.map_err(|refusal| match refusal {
+            Refusal::Lost(reason) => Trouble::NotReachable(reason),
+            refusal => Error::SessionNotSet(refusal.to_string()).into(),
+        })?;
+        Ok(Some(session))
+    }
+
+    /// Sets what no default of the snapshot may decide.
+    pub(crate) async fn settle(&mut self, limit_seconds: u64) -> Result<(), Refusal> {
+        let settle = async {
+            match self {
+                Self::Postgres(it) => it.settle().await,
+                Self::MySql(it) => it.settle().await,
+            }
+        };
+        limited(limit_seconds, settle).await
     }
 
     /// What a statement reads, in a read-only transaction of its own. A `Late` connection is of no more use.
-    pub(crate) async fn read(&mut self, sql: &str, limit_seconds: u64) -> Result<Answer, Refusal> {
+    pub(crate) async fn read(
+        &mut self,
+        sql: &str,
+        role: Option<&SqlName>,
+        limit_seconds: u64,
+    ) -> Result<Answer, Refusal> {
+        self.settle(limit_seconds).await?;
+        let as_role = role.map(SqlName::as_str);
         let read = async {
             match self {
-                Self::Postgres(it) => it.read(sql).await,
-                Self::MySql(it) => it.read(sql).await,
+                Self::Postgres(it) => it.read(sql, as_role).await,
+                Self::MySql(it) => it.read(sql, as_role).await,
             }
         };
-        limited(limit_seconds, read).await
+        match limited(limit_seconds, read).await {
+            Err(refusal) => Err(self.explained(refusal, role).await),
+            answer => answer,
+        }
     }
 
-    /// Runs statements in one transaction; the failure comes with the statement's place.
-    pub(crate) async fn change(
-        &mut self,
-        sql: &[String],
-        limit_seconds: u64,
-    ) -> Result<(), (usize, Refusal)> {
-        let mut at = 0;
-        let all = async {
-            self.execute("START TRANSACTION", limit_seconds).await?;
-            for (index, statement) in sql.iter().enumerate() {
-                at = index;
-                self.execute(statement, limit_seconds).await?;
-            }
-            self.execute("COMMIT", limit_seconds).await
+    /// Begins a transaction that changes.
+    pub(crate) async fn begin(&mut self, limit_seconds: u64) -> Result<(), Refusal> {
+        self.settle(limit_seconds).await?;
+        let begin = match self {
+            Self::Postgres(_) => postgres::BEGIN,
+            Self::MySql(_) => crate::mysql::BEGIN,
         };
-        // Beginning and ending have no time of their own.
-        let limit_seconds = limit_seconds * u64::try_from(sql.len()).unwrap_or(u64::MAX) + SLACK_SECONDS;
-        let all = timeout(Duration::from_secs(limit_seconds), all).await.unwrap_or(Err(Refusal::Late));
-        all.map_err(|refusal| (at, refusal))
+        self.execute(begin, limit_seconds).await
+    }
+
+    /// What a transaction belongs to: in PostgreSQL a database, in MySQL the session.
+    pub(crate) fn transaction_of<'a>(&self, database: Option<&'a SqlName>) -> Option<&'a SqlName> {
+        match self {
+            Self::Postgres(_) => database,
+            Self::MySql(_) => None,
+        }
+    }
+
+    /// Runs one of the operator's statements in a transaction that was begun.
+    pub(crate) async fn run(&mut self, statement: &Statement, limit_seconds: u64) -> Result<(), Refusal> {
+        let role = statement.role.as_ref();
+        let run = async {
+            let Some(role) = role else { return self.execute(&statement.sql, limit_seconds).await };
+            let (take_on, lay_down) = match self {
+                Self::Postgres(_) => (postgres::take_on(role.as_str()), postgres::LAY_DOWN),
+                Self::MySql(it) => (crate::mysql::take_on(role.as_str()), it.lay_down()),
+            };
+            self.execute(&take_on, limit_seconds).await?;
+            self.execute(&statement.sql, limit_seconds).await?;
+            self.execute(lay_down, limit_seconds).await
+        };
+        match run.await {
+            Err(refusal) => Err(self.explained(refusal, role).await),
+            done => done,
+        }
+    }
+
+    /// A refusal with the cure, if it is PostgreSQL's for a missing right. The transaction is lost anyway.
+    async fn explained(&mut self, refusal: Refusal, role: Option<&SqlName>) -> Refusal {
+        let (Refusal::Refused { reason, cure: None }, Self::Postgres(postgres)) = (&refusal, self) else {
+            return refusal;
+        };
+        if !reason.starts_with("42501") {
+            return refusal;
+        }
+        Refusal::Refused { reason: reason.clone(), cure: missing_right(postgres, reason, role).await }
     }
 
     /// Runs a statement for what it does.
@@ -156,6 +226,22 @@ impl Session {
     }
 }
 
+/// What to do about a missing right; `None` where it is not known.
+async fn missing_right(session: &mut Postgres, reason: &str, role: Option<&SqlName>) -> Option<String> {
+    let named = named_in(reason)?;
+    let (name, role) = (named.to_owned(), role.map(SqlName::as_str));
+    let look = async {
+        session.execute("ROLLBACK").await?;
+        session.settle().await?;
+        session.table(&name).await
+    };
+    let found = timeout(Duration::from_secs(SLACK_SECONDS), look).await;
+    match found.ok()?.ok()? {
+        Some(table) => Some(for_table(&table, &session.master, role)),
+        None => role.filter(|role| *role == name).map(|role| for_role(role, &session.master)),
+    }
+}
+
 /// The server stops a statement that is late; should it not, we go without it.
 async fn limited<T>(
     limit_seconds: u64,
@@ -168,51 +254,48 @@ async fn limited<T>(
     }
 }
 
-fn refusal(error: &sqlx::Error) -> Refusal {
+pub(crate) fn refusal(error: &sqlx::Error) -> Refusal {
     match error {
         sqlx::Error::Database(it) if is_late(it.as_ref()) => Refusal::Late,
         sqlx::Error::Database(it) if may_pass(&code(it.as_ref())) => Refusal::Lost(told(it.as_ref())),
-        sqlx::Error::Database(it) => Refusal::Refused(told(it.as_ref())),
+        sqlx::Error::Database(it) => Refusal::refused(told(it.as_ref())),
         sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => {
             Refusal::Lost("the connection broke".to_owned())
         }
         sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => {
-            Refusal::Refused("the value is no text: let the statement cast it to one".to_owned())
+            Refusal::refused("the value is no text: let the statement cast it to one")
         }
-        _ => Refusal::Refused("the answer could not be read".to_owned()),
+        _ => Refusal::refused("the answer could not be read"),
     }
 }
 
 /// What a failed login means.
-fn trouble(place: &str, error: &sqlx::Error) -> Trouble {
+fn trouble(who: Who<'_>, error: &sqlx::Error) -> Trouble {
     if let Some(problem) = tls::problem(error) {
         return Trouble::NotTrusted(problem);
     }
+    let place = who.place;
     match error {
         // Without a cause that we know: the server speaks no TLS.
         sqlx::Error::Tls(problem) => Trouble::NotTrusted(problem.to_string()),
         sqlx::Error::Database(it) => {
-            let (code, told) = (code(it.as_ref()), told(it.as_ref()));
-            match &code {
-                code if code.starts_with("28") => Trouble::LoginRefused(told),
-                code if may_pass(code) => Trouble::NotReachable(format!("{place}: {told}")),
-                _ => Trouble::LoginHopeless(told),
-            }
+            let (code, number) = (code(it.as_ref()), number(it.as_ref()));
+            login_trouble(Said { code: &code, number, message: it.message() }, who)
         }
         sqlx::Error::Io(it) => Trouble::NotReachable(format!("{place} cannot be reached: {it}")),
         _ => Trouble::NotReachable(format!("{place} answers otherwise than its engine would")),
     }
 }
 
-/// Starting up, shutting down, too many connections, no resources: SQLSTATE classes 08, 53 and 57P.
-fn may_pass(code: &str) -> bool {
-    ["08", "53", "57P"].iter().any(|class| code.starts_with(class))
-}
-
 /// PostgreSQL's query_canceled; MySQL's ER_QUERY_TIMEOUT has no state of its own, MariaDB's ER_STATEMENT_TIMEOUT has.
 fn is_late(error: &dyn DatabaseError) -> bool {
-    let number = error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>().map(|it| it.number());
-    error.code().is_some_and(|code| code == "57014") || number.is_some_and(|it| it == 3024 || it == 1969)
+    error.code().is_some_and(|code| code == "57014")
+        || number(error).is_some_and(|it| it == 3024 || it == 1969)
+}
+
+/// The own number of MySQL and MariaDB.
+fn number(error: &dyn DatabaseError) -> Option<u16> {
+    error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>().map(|it| it.number())
 }
 
 fn code(error: &dyn DatabaseError) -> String {

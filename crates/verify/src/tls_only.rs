@@ -1,8 +1,8 @@
 //! Engines without a client: whether somebody answers at the endpoint, and by a certificate that is trusted.
 
-use crate::plan::Trouble;
 use crate::session::CONNECT_SECONDS;
 use crate::tls;
+use crate::trouble::Trouble;
 use secret::Connection;
 use std::sync::Arc;
 use std::time::Duration;
