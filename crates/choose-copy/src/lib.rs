@@ -9,7 +9,7 @@ use aws_sdk_rds::Client as Rds;
 use database::Database;
 use lambda_support::{CallFailed, Config, SignedClient, find_parameter};
 use plan::{Plan, To, advice, after_refusal, choose, live_run, pin, plan, proven};
-use replication::{Pin, ReplicationName, Run, RunId, TargetSettings};
+use replication::{ApplicationSecret, Pin, ReplicationName, Run, RunId, TargetSettings};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use step::{Deadline, Look, Waiting, parse};
@@ -73,6 +73,8 @@ pub struct Response {
     pub advice: &'static str,
     /// The application's secret.
     pub application_secret_arn: String,
+    /// What applications find in it.
+    pub application_secret: ApplicationSecret,
     /// The security groups that applications come through.
     pub vpc_security_group_ids: Vec<String>,
     /// Whether RDS refuses to delete the live copy; null when the settings do not say.
@@ -120,6 +122,7 @@ pub async fn handle(clients: &Clients, payload: Value) -> Result<Response, Error
         pin: pin(&to),
         advice: advice(&to),
         application_secret_arn,
+        application_secret: settings.application_secret,
         vpc_security_group_ids: settings.placement.vpc_security_group_ids,
         deletion_protection: settings.db_instance.deletion_protection,
         stage_deadline_seconds: deadline,

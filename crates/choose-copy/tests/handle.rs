@@ -28,7 +28,8 @@ async fn the_previous_copy_is_chosen_with_all_that_the_next_steps_need() {
     let expected = json!({
         "done": true, "run": "20261119t160812z-2222", "wasLive": false, "pin": "set",
         "dbInstanceIdentifier": OLDER, "secretId": "snapferry/orders/20261119t160812z-2222",
-        "applicationSecretArn": STACKS_SECRET, "vpcSecurityGroupIds": [], "deletionProtection": null,
+        "applicationSecretArn": STACKS_SECRET,
+        "applicationSecret": {"templates": {}, "acceptedStaleKeys": []}, "vpcSecurityGroupIds": [], "deletionProtection": null,
         "stageDeadlineSeconds": 86_400,
     });
     for (key, value) in expected.as_object().unwrap() {
@@ -95,9 +96,12 @@ async fn the_settings_own_secret_wins_and_unreadable_settings_are_told() {
     let own = "arn:aws:secretsmanager:us-east-1:222222222222:secret:own-AbCdEf";
     let mut document = settings();
     document["applicationSecretArn"] = json!(own);
+    document["applicationSecret"] = json!({"applicationUser": "master", "acceptedStaleKeys": ["OLD_HOST"]});
     let (answer, sent) =
         look_with(&three(), &[live(LIVE)], &[parameter(&document.to_string())], request("previous")).await;
-    assert_eq!(answer.unwrap().application_secret_arn, own);
+    let answer = answer.unwrap();
+    assert_eq!(answer.application_secret_arn, own);
+    assert!(answer.application_secret.accepted_stale_keys.contains("OLD_HOST"));
     assert_eq!(sent[2]["SecretId"], own);
 
     let missing = json!({"__type": "ParameterNotFound"});

@@ -1,5 +1,6 @@
 //! The settings of one copy, merged once: what the target's settings say, else what the source has, else the stack's own.
 
+use crate::application_secret::ApplicationSecret;
 use crate::db_instance_settings::DbInstanceSettings;
 use crate::placement::Placement;
 use crate::retention::TargetRetention;
@@ -24,6 +25,8 @@ pub struct StackDefaults {
 pub struct CopySettings {
     /// The secret that applications read.
     pub application_secret_arn: String,
+    /// What applications find in it.
+    pub application_secret: ApplicationSecret,
     /// The key that the copy is encrypted under.
     pub kms_key_id: String,
     /// The copy's DB instance. `deletionProtection` is always said.
@@ -45,6 +48,7 @@ impl TargetSettings {
         db_instance.deletion_protection.get_or_insert(false);
         CopySettings {
             application_secret_arn: self.application_secret_arn.unwrap_or(stack.application_secret_arn),
+            application_secret: self.application_secret,
             kms_key_id: self.kms_key_id.unwrap_or(stack.kms_key_id),
             db_instance,
             placement: self.placement,

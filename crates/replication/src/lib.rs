@@ -5,6 +5,7 @@
 //! [`retention`] says what is kept.
 
 mod account;
+mod application_secret;
 mod arn;
 mod copy_settings;
 mod db_instance_settings;
@@ -17,9 +18,11 @@ mod run;
 mod run_id;
 mod settings;
 mod source_input;
+mod template;
 mod verification;
 
 pub use account::Account;
+pub use application_secret::{ApplicationSecret, ApplicationUser};
 pub use arn::DbSnapshotArn;
 pub use copy_settings::{CopySettings, StackDefaults};
 pub use db_instance_settings::DbInstanceSettings;
@@ -32,6 +35,7 @@ pub use run::{MADE_BY, Run, tag};
 pub use run_id::RunId;
 pub use settings::{ExpectedSource, TargetSettings, UnusableSettings};
 pub use source_input::{SourceDb, SourceInput};
+pub use template::{PLACEHOLDERS, Template, UnknownPlaceholder};
 pub use verification::{
     Active, Assertion, Expectation, Logins, Minutes, NoAssertion, Scalar, SqlName, Statement,
     VERIFICATION_SECONDS, Verification,

@@ -1,6 +1,7 @@
 //! What the target account decides for itself: one JSON document a replication, in the SSM parameter
 //! `/snapferry/replications/<replication>`.
 
+use crate::application_secret::ApplicationSecret;
 use crate::db_instance_settings::DbInstanceSettings;
 use crate::placement::Placement;
 use crate::replication_name::ReplicationName;
@@ -20,6 +21,9 @@ pub struct TargetSettings {
     /// The secret that applications read; the stack's own unless said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub application_secret_arn: Option<String>,
+    /// The user and the database of applications, and the other keys of their secret.
+    #[serde(default)]
+    pub application_secret: ApplicationSecret,
     /// The key that copies are encrypted under; the stack's own unless said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key_id: Option<String>,
@@ -58,7 +62,8 @@ impl TargetSettings {
         if placement.copy_option_group && placement.option_group_name.is_some() {
             return Some(("placement.copyOptionGroup", "cannot be true while optionGroupName names a group"));
         }
-        self.verification.contradiction()
+        let application_secret = self.application_secret.contradiction(self.verification.logins);
+        application_secret.or_else(|| self.verification.contradiction())
     }
 
     /// Reads the settings of a replication from the text of its SSM parameter, with every default filled in. `text` is

@@ -21,6 +21,35 @@ lambda_support::failures! {
         )]
         SecretOfAnotherReplication { found: String } => SecretOfAnotherReplication,
         #[error(
+            "these keys of the application's secret {secret} would still lead to the database that goes out of service: \
+             {keys}. In the replication's settings, give each a template in applicationSecret.templates, or name it in \
+             applicationSecret.acceptedStaleKeys. Then roll back to `latest`, which takes this copy"
+        )]
+        KeysStale { secret: String, keys: String } => SecretKeysStale,
+        #[error(
+            "the user in the application's secret {0} is not the copy's master user, and no setting says which user \
+             applications are: set applicationSecret.applicationUser to {{\"login\": \"...\"}} or \"master\" in the \
+             replication's settings, then roll back to `latest`, which takes this copy"
+        )]
+        ApplicationUserUndecided(String) => ApplicationUserUndecided,
+        #[error(
+            "secret {secret} holds no password of login {login} below its key logins: correct \
+             applicationSecret.applicationUser in the replication's settings, then roll back to `latest`. If the copy was \
+             made before verification.logins was rotate, start a new run"
+        )]
+        ApplicationUserUnknown { login: String, secret: String } => ApplicationUserUnknown,
+        #[error(
+            "the template of key {key} names {{{placeholder}}}, but secret {secret} does not say it: set \
+             applicationSecret.database in the replication's settings or change the template, then roll back to `latest`"
+        )]
+        TemplateNotFilled { key: String, placeholder: String, secret: String } => TemplateUnusable,
+        #[error(
+            "the template of key {key} has no place in the application's secret {secret}, where that key or one above it \
+             holds something else: correct applicationSecret.templates in the replication's settings, then roll back to \
+             `latest`"
+        )]
+        TemplateHasNoPlace { key: String, secret: String } => TemplateUnusable,
+        #[error(
             "RDS refused the new master password of DB instance {identifier} ({code}): delete secret {secret} with \
              --force-delete-without-recovery, then resume the run, which makes another one"
         )]

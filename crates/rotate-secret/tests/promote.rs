@@ -17,14 +17,15 @@ use test_support::{actions, assert_fails, json_answer, rds_fault, the};
 
 /// AWSCURRENT before the pin: see `promote::handle`.
 const LOOKS: [&str; 3] = ["DescribeDBInstances", "GetSecretValue", "DescribeSecret"];
-const MOVES: [&str; 4] =
-    ["AddTagsToResource", "GetSecretValue", "PutSecretValue", "UpdateSecretVersionStage"];
+/// What a look reads too that may lead to the move: the copy's own secret.
+const CHECKS: [&str; 4] = ["DescribeDBInstances", "GetSecretValue", "DescribeSecret", "GetSecretValue"];
+const MOVES: [&str; 3] = ["AddTagsToResource", "PutSecretValue", "UpdateSecretVersionStage"];
 
 #[tokio::test]
 async fn the_connection_keys_go_over_the_present_value_and_all_other_keys_stay() {
     let present = json!({
-        "apiKey": "k", "flags": {"beta": true}, "host": "old", "port": 1, "password": "old", "username": "old",
-        "dbname": "old", "engine": "mysql", "dbClusterIdentifier": "old-cluster",
+        "apiKey": "k", "flags": {"beta": true}, "host": "old", "port": 1, "password": "old",
+        "username": "orders_master", "dbname": "old", "engine": "postgres", "dbClusterIdentifier": "old-cluster",
     });
     let (answer, sent) = look(&[copy()], &world(&present)).await;
     assert_moved(answer);
@@ -32,6 +33,7 @@ async fn the_connection_keys_go_over_the_present_value_and_all_other_keys_stay()
     assert_eq!(put["SecretId"], APPLICATION);
     assert_eq!(put["VersionStages"], json!(["snapferry"]), "AWSCURRENT does not move yet");
     let mut expected = own();
+    expected["dbname"] = json!("old");
     expected["apiKey"] = json!("k");
     expected["flags"] = json!({"beta": true});
     assert_eq!(value_of(put), expected);
@@ -40,7 +42,7 @@ async fn the_connection_keys_go_over_the_present_value_and_all_other_keys_stay()
 #[tokio::test]
 async fn awscurrent_moves_in_one_compare_and_swap_that_names_the_version_it_leaves() {
     let (_, sent) = look(&[copy()], &world(&json!({}))).await;
-    assert_eq!(actions(&sent), [&LOOKS[..], &MOVES].concat());
+    assert_eq!(actions(&sent), [&CHECKS[..], &MOVES].concat());
     let expected = json!({
         "Action": "UpdateSecretVersionStage", "SecretId": APPLICATION, "VersionStage": "AWSCURRENT",
         "RemoveFromVersionId": "v-present", "MoveToVersionId": the("PutSecretValue", &sent)["ClientRequestToken"],
@@ -94,41 +96,40 @@ async fn when_somebody_else_moved_awscurrent_the_next_look_starts_from_the_top()
 
 #[tokio::test]
 async fn a_password_rotated_meanwhile_is_saved_in_the_outgoing_copys_secret_first() {
-    let rotated =
-        json!({"dbInstanceIdentifier": OUTGOING, "username": "u2", "password": "rotated", "host": "x"});
-    let saved = json!({"dbInstanceIdentifier": OUTGOING, "username": "u1", "password": "old", "host": "y"});
+    let rotated = json!({"dbInstanceIdentifier": OUTGOING, "username": "orders_master", "password": "rotated", "host": "x"});
+    let saved = json!({"dbInstanceIdentifier": OUTGOING, "username": "orders_master", "password": "old", "host": "y"});
     let mut rules = world(&rotated);
     rules.push(secret(OUTGOING_SECRET, "v-saved", &saved.to_string()));
     let (answer, sent) = look(&[copy(), instance(made_by_run(OUTGOING))], &rules).await;
     assert_moved(answer);
     let save = ["GetSecretValue", "PutSecretValue", "DescribeDBInstances", "AddTagsToResource"];
-    assert_eq!(actions(&sent), [&LOOKS[..], &save, &MOVES].concat());
-    let put = &sent[4];
+    assert_eq!(actions(&sent), [&CHECKS[..], &save, &MOVES].concat());
+    let put = &sent[5];
     assert_eq!(put["SecretId"], OUTGOING_SECRET);
     assert_eq!(put["VersionStages"], json!(["AWSCURRENT"]));
     let expected = json!({
-        "dbInstanceIdentifier": OUTGOING, "username": "u2", "password": "rotated", "host": "y",
+        "dbInstanceIdentifier": OUTGOING, "username": "orders_master", "password": "rotated", "host": "y",
     });
     assert_eq!(value_of(put), expected);
 }
 
 #[tokio::test]
 async fn both_instances_are_tagged_with_the_time_before_awscurrent_moves() {
-    let same = json!({"dbInstanceIdentifier": OUTGOING, "username": "u1", "password": "old"});
+    let same = json!({"dbInstanceIdentifier": OUTGOING, "username": "orders_master", "password": "old"});
     let mut rules = world(&same);
     rules.push(secret(OUTGOING_SECRET, "v-saved", &same.to_string()));
     let (_, sent) = look(&[copy(), instance(made_by_run(OUTGOING))], &rules).await;
     // The same credentials are not saved again: there is one PutSecretValue, that of the application's secret.
     let save = ["GetSecretValue", "DescribeDBInstances", "AddTagsToResource"];
-    assert_eq!(actions(&sent), [&LOOKS[..], &save, &MOVES].concat());
-    for (tag, instance) in [(&sent[5], OUTGOING), (&sent[6], IDENTIFIER)] {
+    assert_eq!(actions(&sent), [&CHECKS[..], &save, &MOVES].concat());
+    for (tag, instance) in [(&sent[6], OUTGOING), (&sent[7], IDENTIFIER)] {
         assert_tagged_with_time(tag, instance, "snapferry:last-live");
     }
 }
 
 #[tokio::test]
 async fn when_an_instance_cannot_be_tagged_awscurrent_stays() {
-    let same = json!({"dbInstanceIdentifier": OUTGOING, "username": "u1", "password": "old"});
+    let same = json!({"dbInstanceIdentifier": OUTGOING, "username": "orders_master", "password": "old"});
     let mut rules = world(&same);
     rules.push(secret(OUTGOING_SECRET, "v-saved", &same.to_string()));
     for untagged in [OUTGOING, IDENTIFIER] {
@@ -146,11 +147,13 @@ async fn an_outgoing_copy_that_is_gone_and_a_database_of_others_are_let_be() {
     let gone = mock!(aws_sdk_rds::Client::describe_db_instances)
         .match_requests(|it| it.db_instance_identifier() == Some(OUTGOING))
         .then_http_response(|| rds_fault("DBInstanceNotFound"));
-    let mut rules = world(&json!({"dbInstanceIdentifier": OUTGOING, "username": "u", "password": "p"}));
+    let mut rules =
+        world(&json!({"dbInstanceIdentifier": OUTGOING, "username": "orders_master", "password": "p"}));
     rules.push(no_secret(OUTGOING_SECRET));
     assert_moved(look(&[copy(), gone], &rules).await.0);
     for others in ["orders-legacy", "payroll"] {
-        let rules = world(&json!({"dbInstanceIdentifier": others, "username": "u", "password": "p"}));
+        let rules =
+            world(&json!({"dbInstanceIdentifier": others, "username": "orders_master", "password": "p"}));
         assert_moved(look(&[copy()], &rules).await.0);
     }
 }
@@ -164,13 +167,13 @@ async fn the_copy_is_opened_to_applications_before_it_goes_live() {
         .then_output(|| ModifyDbInstanceOutput::builder().build());
     let (answer, sent) = look_with(&[copy(), opened], &world(&json!({})), request.clone()).await;
     assert!(!assert_waits(answer).live);
-    assert_eq!(actions(&sent), [&LOOKS[..], &["ModifyDBInstance"]].concat());
+    assert_eq!(actions(&sent), [&CHECKS[..], &["ModifyDBInstance"]].concat());
     let expected = json!({
         "Action": "ModifyDBInstance", "DBInstanceIdentifier": IDENTIFIER, "ApplyImmediately": "true",
         "VpcSecurityGroupIds.VpcSecurityGroupId.1": "sg-a", "VpcSecurityGroupIds.VpcSecurityGroupId.2": "sg-b",
         "DeletionProtection": "true",
     });
-    assert_eq!(sent[3], expected);
+    assert_eq!(sent[4], expected);
 
     let group = |id: &str| VpcSecurityGroupMembership::builder().vpc_security_group_id(id).build();
     let open = proven(made_by_run(IDENTIFIER)).deletion_protection(true);
@@ -186,10 +189,10 @@ async fn the_copy_is_opened_to_applications_before_it_goes_live() {
 async fn a_rotation_that_is_pending_is_waited_for_and_one_that_ended_is_not() {
     let stages = json!({"v-present": ["AWSCURRENT"], "v-next": ["AWSPENDING"]});
     let present = secret(APPLICATION, "v-present", "{}");
-    let pending = [described(json!({ "VersionIdsToStages": stages })), present];
+    let pending = [described(json!({ "VersionIdsToStages": stages })), present, own_secret()];
     let (answer, sent) = look(&[copy()], &pending).await;
     assert!(!assert_waits(answer).live);
-    assert_eq!(actions(&sent), LOOKS);
+    assert_eq!(actions(&sent), CHECKS);
 
     let stages = json!({"v-present": ["AWSCURRENT", "AWSPENDING"]});
     let mut ended = world(&json!({}));
@@ -201,7 +204,7 @@ async fn a_rotation_that_is_pending_is_waited_for_and_one_that_ended_is_not() {
         "Action": "UpdateSecretVersionStage", "SecretId": APPLICATION, "VersionStage": "AWSPENDING",
         "RemoveFromVersionId": "v-present",
     });
-    assert_eq!(sent[3], unlabelled);
+    assert_eq!(sent[4], unlabelled);
 }
 
 #[tokio::test]
@@ -242,7 +245,7 @@ async fn an_application_secret_without_a_readable_value_is_refused_and_nothing_i
 
 #[tokio::test]
 async fn a_copy_whose_own_secret_is_missing_or_incomplete_does_not_go_live() {
-    let incomplete = json!({"username": "u", "password": "p"}).to_string();
+    let incomplete = json!({"username": "orders_master", "password": "p"}).to_string();
     for (own, name) in [
         (no_secret(SECRET), "Snapferry.SecretNotFound"),
         (secret(SECRET, "v", &incomplete), "Snapferry.SecretNotJson"),
@@ -250,7 +253,7 @@ async fn a_copy_whose_own_secret_is_missing_or_incomplete_does_not_go_live() {
         let rules = [described(json!({})), secret(APPLICATION, "v-present", "{}"), own];
         let (answer, sent) = look(&[copy()], &rules).await;
         assert_fails(answer, name, SECRET);
-        assert_eq!(actions(&sent), [&LOOKS[..], &["AddTagsToResource", "GetSecretValue"]].concat());
+        assert_eq!(actions(&sent), CHECKS, "nothing is changed");
     }
 }
 
@@ -273,15 +276,16 @@ async fn a_rollback_pins_before_awscurrent_moves_and_goes_back_on_purpose() {
     request["pin"] = json!("set");
     let newer = json!({"dbInstanceIdentifier": "orders-20261121t160812z-0000"});
     let taken = mock!(Secrets::tag_resource).then_http_response(|| json_answer(&json!({})));
-    let rules = [described(json!({})), secret(APPLICATION, "v-present", &newer.to_string()), taken];
+    let rules =
+        [described(json!({})), secret(APPLICATION, "v-present", &newer.to_string()), own_secret(), taken];
     let (answer, sent) = look_with(&[copy()], &rules, request.clone()).await;
     assert!(!assert_waits(answer).live);
-    assert_eq!(actions(&sent), [&LOOKS[..], &["TagResource"]].concat());
+    assert_eq!(actions(&sent), [&CHECKS[..], &["TagResource"]].concat());
     let expected = json!({
         "Action": "TagResource", "SecretId": APPLICATION,
         "Tags": [{"Key": "snapferry:pinned", "Value": "20261120t160812z-3f9a"}],
     });
-    assert_eq!(sent[3], expected);
+    assert_eq!(sent[4], expected);
 
     let mut pinned = world(&newer);
     pinned[0] = described(json!({ "Tags": expected["Tags"] }));
@@ -298,12 +302,12 @@ async fn a_rollback_to_the_latest_releases_the_pin_and_then_promotes() {
     request["pin"] = json!("release");
     let pin = json!({"Tags": [{"Key": "snapferry:pinned", "Value": "20261101t000000z-0000"}]});
     let taken = mock!(Secrets::untag_resource).then_http_response(|| json_answer(&json!({})));
-    let rules = [described(pin), secret(APPLICATION, "v-present", "{}"), taken];
+    let rules = [described(pin), secret(APPLICATION, "v-present", "{}"), own_secret(), taken];
     let (answer, sent) = look_with(&[copy()], &rules, request.clone()).await;
     assert_waits(answer);
     let expected =
         json!({"Action": "UntagResource", "SecretId": APPLICATION, "TagKeys": ["snapferry:pinned"]});
-    assert_eq!(sent[3..], [expected]);
+    assert_eq!(sent[4..], [expected]);
     assert_moved(look_with(&[copy()], &world(&json!({})), request).await.0);
 }
 

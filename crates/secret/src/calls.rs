@@ -65,7 +65,11 @@ pub async fn read_current(secrets: &Client, secret: &str) -> Result<Reading, Cal
     };
     let Some(text) = answer.secret_string() else { return Ok(Reading::Binary) };
     let Some(value) = SecretValue::parse(text) else { return Ok(Reading::NotJson) };
-    Ok(Reading::Found(Version { version_id: answer.version_id.unwrap_or_default(), value }))
+    Ok(Reading::Found(Version {
+        version_id: answer.version_id.unwrap_or_default(),
+        arn: answer.arn.unwrap_or_default(),
+        value,
+    }))
 }
 
 /// Labels and tags of a secret; `None` when there is no such secret.

@@ -16,4 +16,4 @@ pub use calls::{
 pub use connection::Connection;
 pub use reading::{Reading, Version};
 pub use unusable::Unusable;
-pub use value::{Password, SecretValue};
+pub use value::{LOGINS, Password, SecretValue};

@@ -9,6 +9,8 @@ use lambda_support::CallFailed;
 pub struct Version {
     /// The version's identifier.
     pub version_id: String,
+    /// The secret's ARN.
+    pub arn: String,
     /// Its value.
     pub value: SecretValue,
 }
@@ -74,7 +76,7 @@ mod tests {
             assert_eq!(reading.clone().value(), None, "{reading:?}");
         }
         let value = SecretValue::parse(r#"{"apiKey": "k"}"#).unwrap();
-        let version = Version { version_id: "v".to_owned(), value: value.clone() };
+        let version = Version { version_id: "v".to_owned(), arn: String::new(), value: value.clone() };
         assert_eq!(Reading::Found(version.clone()).usable("a"), Ok(Some(version.clone())));
         assert_eq!(Reading::Found(version).value(), Some(value));
         let name = |reading: Reading| reading.usable("a").unwrap_err().name();

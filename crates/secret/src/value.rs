@@ -2,9 +2,12 @@
 
 use crate::connection::Connection;
 use crate::unusable::Unusable;
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 use std::collections::BTreeMap;
 use std::fmt;
+
+/// The key of a copy's secret that holds the passwords of other logins, by name.
+pub const LOGINS: &str = "logins";
 
 /// A password; nothing prints it.
 #[derive(Clone, PartialEq, Eq)]
@@ -39,7 +42,7 @@ impl fmt::Debug for SecretValue {
 impl SecretValue {
     /// A value of connection keys alone.
     pub fn of(connection: &Connection) -> Self {
-        Self(Map::new()).with(connection)
+        Self(Map::new()).with(connection, "")
     }
 
     /// Reads a secret's text; `None` when the text is not a JSON object.
@@ -82,7 +85,12 @@ impl SecretValue {
     }
 
     /// The same value with the connection keys put over it; other keys stay as they are.
-    pub fn with(&self, connection: &Connection) -> Self {
+    ///
+    /// A key that an application may read in its own way keeps its form: the word that it has for the engine, and a port
+    /// that is a text. `masterarn`, where it is, leads rotations to `master_secret_arn`, the secret of the copy's own
+    /// master user.
+    /// Source: Secrets Manager User Guide, "JSON structure of AWS Secrets Manager secrets".
+    pub fn with(&self, connection: &Connection, master_secret_arn: &str) -> Self {
         let mut merged = self.0.clone();
         // Keys of a connection that this one does not have would lead to another database.
         merged.remove("dbname");
@@ -90,7 +98,49 @@ impl SecretValue {
         if let Ok(Value::Object(keys)) = serde_json::to_value(connection) {
             merged.extend(keys);
         }
+        if self.text_of("engine").is_some()
+            && let Some(word) = self.0.get("engine")
+        {
+            merged.insert("engine".to_owned(), word.clone());
+        }
+        if let Some(Value::String(_)) = self.0.get("port") {
+            merged.insert("port".to_owned(), Value::from(connection.port.to_string()));
+        }
+        if self.text_of("masterarn").is_some() {
+            merged.insert("masterarn".to_owned(), Value::from(master_secret_arn));
+        }
         Self(merged)
+    }
+
+    /// Every value that is no object and no array, with its path: keys and positions, joined by `/`.
+    pub fn leaves(&self) -> Vec<(String, &Value)> {
+        let mut leaves = Vec::new();
+        for (key, value) in &self.0 {
+            add_leaves(&mut leaves, key.clone(), value);
+        }
+        leaves
+    }
+
+    /// The same value with a text at a path, which may be new; `None` when something else than an object is in the way.
+    /// A number stays a number if the text is one.
+    pub fn with_text_at(&self, path: &str, text: String) -> Option<Self> {
+        let mut merged = Value::Object(self.0.clone());
+        let place = place(&mut merged, path)?;
+        *place = match place {
+            Value::Object(keys) if !keys.is_empty() => return None,
+            Value::Array(_) => return None,
+            Value::Number(_) => text.parse::<Number>().map_or(Value::String(text), Value::Number),
+            _ => Value::String(text),
+        };
+        match merged {
+            Value::Object(keys) => Some(Self(keys)),
+            _ => None,
+        }
+    }
+
+    /// The value at a path.
+    pub fn leaf(&self, path: &str) -> Option<&Value> {
+        self.leaves().into_iter().find_map(|(found, value)| (found == path).then_some(value))
     }
 
     /// The password, when it is there with its user name.
@@ -125,22 +175,50 @@ impl SecretValue {
         merged.insert(key.to_owned(), Value::Object(texts.collect()));
         Self(merged)
     }
+}
 
-    /// The same value with another value's user name and password.
-    pub fn with_credentials_of(&self, other: &Self) -> Self {
-        let mut merged = self.0.clone();
-        for key in ["username", "password"] {
-            if let Some(value) = other.0.get(key) {
-                merged.insert(key.to_owned(), value.clone());
+fn add_leaves<'a>(leaves: &mut Vec<(String, &'a Value)>, path: String, value: &'a Value) {
+    match value {
+        Value::Object(keys) => {
+            for (key, value) in keys {
+                add_leaves(leaves, format!("{path}/{key}"), value);
             }
         }
-        Self(merged)
+        Value::Array(items) => {
+            for (position, value) in items.iter().enumerate() {
+                add_leaves(leaves, format!("{path}/{position}"), value);
+            }
+        }
+        leaf => leaves.push((path, leaf)),
+    }
+}
+
+/// Where a path leads, made on the way where it is not there. A key may hold `/` itself: what is there comes first.
+fn place<'a>(value: &'a mut Value, path: &str) -> Option<&'a mut Value> {
+    let cuts = path.match_indices('/').map(|(at, _)| at).rev();
+    let step = |value: &Value, key: &str| match value {
+        Value::Object(keys) => keys.contains_key(key),
+        Value::Array(items) => key.parse::<usize>().is_ok_and(|it| it < items.len()),
+        _ => false,
+    };
+    let known = std::iter::once(path.len()).chain(cuts).find(|at| step(value, &path[..*at]));
+    let at = known.or_else(|| path.find('/')).unwrap_or(path.len());
+    let (key, rest) = (&path[..at], path.get(at + 1..));
+    let next = match value {
+        Value::Object(keys) => keys.entry(key).or_insert_with(|| Value::Object(Map::new())),
+        Value::Array(items) => items.get_mut(key.parse::<usize>().ok()?)?,
+        _ => return None,
+    };
+    match rest {
+        Some(rest) => place(next, rest),
+        None => Some(next),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     fn connection() -> Connection {
         Connection {
@@ -159,11 +237,54 @@ mod tests {
     fn only_the_connection_keys_change() {
         let before =
             SecretValue::parse(r#"{"apiKey":"k","host":"old","dbname":"old","password":"p"}"#).unwrap();
-        let after = before.with(&connection());
+        let after = before.with(&connection(), "arn");
         let expected = r#"{"apiKey": "k", "dbInstanceIdentifier": "orders-20261120t160812z-3f9a", "engine": "postgres",
             "host": "db.example", "password": "hunter2", "port": 5432, "username": "app"}"#;
         assert_eq!(SecretValue::parse(&after.text()), SecretValue::parse(expected));
         assert_eq!(after.connection(), Some(connection()));
+    }
+
+    // field 4: no value that means something to an application is changed into one that means another.
+    #[test]
+    fn a_connection_key_keeps_the_form_that_an_application_reads() {
+        let check = |before: &str, key: &str, expected: Value| {
+            let after = value(before).with(&connection(), "arn:master");
+            assert_eq!(after.0.get(key).cloned().unwrap_or_default(), expected, "{before}");
+        };
+        check("{}", "engine", Value::from("postgres"));
+        check(r#"{"engine": ""}"#, "engine", Value::from("postgres"));
+        check(r#"{"engine": "aurora-postgresql"}"#, "engine", Value::from("aurora-postgresql"));
+        check(r#"{"port": "1"}"#, "port", Value::from("5432"));
+        check(r#"{"port": 1}"#, "port", Value::from(5432));
+        check(r#"{"port": null}"#, "port", Value::from(5432));
+        check(r#"{"masterarn": "arn:old"}"#, "masterarn", Value::from("arn:master"));
+        check("{}", "masterarn", Value::Null);
+        check(r#"{"dbClusterIdentifier": "c"}"#, "dbClusterIdentifier", Value::Null);
+        check(r#"{"proxyHost": "p"}"#, "proxyHost", Value::from("p"));
+    }
+
+    #[test]
+    fn a_text_goes_to_a_nested_key_and_nothing_else_changes() {
+        let before = r#"{"a": {"url": "old", "n": 1}, "list": [{"h": 1}], "x/y": "flat", "s": "text"}"#;
+        let check = |path: &str, text: &str, expected: Option<&str>| {
+            let after = value(before).with_text_at(path, text.to_owned());
+            assert_eq!(after, expected.map(value), "{path}");
+        };
+        let same = |from: &str, to: &str| before.replacen(from, to, 1);
+        check("a/url", "new", Some(&same("old", "new")));
+        check("a/n", "2", Some(&same(r#""n": 1"#, r#""n": 2"#)));
+        check("a/n", "two", Some(&same(r#""n": 1"#, r#""n": "two""#)));
+        check("list/0/h", "h", Some(&same(r#""h": 1"#, r#""h": "h""#)));
+        check("x/y", "new", Some(&same("flat", "new")));
+        check("new", "new", Some(&same("{", r#"{"new": "new","#)));
+        check("b/c", "new", Some(&same("{", r#"{"b": {"c": "new"},"#)));
+        check("s/t", "new", None);
+        check("list/1/h", "new", None);
+        check("list", "new", None);
+        check("a", "new", None);
+        let list = ["a/n", "a/url", "list/0/h", "s", "x/y"].map(str::to_owned);
+        let (leaves, list) = (value(before), BTreeSet::from(list));
+        assert_eq!(leaves.leaves().into_iter().map(|it| it.0).collect::<BTreeSet<_>>(), list);
     }
 
     fn value(text: &str) -> SecretValue {
@@ -193,12 +314,6 @@ mod tests {
         assert!(value(r#"{"password": "old"}"#).password().is_none());
         let renewed = saved.with_login("u2", "new".to_owned());
         assert_eq!(renewed, value(r#"{"username": "u2", "password": "new", "apiKey": "k"}"#));
-        let other = value(r#"{"username": "u3", "password": "theirs", "host": "other"}"#);
-        assert_eq!(
-            saved.with_credentials_of(&other),
-            value(r#"{"username": "u3", "password": "theirs", "apiKey": "k"}"#)
-        );
-        assert_eq!(saved.with_credentials_of(&value("{}")), saved);
     }
 
     #[test]
@@ -220,7 +335,7 @@ mod tests {
 
     #[test]
     fn nothing_secret_is_printed() {
-        let value = SecretValue::parse("{}").unwrap().with(&connection());
+        let value = SecretValue::parse("{}").unwrap().with(&connection(), "");
         assert!(!format!("{:?} {:?}", connection(), value).contains("hunter2"));
     }
 

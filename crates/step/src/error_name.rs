@@ -183,6 +183,18 @@ error_names! {
     /// The application's secret leads to a copy of another replication: two replications share one secret.
     /// Repair: give each replication its own secret by `applicationSecretArn`, and start a new run.
     SecretOfAnotherReplication: fatal,
+    /// Keys of the application's secret would still lead to the database that goes out of service. The message names them.
+    /// Repair: name them in `applicationSecret.templates` or `applicationSecret.acceptedStaleKeys`, and roll back to `latest`.
+    SecretKeysStale: fatal,
+    /// The application's secret names another user than the master user, and no setting says which user applications are.
+    /// Repair: set `applicationSecret.applicationUser`, and roll back to `latest`.
+    ApplicationUserUndecided: fatal,
+    /// The copy's secret has no password of the login in `applicationSecret.applicationUser`.
+    /// Repair: correct the login and roll back to `latest`, or set `verification.logins` to `rotate` and start a new run.
+    ApplicationUserUnknown: fatal,
+    /// A template of `applicationSecret.templates` names what the copy does not have, or has no place in the secret.
+    /// Repair: correct the template or `applicationSecret.database`, and roll back to `latest`.
+    TemplateUnusable: fatal,
     /// A secret would grow larger than Secrets Manager takes.
     /// Repair: shorten it, then resume the run.
     SecretTooLarge: fatal,

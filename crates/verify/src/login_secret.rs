@@ -2,11 +2,8 @@
 
 use crate::Error;
 use aws_sdk_secretsmanager::Client;
-use secret::{AWSCURRENT, Connection, SecretValue, Unusable};
+use secret::{AWSCURRENT, Connection, LOGINS, SecretValue, Unusable};
 use std::collections::BTreeMap;
-
-/// The key of the secret that holds the passwords of other logins, by name.
-const LOGINS: &str = "logins";
 
 /// The current version of the secret.
 #[derive(Debug)]

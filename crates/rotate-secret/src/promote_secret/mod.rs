@@ -1,6 +1,8 @@
 //! State `PromoteSecret`: points the application's secret at the copy, in one compare-and-swap.
 
 pub mod plan;
+mod promoted;
+mod stale;
 
 use crate::Error;
 use aws_sdk_rds::Client as Rds;
@@ -8,8 +10,9 @@ use aws_sdk_secretsmanager::Client as Secrets;
 use database::Database;
 use jiff::Timestamp;
 use lambda_support::CallFailed;
-use plan::{Act, Promotion, Seen, Wanted, after_refusal, outgoing_value, plan, promoted_value};
-use replication::{Pin, ReplicationName, Run, RunId, tag};
+use plan::{Act, Promotion, Seen, Wanted, after_refusal, plan};
+use promoted::{outgoing_value, promoted_value};
+use replication::{ApplicationSecret, Pin, ReplicationName, Run, RunId, tag};
 use secret::{AWSCURRENT, AWSPENDING, Version};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -33,6 +36,9 @@ pub struct Request {
     pub deletion_protection: Option<bool>,
     /// The application's secret.
     pub application_secret_arn: String,
+    /// What applications find in it.
+    #[serde(default)]
+    pub application_secret: ApplicationSecret,
     /// What becomes of the pin: a run respects it, a rollback sets or releases it.
     #[serde(default)]
     pub pin: Pin,
@@ -61,12 +67,15 @@ pub struct Response {
 ///
 /// Before that, the outgoing copy's secret gets the credentials that were current, so that a password rotated meanwhile
 /// still works after a rollback. Both DB instances are tagged with the time, which their grace is counted from.
+/// Every look that may lead to the move finds out first whether applications can be led to the copy, before it changes
+/// anything but the tag that makes the copy a way back: with that tag, a rollback to the latest copy takes it once the
+/// settings are corrected.
 /// A rollback pins before AWSCURRENT moves. We read AWSCURRENT before the pin. If a rollback pins and promotes in
 /// between, our compare-and-swap fails.
 /// Errors: `Snapferry.SecretNotInitialised`, `SecretNotJson`, `SecretBinary`, `SecretTooLarge`, `SecretNotFound`,
-/// `SecretOfAnotherReplication`, `DbInstanceNotFound`, `DbInstanceNotOurs`, `RestoreFailed`, `InvalidRequest`,
-/// `StageTimedOut`, `RdsRefused`, `SecretsManagerRefused` (fatal), `RdsUnavailable`, `SecretsManagerUnavailable`
-/// (retry).
+/// `SecretOfAnotherReplication`, `SecretKeysStale`, `ApplicationUserUndecided`, `ApplicationUserUnknown`,
+/// `TemplateUnusable`, `DbInstanceNotFound`, `DbInstanceNotOurs`, `RestoreFailed`, `InvalidRequest`, `StageTimedOut`,
+/// `RdsRefused`, `SecretsManagerRefused` (fatal), `RdsUnavailable`, `SecretsManagerUnavailable` (retry).
 /// Source: Secrets Manager API `PutSecretValue`, `UpdateSecretVersionStage`.
 pub async fn handle(rds: &Rds, secrets: &Secrets, payload: Value) -> Result<Response, Error> {
     let request: Request = parse(payload)?;
@@ -92,6 +101,11 @@ pub async fn handle(rds: &Rds, secrets: &Secrets, payload: Value) -> Result<Resp
     if let Some(arn) = plan.newly_proven {
         tag_with_time(rds, &arn, tag::PROVEN).await?;
     }
+    let next = NextVersion { application, current: &current, settings: &request.application_secret };
+    let leads_here = current.value.db_instance_identifier() == Some(&run.identifier());
+    if !leads_here && !matches!(plan.act, Act::Leave { .. } | Act::Promote(_)) {
+        next.read(secrets, &run).await?;
+    }
     let (look, live) = match plan.act {
         Act::Leave { look, live } => (look, live),
         Act::Wait(look) => (look, false),
@@ -112,7 +126,7 @@ pub async fn handle(rds: &Rds, secrets: &Secrets, payload: Value) -> Result<Resp
             (waiting.wait("released", None, deadline, "released the replication's pin")?, false)
         }
         Act::Promote(promotion) => {
-            let moved = promote(rds, secrets, application, &run, promotion, &current).await?;
+            let moved = promote(rds, secrets, &run, promotion, &next).await?;
             // The next look sees whether the copy is live.
             let reason = if moved { "moved AWSCURRENT" } else { "somebody else moved AWSCURRENT" };
             (waiting.wait("moved", None, deadline, format!("{reason}: looking again"))?, false)
@@ -122,15 +136,35 @@ pub async fn handle(rds: &Rds, secrets: &Secrets, payload: Value) -> Result<Resp
     Ok(Response { look, db_instance_identifier: run.identifier(), live })
 }
 
+/// The version of the application's secret that leads to the copy, over the one that was seen.
+struct NextVersion<'a> {
+    application: &'a str,
+    current: &'a Version,
+    settings: &'a ApplicationSecret,
+}
+
+impl NextVersion<'_> {
+    /// Its identifier and text.
+    async fn read(&self, secrets: &Secrets, run: &Run) -> Result<(String, String), Error> {
+        let Self { application, current, settings } = self;
+        let name = run.secret_name();
+        let own = secret::read_current(secrets, &name).await?.usable(&name)?;
+        let own = own.ok_or(Error::SecretNotFound(name))?;
+        let text = promoted_value(run, application, &own, current, settings)?.text_for(application)?;
+        Ok((secret::version_id_of(application, [&current.version_id, &own.version_id]), text))
+    }
+}
+
 /// False when AWSCURRENT is no longer where it was seen.
 async fn promote(
     rds: &Rds,
     secrets: &Secrets,
-    application: &str,
     run: &Run,
     promotion: Promotion,
-    current: &Version,
+    next: &NextVersion<'_>,
 ) -> Result<bool, Error> {
+    let NextVersion { application, current, .. } = *next;
+    let (version_id, text) = next.read(secrets, run).await?;
     if promotion.finished_rotation {
         secret::move_label(secrets, application, AWSPENDING, &current.version_id, None).await?;
     }
@@ -139,11 +173,6 @@ async fn promote(
     }
     tag_with_time(rds, &promotion.arn, tag::LAST_LIVE).await?;
 
-    let name = run.secret_name();
-    let own = secret::read_current(secrets, &name).await?.usable(&name)?;
-    let own = own.ok_or_else(|| Error::SecretNotFound(name.clone()))?;
-    let text = promoted_value(&name, &own, current)?.text_for(application)?;
-    let version_id = secret::version_id_of(application, [&current.version_id, &own.version_id]);
     secret::put(secrets, application, text, &version_id, LABEL).await?;
     Ok(secret::move_label(secrets, application, AWSCURRENT, &current.version_id, Some(&version_id)).await?)
 }

@@ -5,7 +5,7 @@ use crate::copy::of_run;
 use database::{Changes, Condition, Database, DatabaseSeen, Refusal};
 use lambda_support::CallFailed;
 use replication::{Pin, Run, tag};
-use secret::{AWSPENDING, AWSPREVIOUS, SecretSeen, SecretValue, Unusable, Version};
+use secret::{AWSPENDING, AWSPREVIOUS, SecretSeen, Version};
 use std::collections::BTreeSet;
 use step::{Deadline, Look, Waiting};
 
@@ -187,25 +187,11 @@ pub fn after_refusal(database: &Database, failed: CallFailed) -> Result<String, 
     }
 }
 
-/// The application's secret with the copy's connection keys over its present value.
-pub fn promoted_value(secret: &str, own: &Version, current: &Version) -> Result<SecretValue, Unusable> {
-    let connection = own.value.connection().filter(|it| it.db_instance_identifier.is_some());
-    let problem = "lacks a connection key";
-    let connection = connection.ok_or_else(|| Unusable::NotJson { secret: secret.to_owned(), problem })?;
-    Ok(current.value.with(&connection))
-}
-
-/// The outgoing copy's secret with the credentials that are current; `None` when it has them already.
-pub fn outgoing_value(saved: &Version, current: &Version) -> Option<SecretValue> {
-    let credentials = current.value.credentials();
-    let changed = credentials.is_some() && saved.value.credentials() != credentials;
-    changed.then(|| saved.value.with_credentials_of(&current.value))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use replication::DbInstanceSettings;
+    use secret::SecretValue;
     use std::collections::BTreeMap;
 
     // P0-5: a pending rotation undoes the cut-over.
@@ -218,6 +204,7 @@ mod tests {
             ..DatabaseSeen::named(Database::Instance(run.identifier()))
         };
         let current = |live: &str| Version {
+            arn: String::new(),
             version_id: "v1".to_owned(),
             value: SecretValue::parse(&format!("{{\"dbInstanceIdentifier\":\"{live}\"}}")).unwrap(),
         };

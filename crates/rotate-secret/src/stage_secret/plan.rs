@@ -185,6 +185,7 @@ mod tests {
                     Reading::Deleted(failed)
                 }
                 Some(version_id) => Reading::Found(Version {
+                    arn: String::new(),
                     version_id: version_id.to_owned(),
                     value: SecretValue::parse(r#"{"username": "app", "password": "hunter2"}"#).unwrap(),
                 }),

@@ -1,5 +1,7 @@
 //! A promotion in the tests: the application's secret, the copy and its own secret, and one look at them.
 
+mod application;
+
 use crate::support::*;
 use aws_sdk_rds::types::{Tag, builders::DbInstanceBuilder};
 use aws_sdk_secretsmanager::Client as Secrets;
