@@ -32,7 +32,7 @@ async fn an_automated_snapshot_is_seen_by_type_and_can_be_copied_but_not_shared_
     assert_eq!(account.rds("DescribeDBSnapshots", &named).await.unwrap_err(), "DBSnapshotNotFound");
     let manual = account.rds("DescribeDBSnapshots", &[("SnapshotType", "manual")]).await.unwrap();
     assert_eq!(text(&manual, "DBSnapshotIdentifier"), None);
-    assert_eq!(account.share(&name, "300000000002").await.unwrap_err(), "InvalidDBSnapshotState");
+    assert_eq!(account.share(&name, "300000000002").await.unwrap_err(), "InvalidParameterValue");
     assert_eq!(account.rds("DeleteDBSnapshot", &named).await.unwrap_err(), "InvalidDBSnapshotState");
     account.copy(&name, "orders-1", &[]).await.unwrap();
     let copied = account.snapshot("orders-1").await;
@@ -287,4 +287,6 @@ async fn tags_are_inherited_by_snapshots_and_restores_unless_given() {
     assert_eq!(text(&account.snapshot("orders-4").await, "TagList").as_deref(), Some(""));
     account.copy("orders-1", "orders-5", &[("CopyTags", "true")]).await.unwrap();
     assert_eq!(text(&account.snapshot("orders-5").await, "TagList").as_deref(), expected);
+    account.copy("orders-1", "orders-6", &[&[("CopyTags", "true")], &given[..]].concat()).await.unwrap();
+    assert_eq!(text(&account.snapshot("orders-6").await, "TagList").as_deref(), only, "nothing is merged");
 }

@@ -51,7 +51,7 @@ const NOT_FOR_A_RESTORE: [&str; 17] = [
 /// CreateDBInstance.
 pub async fn create(rds: &Arc<Rds>, keys: &Keys, request: &Request<'_>) -> Outcome {
     let Request { place, parameters, .. } = *request;
-    let identifier = new_identifier(request)?;
+    let identifier = parameters.instance("DBInstanceIdentifier")?;
     parameters.required("DBInstanceClass")?;
     let engine = parameters.required("Engine")?;
     if engine != catalogue::ENGINE {
@@ -89,8 +89,9 @@ pub async fn create(rds: &Arc<Rds>, keys: &Keys, request: &Request<'_>) -> Outco
 /// RestoreDBInstanceFromDBSnapshot.
 pub async fn restore(rds: &Arc<Rds>, keys: &Keys, request: &Request<'_>) -> Outcome {
     let Request { place, parameters, .. } = *request;
-    let identifier = new_identifier(request)?;
+    let identifier = parameters.instance("DBInstanceIdentifier")?;
     let wanted = parameters.required("DBSnapshotIdentifier")?;
+    identifiers::name_or_arn("DBSnapshotIdentifier", wanted, "snapshot")?;
     if let Some(name) = NOT_FOR_A_RESTORE.iter().find(|name| parameters.get(name).is_some()) {
         return Err(Refusal::InvalidParameterCombination(format!("{name} cannot be given to a restore.")));
     }
@@ -120,11 +121,6 @@ pub async fn restore(rds: &Arc<Rds>, keys: &Keys, request: &Request<'_>) -> Outc
     let mut state = rds.state();
     let resource_id = begin(rds, &mut state, place, new)?;
     Ok(instances::shown(&state, &resource_id))
-}
-
-fn new_identifier(request: &Request<'_>) -> Result<String, Refusal> {
-    let name = "DBInstanceIdentifier";
-    identifiers::instance(name, request.parameters.required(name)?)
 }
 
 /// The key of a new DB instance's storage.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::protocol::{answer::Outcome, pages, request::Request, xml::Element};
+use super::protocol::{answer::Outcome, filters::Filters, pages, request::Request, xml::Element};
 use crate::{
     place::Place,
     rds::{
@@ -40,6 +40,7 @@ pub fn create(kind: GroupKind, rds: &Arc<Rds>, request: &Request<'_>) -> Outcome
 /// DescribeDBParameterGroups and DescribeOptionGroups: those that were made.
 pub fn describe(kind: GroupKind, rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
     let Request { place, parameters, .. } = *request;
+    Filters::of(parameters, &[])?;
     let wanted = parameters.name(kind.parameter());
     let state = rds.state();
     let all = state.groups.iter().filter(|((owner, of, name), _)| {

@@ -18,16 +18,11 @@ use crate::rds::{
 /// ModifyDBInstance.
 pub fn modify(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
     let Request { place, parameters, .. } = *request;
-    let given = parameters.required("DBInstanceIdentifier")?;
+    let given = parameters.instance("DBInstanceIdentifier")?;
     let immediately = parameters.flag("ApplyImmediately")?;
     let password = parameters.get("MasterUserPassword").map(identifiers::master_password).transpose()?;
-    let identifier = match parameters.get("NewDBInstanceIdentifier") {
-        Some(_) => {
-            let new = parameters.required("NewDBInstanceIdentifier")?;
-            Some(identifiers::instance("NewDBInstanceIdentifier", new)?)
-        }
-        None => None,
-    };
+    let new_name = "NewDBInstanceIdentifier";
+    let identifier = parameters.get(new_name).map(|_| parameters.instance(new_name)).transpose()?;
     if parameters.flag("ManageMasterUserPassword")? || parameters.get("EngineVersion").is_some() {
         let message = "Managed master passwords and upgrades do not exist in the local AWS.";
         return Err(Refusal::InvalidParameterCombination(message.to_owned()));
@@ -35,32 +30,32 @@ pub fn modify(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
     let (changes, lists) = (settings::given(parameters)?, settings::lists(parameters));
     let modification = Modification { immediately, password, identifier, given: changes, lists };
     let mut state = rds.state();
-    let resource_id = instance_changes::modify(rds, &mut state, place, given, modification)?;
+    let resource_id = instance_changes::modify(rds, &mut state, place, &given, modification)?;
     Ok(instances::shown(&state, &resource_id))
 }
 
 /// StopDBInstance.
 pub fn stop(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
     let Request { place, parameters, .. } = *request;
-    let given = parameters.required("DBInstanceIdentifier")?;
+    let given = parameters.instance("DBInstanceIdentifier")?;
     let snapshot = snapshots::wanted(parameters, "DBSnapshotIdentifier")?;
     let mut state = rds.state();
-    let resource_id = instance_changes::stop(rds, &mut state, place, given, snapshot)?;
+    let resource_id = instance_changes::stop(rds, &mut state, place, &given, snapshot)?;
     Ok(instances::shown(&state, &resource_id))
 }
 
 /// StartDBInstance.
 pub fn start(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
-    let given = request.parameters.required("DBInstanceIdentifier")?;
+    let given = request.parameters.instance("DBInstanceIdentifier")?;
     let mut state = rds.state();
-    let resource_id = instance_changes::start(rds, &mut state, request.place, given)?;
+    let resource_id = instance_changes::start(rds, &mut state, request.place, &given)?;
     Ok(instances::shown(&state, &resource_id))
 }
 
 /// DeleteDBInstance.
 pub fn delete(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
     let Request { place, parameters, .. } = *request;
-    let given = parameters.required("DBInstanceIdentifier")?;
+    let given = parameters.instance("DBInstanceIdentifier")?;
     let deletion = Deletion {
         skip_final_snapshot: parameters.flag("SkipFinalSnapshot")?,
         final_snapshot: snapshots::wanted(parameters, "FinalDBSnapshotIdentifier")?,
@@ -68,6 +63,6 @@ pub fn delete(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
             && !parameters.flag("DeleteAutomatedBackups")?,
     };
     let mut state = rds.state();
-    let resource_id = instance_changes::delete(rds, &mut state, place, given, deletion)?;
+    let resource_id = instance_changes::delete(rds, &mut state, place, &given, deletion)?;
     Ok(instances::shown(&state, &resource_id))
 }

@@ -3,7 +3,13 @@
 use std::sync::Arc;
 
 use super::{
-    protocol::{answer::Outcome, pages, request::Request, xml::Element},
+    protocol::{
+        answer::Outcome,
+        filters::{Filter, Filters},
+        pages,
+        request::Request,
+        xml::Element,
+    },
     settings::elements,
     snapshots::{encryption_type, timestamp},
     subnet_groups, tags,
@@ -20,23 +26,28 @@ use crate::rds::{
     operations::rds::Rds,
 };
 
+const FILTERS: [Filter; 5] = [
+    Filter::of_names("db-cluster-id", "cluster"),
+    Filter::of_names("db-instance-id", "db").and("DBInstanceIdentifier"),
+    Filter::of_words("dbi-resource-id"),
+    Filter::of_words("domain"),
+    Filter::of_words("engine"),
+];
+
 /// DescribeDBInstances.
 pub fn describe(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
     let Request { place, parameters, .. } = *request;
-    let filters = parameters.filters()?;
-    let mut state = rds.state();
-    let wanted = match parameters.get("DBInstanceIdentifier").filter(|it| !it.is_empty()) {
-        Some(given) => Some(state.instance(place, given)?.identifier.clone()),
-        None => None,
-    };
-    let mut all = Vec::new();
-    for instance in state.instances.values().filter(|it| it.place == *place) {
-        let named = wanted.as_ref().is_none_or(|wanted| *wanted == instance.identifier);
-        if named && passes(instance, &filters)? {
-            all.push((instance.identifier.clone(), seen(rds, &state, instance)));
+    let filters = Filters::of(parameters, &FILTERS)?;
+    let state = rds.state();
+    let own = state.instances.values().filter(|it| it.place == *place);
+    let found = own.filter(|it| filters.pass(|name, value| has(it, name, value)));
+    let all: Vec<_> = found.map(|it| (it.identifier.clone(), seen(rds, &state, it))).collect();
+    match parameters.get("DBInstanceIdentifier") {
+        Some(given) if all.is_empty() && !given.is_empty() => {
+            Err(Refusal::DbInstanceNotFound(given.to_lowercase()))
         }
+        _ => pages::listed("DBInstances", all, parameters),
     }
-    pages::listed("DBInstances", all, parameters)
 }
 
 /// The DB instance as DescribeDBInstances shows it, which a misbehaviour may change.
@@ -49,22 +60,16 @@ fn seen(rds: &Rds, state: &State, instance: &Instance) -> Element {
     show(state, instance, status, port)
 }
 
-fn passes(instance: &Instance, filters: &[(String, Vec<String>)]) -> Result<bool, Refusal> {
-    for (name, values) in filters {
-        let passes = match name.as_str() {
-            "db-instance-id" => {
-                values.iter().any(|it| it.eq_ignore_ascii_case(&instance.identifier) || *it == instance.arn())
-            }
-            "dbi-resource-id" => values.contains(&instance.database.resource_id),
-            "engine" => values.iter().any(|it| it == instance.database.engine),
-            "db-cluster-id" | "domain" => false,
-            _ => return Err(Refusal::InvalidParameterValue(format!("Unrecognized filter name: {name}"))),
-        };
-        if !passes {
-            return Ok(false);
+/// Does a DB instance have this value for a filter? None is in a cluster or in a domain.
+fn has(instance: &Instance, filter: &str, value: &str) -> bool {
+    match filter {
+        "db-instance-id" => {
+            value.eq_ignore_ascii_case(&instance.identifier) || value.eq_ignore_ascii_case(&instance.arn())
         }
+        "dbi-resource-id" => value == instance.database.resource_id,
+        "engine" => value == instance.database.engine,
+        _ => false,
     }
-    Ok(true)
 }
 
 /// The DB instance with this resource id, as the result of an operation.

@@ -22,10 +22,10 @@ use crate::{
 pub async fn copy(rds: &Arc<Rds>, keys: &Keys, request: &Request<'_>) -> Outcome {
     let Request { place, parameters, .. } = *request;
     let given = parameters.required("SourceDBSnapshotIdentifier")?;
-    let target = "TargetDBSnapshotIdentifier";
-    let identifier = identifiers::snapshot(target, parameters.required(target)?)?;
+    identifiers::name_or_arn("SourceDBSnapshotIdentifier", given, "snapshot")?;
+    let identifier = parameters.snapshot("TargetDBSnapshotIdentifier")?;
     let copies_tags = parameters.flag("CopyTags")?;
-    let tags = parameters.tags()?.unwrap_or_default();
+    let tags = parameters.tags()?;
     let source = source(&mut rds.state(), place, given, &identifier)?;
     let option_group = option_group(rds, request, &source)?;
     let kms_key_id = key(keys, request, &source).await?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::protocol::{answer::Outcome, request::Request, xml::Element};
 use crate::rds::{
     model::{
+        identifiers,
         refusal::Refusal,
         sharing::{EVERYBODY, share},
         snapshots::Snapshot,
@@ -15,7 +16,8 @@ use crate::rds::{
 /// ModifyDBSnapshotAttribute.
 pub fn modify(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
     let Request { place, parameters, .. } = *request;
-    let given = parameters.required("DBSnapshotIdentifier")?;
+    // That of an automated snapshot is no identifier here. Source: github.com/aws/aws-cli#8296, seen on AWS.
+    let given = parameters.snapshot("DBSnapshotIdentifier")?;
     let attribute = parameters.required("AttributeName")?;
     if attribute != "restore" {
         return Err(Refusal::InvalidParameterValue(format!("Invalid snapshot attribute: {attribute}")));
@@ -29,7 +31,7 @@ pub fn modify(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
     }
 
     let mut state = rds.state();
-    let (_, snapshot) = state.own_snapshot(place, given)?;
+    let (_, snapshot) = state.own_snapshot(place, &given)?;
     share(snapshot, added, &removed)?;
     Ok(vec![to_element(snapshot)])
 }
@@ -37,8 +39,9 @@ pub fn modify(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
 /// DescribeDBSnapshotAttributes, for the owner.
 pub fn describe(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
     let Request { place, parameters, .. } = *request;
-    let given = parameters.required("DBSnapshotIdentifier")?;
-    Ok(vec![to_element(rds.state().own_snapshot(place, given)?.1)])
+    let name = "DBSnapshotIdentifier";
+    let given = identifiers::any_snapshot(name, parameters.required(name)?)?;
+    Ok(vec![to_element(rds.state().own_snapshot(place, &given)?.1)])
 }
 
 /// A snapshot that was never shared has the attribute with an empty list.

@@ -5,15 +5,22 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{
-    protocol::{answer::Outcome, pages, parameters::Parameters, request::Request, xml::Element},
+    protocol::{
+        answer::Outcome,
+        filters::{Filter, Filters},
+        pages,
+        parameters::Parameters,
+        request::Request,
+        xml::Element,
+    },
     tags,
 };
 use crate::{
     place::Place,
     rds::{
         model::{
-            catalogue::major, database::Database, groups, identifiers, refusal::Refusal, snapshots::Snapshot,
-            state::State,
+            arn::Arn, catalogue::major, database::Database, groups, identifiers, refusal::Refusal,
+            snapshots::Snapshot, state::State,
         },
         operations::{
             rds::Rds,
@@ -25,16 +32,16 @@ use crate::{
 /// CreateDBSnapshot.
 pub fn create(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
     let Request { place, parameters, .. } = *request;
-    let given = parameters.required("DBInstanceIdentifier")?;
+    let given = parameters.instance("DBInstanceIdentifier")?;
     let new = named(parameters, "DBSnapshotIdentifier")?;
     let mut state = rds.state();
-    let serial = snapshots::create(rds, &mut state, place, given, new)?;
+    let serial = snapshots::create(rds, &mut state, place, &given, new)?;
     Ok(shown(&state, serial, place))
 }
 
 /// The DB snapshot to make that this parameter names.
 fn named(parameters: &Parameters, name: &str) -> Result<NewSnapshot, Refusal> {
-    let identifier = identifiers::snapshot(name, parameters.required(name)?)?;
+    let identifier = parameters.snapshot(name)?;
     Ok(NewSnapshot { identifier, tags: parameters.tags()?.unwrap_or_default() })
 }
 
@@ -45,8 +52,9 @@ pub fn wanted(parameters: &Parameters, name: &str) -> Result<Option<NewSnapshot>
 
 /// DeleteDBSnapshot.
 pub fn delete(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
-    let given = request.parameters.required("DBSnapshotIdentifier")?;
-    let deleted = snapshots::delete(&mut rds.state(), request.place, given)?;
+    let name = "DBSnapshotIdentifier";
+    let given = identifiers::any_snapshot(name, request.parameters.required(name)?)?;
+    let deleted = snapshots::delete(&mut rds.state(), request.place, &given)?;
     Ok(vec![to_element(&deleted, request.place)])
 }
 
@@ -55,49 +63,56 @@ pub fn shown(state: &State, serial: u64, viewer: &Place) -> Vec<Element> {
     state.snapshots.get(&serial).map(|it| to_element(it, viewer)).into_iter().collect()
 }
 
+const FILTERS: [Filter; 5] = [
+    Filter::of_names("db-instance-id", "db").and("DBInstanceIdentifier"),
+    Filter::of_names("db-snapshot-id", "snapshot").and("DBSnapshotIdentifier"),
+    Filter::of_words("dbi-resource-id").and("DbiResourceId"),
+    Filter::of_words("snapshot-type"),
+    Filter::of_words("engine"),
+];
+const TYPES: [&str; 5] = ["manual", "automated", "shared", "public", "awsbackup"];
+
 /// DescribeDBSnapshots.
 pub fn describe(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
     let Request { place, parameters, .. } = *request;
-    let kind = parameters.get("SnapshotType");
+    let kind = parameters.get("SnapshotType").filter(|it| !it.is_empty());
+    if let Some(other) = kind.filter(|it| !TYPES.contains(it)) {
+        return Err(Refusal::InvalidParameterValue(format!("Unrecognized snapshot type: {other}")));
+    }
     let shared = parameters.flag("IncludeShared")?;
     let public = parameters.flag("IncludePublic")?;
     let of_type = |it: &Snapshot| {
         let own = it.place.account_id == place.account_id;
         let to_us = !own && it.is_shared_with(&place.account_id);
         match kind {
-            None => Ok(own || (shared && to_us) || (public && it.is_public())),
-            Some("manual") => Ok(own && !it.automated),
-            Some("automated") => Ok(own && it.automated),
-            Some("shared") => Ok(to_us),
-            Some("public") => Ok(it.is_public()),
-            Some("awsbackup") => Ok(false),
-            Some(other) => {
-                Err(Refusal::InvalidParameterValue(format!("Unrecognized snapshot type: {other}")))
-            }
+            None => own || (shared && to_us) || (public && it.is_public()),
+            Some("manual") => own && !it.automated,
+            Some("automated") => own && it.automated,
+            Some("shared") => to_us,
+            Some("public") => it.is_public(),
+            Some(_) => false,
         }
     };
-    let identifier = parameters.get("DBSnapshotIdentifier").filter(|it| !it.is_empty());
+    let filters = Filters::of(parameters, &FILTERS)?;
+    let given = |name: &str| parameters.get(name).filter(|it| !it.is_empty());
+    let identifier = given("DBSnapshotIdentifier");
     // "If this identifier is for an automated snapshot, the SnapshotType parameter must also be specified."
-    let hidden = |it: &Snapshot| it.automated && identifier.is_some() && kind.is_none();
-    let filters = parameters.filters()?;
+    let hidden = |it: &Snapshot| {
+        it.automated && kind.is_none() && identifier.is_some_and(|given| is_called(it, place, given))
+    };
     let state = rds.state();
-    let mut all = Vec::new();
-    for snapshot in state.snapshots.values().filter(|it| it.place.region == place.region) {
-        let instance = parameters.get("DBInstanceIdentifier");
-        let wanted = of_type(snapshot)?
-            && !hidden(snapshot)
-            && identifier.is_none_or(|given| is_called(snapshot, place, given))
-            && instance.is_none_or(|given| is_of_instance(snapshot, given))
-            && parameters.get("DbiResourceId").is_none_or(|given| snapshot.database.resource_id == given)
-            && passes(snapshot, place, &filters)?;
-        if wanted {
-            all.push((snapshot.arn(), to_element(snapshot, place)));
+    let all = state.snapshots.values().filter(|it| {
+        let here = it.place.region == place.region && of_type(it) && !hidden(it);
+        here && filters.pass(|name, value| has(it, place, name, value))
+    });
+    let all: Vec<_> = all.map(|it| (it.arn(), to_element(it, place))).collect();
+    match identifier {
+        // With the identifier of a DB instance, the answer is a list, which may be empty.
+        Some(identifier) if all.is_empty() && given("DBInstanceIdentifier").is_none() => {
+            Err(Refusal::DbSnapshotNotFound(identifier.to_lowercase()))
         }
+        _ => pages::listed("DBSnapshots", all, parameters),
     }
-    if let (Some(identifier), true) = (identifier, all.is_empty()) {
-        return Err(Refusal::DbSnapshotNotFound(identifier.to_owned()));
-    }
-    pages::listed("DBSnapshots", all, parameters)
 }
 
 /// Others' snapshots go by their ARN only.
@@ -107,25 +122,23 @@ fn is_called(snapshot: &Snapshot, place: &Place, given: &str) -> bool {
 }
 
 fn is_of_instance(snapshot: &Snapshot, given: &str) -> bool {
-    let name = given.rsplit(':').next().unwrap_or(given);
-    name.eq_ignore_ascii_case(&snapshot.instance_identifier)
+    let name = match Arn::parse(given) {
+        Ok(arn) if arn.kind == "db" && arn.place == snapshot.place => arn.name,
+        Ok(_) => return false,
+        Err(_) => given.to_lowercase(),
+    };
+    name == snapshot.instance_identifier
 }
 
-fn passes(snapshot: &Snapshot, place: &Place, filters: &[(String, Vec<String>)]) -> Result<bool, Refusal> {
-    for (name, values) in filters {
-        let passes = match name.as_str() {
-            "db-instance-id" => values.iter().any(|it| is_of_instance(snapshot, it)),
-            "db-snapshot-id" => values.iter().any(|it| is_called(snapshot, place, it)),
-            "dbi-resource-id" => values.contains(&snapshot.database.resource_id),
-            "snapshot-type" => values.iter().any(|it| it == shown_type(snapshot, place)),
-            "engine" => values.iter().any(|it| it == snapshot.database.engine),
-            _ => return Err(Refusal::InvalidParameterValue(format!("Unrecognized filter name: {name}"))),
-        };
-        if !passes {
-            return Ok(false);
-        }
+/// Does a DB snapshot have this value for a filter?
+fn has(snapshot: &Snapshot, place: &Place, filter: &str, value: &str) -> bool {
+    match filter {
+        "db-instance-id" => is_of_instance(snapshot, value),
+        "db-snapshot-id" => is_called(snapshot, place, value),
+        "dbi-resource-id" => value == snapshot.database.resource_id,
+        "snapshot-type" => value == shown_type(snapshot, place),
+        _ => value == snapshot.database.engine,
     }
-    Ok(true)
 }
 
 /// `manual` for the owner; others see why they see it.

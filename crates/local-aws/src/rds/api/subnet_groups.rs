@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::protocol::{answer::Outcome, pages, parameters::Parameters, request::Request, xml::Element};
+use super::protocol::{
+    answer::Outcome, filters::Filters, pages, parameters::Parameters, request::Request, xml::Element,
+};
 use crate::{
     place::Place,
     rds::{
@@ -37,6 +39,7 @@ pub fn create(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
 /// DescribeDBSubnetGroups.
 pub fn describe(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
     let Request { place, parameters, .. } = *request;
+    Filters::of(parameters, &[])?;
     let wanted = parameters.name("DBSubnetGroupName");
     let state = rds.state();
     let groups = state

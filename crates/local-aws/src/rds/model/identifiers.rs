@@ -1,18 +1,39 @@
-//! The rules for new identifiers, for names in the database and for master passwords.
+//! The rules for identifiers, for names in the database and for master passwords.
 
-use super::refusal::Refusal;
+use super::{arn::Arn, refusal::Refusal};
 
 const INSTANCE: usize = 63;
 const SNAPSHOT: usize = 255;
+/// Before the identifier of an automated DB snapshot.
+const AUTOMATED: &str = "rds:";
 
-/// Checks the identifier of a new DB instance, given by this parameter. RDS stores it in lower case.
+/// Checks the identifier of a DB instance, given by this parameter. RDS stores it in lower case.
 pub fn instance(parameter: &str, given: &str) -> Result<String, Refusal> {
     check(parameter, given, INSTANCE)
 }
 
-/// Checks the identifier of a new DB snapshot, given by this parameter. RDS stores it in lower case.
+/// Checks the identifier of a manual DB snapshot, given by this parameter. RDS stores it in lower case.
 pub fn snapshot(parameter: &str, given: &str) -> Result<String, Refusal> {
     check(parameter, given, SNAPSHOT)
+}
+
+/// Checks the identifier of any DB snapshot: that of an automated one begins with `rds:`.
+pub fn any_snapshot(parameter: &str, given: &str) -> Result<String, Refusal> {
+    check(parameter, given.strip_prefix(AUTOMATED).unwrap_or(given), SNAPSHOT)?;
+    Ok(given.to_lowercase())
+}
+
+/// Checks a parameter that takes the name of a `db`, `snapshot` or `cluster`, or an ARN of that kind.
+pub fn name_or_arn(parameter: &str, given: &str, kind: &str) -> Result<(), Refusal> {
+    let name = match Arn::parse(given) {
+        Ok(arn) if arn.kind == kind => arn.name,
+        _ => given.to_owned(),
+    };
+    match kind {
+        "snapshot" => any_snapshot(parameter, &name)?,
+        _ => instance(parameter, &name)?,
+    };
+    Ok(())
 }
 
 fn check(name: &str, identifier: &str, longest: usize) -> Result<String, Refusal> {

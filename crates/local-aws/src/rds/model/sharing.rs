@@ -8,10 +8,6 @@ pub const EVERYBODY: &str = "all";
 /// Adds accounts to the snapshot's `restore` attribute, and removes others; nothing changes if that is refused.
 pub fn share(snapshot: &mut Snapshot, added: Vec<String>, removed: &[String]) -> Result<(), Refusal> {
     snapshot.must_be_available("Snapshot")?;
-    if snapshot.automated {
-        let message = "Automated snapshots cannot be shared. Copy it to a manual snapshot, and share that.";
-        return Err(Refusal::InvalidDbSnapshotState(message.to_owned()));
-    }
     if snapshot.database.is_encrypted() && !added.is_empty() {
         // AWS documents neither the wire code of the first refusal, nor that it concerns AWS owned keys too.
         let key = snapshot.database.kms_key_id.as_deref();

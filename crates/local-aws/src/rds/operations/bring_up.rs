@@ -17,12 +17,13 @@ use crate::{
         database::Database,
         groups,
         instances::{Instance, InstanceStatus, Pending},
-        quotas,
+        monitoring, quotas,
         refusal::Refusal,
         settings::Changes,
         state::State,
         subnet_groups,
         tags::Tags,
+        windows,
     },
 };
 
@@ -55,11 +56,14 @@ pub enum Origin {
 
 /// Begins to bring a DB instance up; answers its resource id.
 pub fn begin(rds: &Arc<Rds>, state: &mut State, place: &Place, new: NewInstance) -> Result<String, Refusal> {
-    let NewInstance { identifier, database, given, subnet_group, tags, origin } = new;
+    let NewInstance { identifier, mut database, given, subnet_group, tags, origin } = new;
     if state.has_instance(place, &identifier) {
         return Err(Refusal::DbInstanceAlreadyExists);
     }
     catalogue::check(&given, &database)?;
+    monitoring::check(&given, &database.settings)?;
+    let windows = windows::settle(&given, &database.settings, true)?;
+    database.settings.apply(windows);
     groups::check(&state.groups, place, &given, &database.engine_version)?;
     quotas::one_more_instance(state, place)?;
     let instance = Instance {

@@ -12,9 +12,11 @@ use crate::{
     rds::model::{
         catalogue, clock, groups,
         instances::{InstanceStatus, Pending},
+        monitoring,
         refusal::Refusal,
         settings::{self, Changes, ListChanges},
         state::State,
+        windows,
     },
 };
 
@@ -50,7 +52,7 @@ pub fn modify(
     given: &str,
     modification: Modification,
 ) -> Result<String, Refusal> {
-    let Modification { immediately, password, identifier, given: changes, lists } = modification;
+    let Modification { immediately, password, identifier, given: mut changes, lists } = modification;
     if identifier.as_ref().is_some_and(|new| state.has_instance(place, new)) {
         return Err(Refusal::DbInstanceAlreadyExists);
     }
@@ -58,6 +60,8 @@ pub fn modify(
     rds.must_be_available(instance)?;
     let database = instance.database.clone();
     catalogue::check(&changes, &database)?;
+    monitoring::check(&changes, &database.settings)?;
+    changes.extend(windows::settle(&changes, &database.settings, false)?);
     groups::check(&state.groups, place, &changes, &database.engine_version)?;
 
     let (at_once, later) = settings::split(changes);

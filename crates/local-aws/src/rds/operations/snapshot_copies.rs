@@ -32,10 +32,10 @@ pub struct NewCopy {
     pub kms_key_id: Option<String>,
     /// The copy's option group.
     pub option_group: Option<String>,
-    /// The source's tags come along.
+    /// The source's tags come along, unless the request gives tags.
     pub copies_tags: bool,
-    /// Its tags, besides those that come along.
-    pub tags: Tags,
+    /// The tags that the request gives.
+    pub tags: Option<Tags>,
 }
 
 /// The DB snapshot that is `given`, if it can be copied to `place` under this identifier.
@@ -66,8 +66,9 @@ pub fn begin(rds: &Arc<Rds>, state: &mut State, source: Snapshot, new: NewCopy) 
 fn copy_of(rds: &Rds, source: &Snapshot, new: NewCopy) -> Result<Snapshot, Refusal> {
     let NewCopy { place, identifier, kms_key_id, option_group, copies_tags, tags } = new;
     let own = source.place.account_id == place.account_id;
-    // The tags of another account's snapshot are not visible, so there are none to copy.
-    let inherited = if copies_tags && own { source.tags.clone() } else { Tags::default() };
+    // The tags of another account's snapshot are not visible, so there are none to copy. Nothing is merged.
+    // Source: github.com/getmoto/moto#8320, seen on AWS.
+    let inherited = || if copies_tags && own { source.tags.clone() } else { Tags::default() };
     let mut settings = source.database.settings.clone();
     settings.remove("OptionGroupName");
     settings.apply(option_group.map(|name| ("OptionGroupName", name)).into_iter().collect());
@@ -92,7 +93,7 @@ fn copy_of(rds: &Rds, source: &Snapshot, new: NewCopy) -> Result<Snapshot, Refus
             kind: "snapshot".to_owned(),
             name: source.identifier.clone(),
         }),
-        tags: inherited.with(tags)?,
+        tags: tags.unwrap_or_else(inherited),
         instance_tags: if own { source.instance_tags.clone() } else { Tags::default() },
         shared_with: BTreeSet::new(),
         // A snapshot's data never changes, so copies share it. It is removed with the last of them.

@@ -156,7 +156,7 @@ pub fn delete(state: &mut State, place: &Place, given: &str) -> Result<Snapshot,
         return Err(snapshot.is_not_available("Snapshot"));
     }
     if snapshot.automated {
-        let message = "Automated snapshots cannot be deleted: they go with their DB instance.";
+        let message = "automated snapshots cannot be deleted.";
         return Err(Refusal::InvalidDbSnapshotState(message.to_owned()));
     }
     snapshot.status = SnapshotStatus::Deleted;

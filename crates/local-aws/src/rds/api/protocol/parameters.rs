@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::rds::model::{refusal::Refusal, settings, tags::Tags};
+use crate::rds::model::{identifiers, refusal::Refusal, settings, tags::Tags};
 
 /// `Action=…&Name=value&List.Member.1=…`.
 #[derive(Debug, Clone, Default)]
@@ -33,10 +33,22 @@ impl Parameters {
 
     /// A parameter that the operation cannot do without.
     pub fn required(&self, name: &str) -> Result<&str, Refusal> {
-        match self.get(name) {
-            Some(value) if !value.is_empty() => Ok(value),
-            _ => Err(Refusal::MissingParameter(name.to_owned())),
+        let value = self.get(name).ok_or_else(|| Refusal::MissingParameter(name.to_owned()))?;
+        if value.trim().is_empty() {
+            let message = format!("The parameter {name} must be provided and must not be blank.");
+            return Err(Refusal::InvalidParameterValue(message));
         }
+        Ok(value)
+    }
+
+    /// The identifier of a DB instance, which may not be an ARN.
+    pub fn instance(&self, name: &str) -> Result<String, Refusal> {
+        identifiers::instance(name, self.required(name)?)
+    }
+
+    /// The identifier of a manual DB snapshot, which may not be an ARN.
+    pub fn snapshot(&self, name: &str) -> Result<String, Refusal> {
+        identifiers::snapshot(name, self.required(name)?)
     }
 
     /// A boolean; absent is false.
@@ -82,15 +94,12 @@ impl Parameters {
     }
 
     /// `Filters.Filter.N.Name` and `.Values.Value.M`: the names and the values that pass.
-    pub fn filters(&self) -> Result<Vec<(String, Vec<String>)>, Refusal> {
-        let name = |n: usize| Some((n, self.0.get(&format!("Filters.Filter.{n}.Name"))?.clone()));
-        (1..)
-            .map_while(name)
-            .map(|(n, name)| match self.list(&format!("Filters.Filter.{n}.Values"), "Value") {
-                Some(values) if !values.is_empty() => Ok((name, values)),
-                _ => Err(Refusal::InvalidParameterValue(format!("Filter {name} has no values"))),
-            })
-            .collect()
+    pub fn filters(&self) -> impl Iterator<Item = (&str, Vec<String>)> {
+        let name = |n: usize| Some((n, self.get(&format!("Filters.Filter.{n}.Name"))?));
+        (1..).map_while(name).map(|(n, name)| {
+            let values = self.list(&format!("Filters.Filter.{n}.Values"), "Value");
+            (name, values.unwrap_or_default())
+        })
     }
 }
 
@@ -112,7 +121,10 @@ mod tests {
         assert_eq!(parameters.list("ValuesToRemove", "AttributeValue"), None);
         let tags = parameters.tags().unwrap().unwrap();
         assert_eq!((tags.get("a"), tags.get("empty")), (Some("b c"), Some("")));
-        assert_eq!(parameters.filters(), Ok(vec![("engine".into(), vec!["postgres".into()])]));
+        let filters: Vec<_> = parameters.filters().collect();
+        assert_eq!(filters, [("engine", vec!["postgres".into()])]);
         assert_eq!(parameters.required("Nothing"), Err(Refusal::MissingParameter("Nothing".into())));
+        let blank = Parameters::parse(Some("Name=+"), b"");
+        assert_eq!(blank.required("Name").unwrap_err().code().0, "InvalidParameterValue");
     }
 }
