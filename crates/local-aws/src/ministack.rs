@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::process::{Child, Command};
 
-use crate::{process, random_hex};
+use crate::{place::Place, process, random_hex};
 
 const START_ATTEMPTS: usize = 5;
 const START_PATIENCE: Duration = Duration::from_secs(60);
@@ -178,6 +178,13 @@ impl Client {
                 _ => return Ok(functions),
             }
         }
+    }
+
+    /// The text of an object of S3, by its bucket and key.
+    pub async fn object(&self, place: &Place, path: &str) -> anyhow::Result<String> {
+        let request = self.http.get(format!("{}/{path}", self.url));
+        let request = request.header(AUTHORIZATION, as_root(&place.account_id, &place.region, "s3"));
+        Ok(request.send().await?.error_for_status()?.text().await?)
     }
 
     /// The account that an access key belongs to, as MiniStack's STS knows it or reads it from the key.

@@ -174,6 +174,20 @@ async fn rds_uses_a_source_key_only_as_far_as_both_accounts_let_it() {
     assert_eq!(copy["allowedBy"], json!(["Iam", "LetTarget", "Enable IAM User Permissions"]));
 }
 
+// Rule of AWS: a key policy is a policy.
+#[tokio::test]
+async fn a_key_policy_that_is_no_policy_is_refused() {
+    let account = shared().account("200000000011");
+    let key = account.key().await;
+    for policy in ["none", "[]", "{}", r#"{"Statement": [{"Effect": "Maybe"}]}"#] {
+        let put = json!({ "KeyId": key, "PolicyName": "default", "Policy": policy });
+        let code = "MalformedPolicyDocumentException";
+        assert_eq!(account.kms("PutKeyPolicy", put).await["__type"], code, "{policy}");
+        assert_eq!(account.kms("CreateKey", json!({ "Policy": policy })).await["__type"], code, "{policy}");
+    }
+    account.create("orders", &[("StorageEncrypted", "true"), ("KmsKeyId", &key)]).await;
+}
+
 // Rule of AWS: only enabled symmetric keys of the Region encrypt.
 #[tokio::test]
 async fn only_enabled_encryption_keys_of_the_region_encrypt() {

@@ -64,6 +64,28 @@ async fn starting_a_running_execution_with_the_same_input_answers_the_first_star
     states(account, "StopExecution", json!({ "executionArn": first["executionArn"] })).await;
 }
 
+#[tokio::test]
+async fn a_stack_with_a_resource_of_rds_is_refused() {
+    let account = shared().account("600000000007").in_region("us-east-1");
+    let instance =
+        "Resources:\n  Db:\n    Type: AWS::RDS::DBInstance\n    Properties: { Engine: postgres }\n";
+    let topic = "Resources:\n  Topic:\n    Type: AWS::SNS::Topic\n";
+    let create = async |name: &str, template: (&str, &str)| {
+        account.query("cloudformation", "CreateStack", &[("StackName", name), template]).await
+    };
+    assert_eq!(create("a", ("TemplateBody", instance)).await.unwrap_err(), "ValidationError");
+    create("b", ("TemplateBody", topic)).await.unwrap();
+    for (path, content) in
+        [("/templates-of-600000000007", ""), ("/templates-of-600000000007/db.yaml", instance)]
+    {
+        let put = account.request("s3", reqwest::Method::PUT, path).body(content).send().await.unwrap();
+        let status = put.status();
+        assert!(status.is_success(), "{status} {}", put.text().await.unwrap());
+    }
+    let url = ("TemplateURL", "http://127.0.0.1/templates-of-600000000007/db.yaml");
+    assert_eq!(create("c", url).await.unwrap_err(), "ValidationError");
+}
+
 // Rule of AWS: a token makes PutSecretValue and CreateSecret repeatable; 20 labels.
 #[tokio::test]
 async fn putting_the_same_once_more_has_no_effect_and_putting_something_else_is_refused() {

@@ -175,3 +175,139 @@ async fn enhanced_monitoring_needs_an_interval_and_a_role() {
     assert_eq!(modify(&[(interval, "60")]).await.unwrap_err(), combination);
     modify(&[(interval, "60"), role]).await.unwrap();
 }
+
+// Rule of AWS: groups are of an engine version that RDS has, and the default ones can be described.
+#[tokio::test]
+async fn groups_are_checked_shown_and_found_by_engine_version() {
+    let account = shared().account("310000000006");
+    let parameters = |name, family| {
+        [("DBParameterGroupName", name), ("DBParameterGroupFamily", family), ("Description", "d")]
+    };
+    let options = |name, engine, version| {
+        let both = [("OptionGroupName", name), ("EngineName", engine)];
+        [both, [("MajorEngineVersion", version), ("OptionGroupDescription", "d")]].concat()
+    };
+    for (operation, given, code) in [
+        ("CreateDBParameterGroup", parameters("ours", "postgres16.4").to_vec(), "InvalidParameterValue"),
+        ("CreateDBParameterGroup", parameters("o_urs", "postgres16").to_vec(), "InvalidParameterValue"),
+        ("CreateOptionGroup", options("ours", "postgres", "16.4"), "InvalidParameterCombination"),
+        ("CreateOptionGroup", options("ours", "none", "16"), "InvalidParameterValue"),
+        ("CreateOptionGroup", options("arn:aws:rds", "postgres", "16"), "InvalidParameterValue"),
+        ("DescribeOptionGroups", vec![("MajorEngineVersion", "16")], "InvalidParameterCombination"),
+        (
+            "DescribeOptionGroups",
+            vec![("OptionGroupName", "ours"), ("EngineName", "postgres")],
+            "InvalidParameterCombination",
+        ),
+        (
+            "DeleteOptionGroup",
+            vec![("OptionGroupName", "default:postgres-16")],
+            "InvalidOptionGroupStateFault",
+        ),
+        (
+            "DeleteDBParameterGroup",
+            vec![("DBParameterGroupName", "default.postgres16")],
+            "InvalidDBParameterGroupState",
+        ),
+    ] {
+        assert_eq!(account.rds(operation, &given).await.unwrap_err(), code, "{operation} {given:?}");
+    }
+    account.rds("CreateOptionGroup", &options("ours", "postgres", "16")).await.unwrap();
+    account.rds("CreateOptionGroup", &options("old", "postgres", "15")).await.unwrap();
+    let found = async |given: &[(&str, &str)]| {
+        all(account.rds("DescribeOptionGroups", given).await, "OptionGroupName")
+    };
+    let of = ("EngineName", "postgres");
+    assert_eq!(found(&[of]).await, "default:postgres-16,old,ours");
+    assert_eq!(found(&[of, ("MajorEngineVersion", "15")]).await, "old");
+    assert_eq!(found(&[("OptionGroupName", "default:postgres-16")]).await, "default:postgres-16");
+    let named = [("DBParameterGroupName", "default.postgres16")];
+    let found = account.rds("DescribeDBParameterGroups", &named).await;
+    assert_eq!(all(found, "DBParameterGroupFamily"), "postgres16");
+}
+
+// Rule of AWS: the default DB subnet group is described, but never changed.
+#[tokio::test]
+async fn a_subnet_group_has_a_name_subnets_and_a_default_one() {
+    let account = shared().account("310000000007");
+    let (name, subnet) = ("DBSubnetGroupName", "SubnetIds.SubnetIdentifier.1");
+    let found = account.rds("DescribeDBSubnetGroups", &[(name, "default")]).await;
+    assert_eq!(all(found, name), "default");
+    let more = [
+        ("DBSubnetGroupDescription", "d"),
+        (subnet, "subnet-1"),
+        ("SubnetIds.SubnetIdentifier.2", "subnet-2"),
+    ];
+    for given in ["default", "1st", "arn:aws:rds", ""] {
+        let create = [&[(name, given)], &more[..]].concat();
+        assert_eq!(account.rds("CreateDBSubnetGroup", &create).await.unwrap_err(), "InvalidParameterValue");
+    }
+    let create = [&[(name, "ours")], &more[..1]].concat();
+    assert_eq!(account.rds("CreateDBSubnetGroup", &create).await.unwrap_err(), "InvalidSubnet");
+    for operation in ["ModifyDBSubnetGroup", "DeleteDBSubnetGroup"] {
+        let given = [&[(name, "default")], &more[..]].concat();
+        assert_eq!(account.rds(operation, &given).await.unwrap_err(), "InvalidParameterValue");
+    }
+}
+
+// Rule of AWS: a DB instance moves to a DB subnet group that exists, in another VPC.
+// Rule of AWS: parameters take the values that RDS documents.
+#[tokio::test]
+async fn unknown_values_are_refused_by_creations_restores_and_modifications() {
+    let account = shared().account("310000000008");
+    account.create_and_take("orders", &[]).await;
+    let modify = async |given: &[(&str, &str)]| {
+        let named = [("DBInstanceIdentifier", "orders")];
+        account.rds("ModifyDBInstance", &[&named[..], given].concat()).await.unwrap_err()
+    };
+    assert_eq!(modify(&[("DBSubnetGroupName", "none")]).await, "DBSubnetGroupNotFoundFault");
+    assert_eq!(modify(&[("DBSubnetGroupName", "default")]).await, "InvalidVPCNetworkStateFault");
+    let (value, combination) = ("InvalidParameterValue", "InvalidParameterCombination");
+    for (parameter, given, code) in [
+        ("DBInstanceClass", "db.t4g.enormous", value),
+        ("DBInstanceClass", "db.q9.large", value),
+        ("LicenseModel", "general-public-license", combination),
+        ("DBParameterGroupName", "o_urs", value),
+        ("OptionGroupName", "arn:aws:rds:eu-central-1:310000000008:og:ours", value),
+        ("CACertificateIdentifier", "rds-ca-2015", "CertificateNotFound"),
+        ("NetworkType", "IPV6", value),
+    ] {
+        assert_eq!(modify(&[(parameter, given)]).await, code, "{parameter} {given}");
+        let restored = account.restore("orders-1", "x", &[(parameter, given)]).await;
+        assert_eq!(restored.unwrap_err(), code, "{parameter} {given}");
+        let created = account.ask_for("x", &[(parameter, given)]).await;
+        // Where a parameter comes twice, the last one counts.
+        assert_eq!(created.unwrap_err(), code, "{parameter} {given}");
+    }
+    for (parameter, given, code) in [
+        ("PerformanceInsightsRetentionPeriod", "94", value),
+        ("DatabaseInsightsMode", "best", value),
+        ("EngineVersion", "99.1", combination),
+        ("Engine", "none", value),
+        ("EnableCloudwatchLogsExports.member.1", "audit", combination),
+    ] {
+        assert_eq!(account.ask_for("x", &[(parameter, given)]).await.unwrap_err(), code, "{parameter}");
+    }
+}
+
+// Rule of AWS: a DB instance and a snapshot show what a client may wait for or compare.
+#[tokio::test]
+async fn no_member_is_missing_that_rds_shows() {
+    let account = shared().account("310000000009");
+    account.create_and_take("orders", &[]).await;
+    let orders = account.instance("orders").await;
+    let certificate = text(&orders, "CertificateDetails").unwrap();
+    assert_eq!(text(&certificate, "CAIdentifier").as_deref(), Some("rds-ca-rsa2048-g1"));
+    assert!(text(&certificate, "ValidTill").is_some());
+    assert_eq!(text(&orders, "LatestRestorableTime"), None, "it has no automated backups");
+    account.ask_for("payroll", &[]).await.unwrap();
+    let payroll = account.instance("payroll").await;
+    assert!(text(&payroll, "LatestRestorableTime") >= text(&payroll, "InstanceCreateTime"));
+    let snapshot = account.snapshot("orders-1").await;
+    assert_eq!(text(&snapshot, "BackupRetentionPeriod").as_deref(), Some("0"));
+    assert_eq!(text(&snapshot, "PreferredBackupWindow").as_deref(), Some("03:00-03:30"));
+    assert!(text(&snapshot, "FullSnapshotSizeInBytes").unwrap().parse::<u64>().unwrap() > 1_000_000);
+    let quotas = account.rds("DescribeAccountAttributes", &[]).await.unwrap();
+    let storage = "<AccountQuotaName>AllocatedStorage</AccountQuotaName><Used>40</Used><Max>100000</Max>";
+    assert!(quotas.contains(storage), "{quotas}");
+}

@@ -81,6 +81,12 @@ impl Keys {
         operation: &str,
         body: &Value,
     ) -> anyhow::Result<Verdict> {
+        if let (Some(policy), "CreateKey" | "PutKeyPolicy") = (body["Policy"].as_str(), operation)
+            && !is_policy(policy)
+        {
+            let message = "The policy is no JSON object with statements that allow or deny.";
+            return Ok(Answer::error("MalformedPolicyDocumentException", 400, message));
+        }
         let Some(given) = body["KeyId"].as_str().or_else(|| body["TargetKeyId"].as_str()) else {
             return self.without_key(caller, operation).await;
         };
@@ -180,6 +186,16 @@ impl Keys {
             }
         }
         Ok(Answer::error("NotFoundException", 400, format!("Key '{given}' does not exist")))
+    }
+}
+
+/// Has the text the form of a policy?
+fn is_policy(text: &str) -> bool {
+    let policy: Value = serde_json::from_str(text).unwrap_or_default();
+    let decides = |it: &Value| matches!(it["Effect"].as_str(), Some("Allow" | "Deny"));
+    match &policy["Statement"] {
+        Value::Array(statements) => !statements.is_empty() && statements.iter().all(decides),
+        one => decides(one),
     }
 }
 

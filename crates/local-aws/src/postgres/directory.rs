@@ -20,6 +20,11 @@ impl Directory {
     pub fn path(&self) -> &Path {
         &self.0
     }
+
+    /// How many bytes its files have, without those in folders: a backup has none.
+    pub fn size(&self) -> io::Result<u64> {
+        fs::read_dir(&self.0)?.try_fold(0, |size, entry| Ok(size + entry?.metadata()?.len()))
+    }
 }
 
 impl Drop for Directory {

@@ -25,7 +25,7 @@ use super::{
     operation,
     record::{Call, Record},
     server::Peer,
-    wire,
+    stacks, wire,
 };
 use crate::{
     caller::{Caller, Callers, Scope},
@@ -131,6 +131,16 @@ impl Relay {
             "kms" => {
                 let verdict = self.keys.direct(caller, &place, &call.operation, &json_of(&body)).await;
                 self.kms(verdict, parts, body, call).await
+            }
+            "cloudformation" => {
+                match stacks::refusal(&self.ministack, &place, &call.operation, &body).await {
+                    None => self.pass_on(parts, body, call).await,
+                    Some(why) => {
+                        let code = "ValidationError";
+                        call.error = Some(code.to_owned());
+                        wire::error(&parts, &call.service, code, 400, &why)
+                    }
+                }
             }
             service => {
                 let parameters = json_of(&body);

@@ -6,6 +6,7 @@ pub mod faults;
 pub mod operation;
 pub mod record;
 pub mod server;
+pub mod stacks;
 pub mod wire;
 
 use std::sync::Arc;

@@ -53,10 +53,7 @@ pub async fn create(rds: &Arc<Rds>, keys: &Keys, request: &Request<'_>) -> Outco
     let Request { place, parameters, .. } = *request;
     let identifier = parameters.instance("DBInstanceIdentifier")?;
     parameters.required("DBInstanceClass")?;
-    let engine = parameters.required("Engine")?;
-    if engine != catalogue::ENGINE {
-        return Err(Refusal::InvalidParameterValue(format!("Invalid DB engine: {engine}")));
-    }
+    catalogue::check_engine(parameters.required("Engine")?)?;
     if parameters.flag("ManageMasterUserPassword")? || parameters.get("DBClusterIdentifier").is_some() {
         let message = "Managed master passwords and clusters do not exist in the local AWS.";
         return Err(Refusal::InvalidParameterCombination(message.to_owned()));
@@ -76,7 +73,7 @@ pub async fn create(rds: &Arc<Rds>, keys: &Keys, request: &Request<'_>) -> Outco
         aws_owned_key: aws_owned_key && kms_key_id.is_none(),
         kms_key_id,
         created_at: None,
-        settings: Settings::new(given.clone(), settings::lists(parameters)),
+        settings: Settings::new(given.clone(), settings::lists(parameters)?),
     };
     let subnet_group = parameters.name("DBSubnetGroupName");
     let origin = Origin::Nothing { password };
@@ -106,7 +103,7 @@ pub async fn restore(rds: &Arc<Rds>, keys: &Keys, request: &Request<'_>) -> Outc
         ));
     }
     let given = settings::given(parameters)?;
-    let lists = settings::lists(parameters);
+    let lists = settings::lists(parameters)?;
     let database = Database {
         resource_id: resource_id()?,
         created_at: None,

@@ -27,8 +27,10 @@ pub fn modify(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
         let message = "Managed master passwords and upgrades do not exist in the local AWS.";
         return Err(Refusal::InvalidParameterCombination(message.to_owned()));
     }
-    let (changes, lists) = (settings::given(parameters)?, settings::lists(parameters));
-    let modification = Modification { immediately, password, identifier, given: changes, lists };
+    let (changes, lists) = (settings::given(parameters)?, settings::lists(parameters)?);
+    let subnet_group = parameters.get("DBSubnetGroupName").map(str::to_owned);
+    let modification =
+        Modification { immediately, password, identifier, given: changes, lists, subnet_group };
     let mut state = rds.state();
     let resource_id = instance_changes::modify(rds, &mut state, place, &given, modification)?;
     Ok(instances::shown(&state, &resource_id))

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::{
     protocol::{
         answer::Outcome,
@@ -17,6 +19,7 @@ use super::{
 use crate::rds::{
     model::{
         catalogue::major,
+        database::Database,
         groups,
         instances::{Instance, InstanceStatus},
         refusal::Refusal,
@@ -92,7 +95,9 @@ fn show(state: &State, instance: &Instance, status: InstanceStatus, port: Option
         .text("DBInstanceStatus", status.as_str())
         .text("MasterUsername", &database.master_username)
         .maybe("DBName", database.db_name.as_deref())
-        .maybe("InstanceCreateTime", database.created_at.map(timestamp));
+        .maybe("InstanceCreateTime", database.created_at.map(timestamp))
+        .maybe("LatestRestorableTime", latest_restorable(database).map(timestamp))
+        .child(certificate(database));
     // There is no endpoint before there is a server that answers.
     if let Some(port) = port {
         element = element.child(Element::new("Endpoint").text("Address", "127.0.0.1").text("Port", port));
@@ -149,6 +154,22 @@ fn show(state: &State, instance: &Instance, status: InstanceStatus, port: Option
         .list("AssociatedRoles", [])
         .list("TagList", tags::elements(&instance.tags))
         .text("ActivityStreamStatus", "stopped")
+}
+
+/// With automated backups, RDS can restore to any time until five minutes ago.
+/// Source: RDS User Guide, USER_PIT.
+fn latest_restorable(database: &Database) -> Option<Timestamp> {
+    let created_at = database.created_at?;
+    let backed_up = database.settings.get("BackupRetentionPeriod").is_some_and(|days| days != "0");
+    backed_up.then(|| created_at.max(Timestamp::now() - SignedDuration::from_mins(5)))
+}
+
+/// The server's certificate holds for a year. Source: RDS User Guide, UsingWithRDS.SSL.
+fn certificate(database: &Database) -> Element {
+    let until = database.created_at.map(|at| timestamp(at + SignedDuration::from_hours(365 * 24)));
+    Element::new("CertificateDetails")
+        .maybe("CAIdentifier", database.settings.get("CACertificateIdentifier"))
+        .maybe("ValidTill", until)
 }
 
 fn pending(instance: &Instance) -> Element {

@@ -8,10 +8,7 @@ use crate::rds::{model::quotas, operations::rds::Rds};
 /// DescribeAccountAttributes.
 pub fn describe(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
     let state = rds.state();
-    let quotas = [
-        ("DBInstances", quotas::instances(&state, request.place), quotas::DB_INSTANCES),
-        ("ManualSnapshots", quotas::manual_snapshots(&state, request.place), quotas::MANUAL_SNAPSHOTS),
-    ];
+    let quotas = quotas::all(&state, request.place);
     let quotas = quotas.map(|(name, used, most)| {
         Element::new("AccountQuota").text("AccountQuotaName", name).text("Used", used).text("Max", most)
     });

@@ -192,6 +192,9 @@ pub fn to_element(snapshot: &Snapshot, viewer: &Place) -> Element {
         .list("ProcessorFeatures", [])
         .text("DbiResourceId", &database.resource_id)
         .list("TagList", tags::elements(&snapshot.tags).filter(|_| own))
+        .maybe("BackupRetentionPeriod", settings.get("BackupRetentionPeriod"))
+        .maybe("PreferredBackupWindow", settings.get("PreferredBackupWindow"))
+        .maybe("FullSnapshotSizeInBytes", snapshot.full_size)
         .text("SnapshotTarget", "region")
         .text("DedicatedLogVolume", settings.is_on("DedicatedLogVolume"))
 }

@@ -8,19 +8,22 @@ use super::protocol::{
 use crate::{
     place::Place,
     rds::{
-        model::{refusal::Refusal, state::State, subnet_groups::SubnetGroup},
+        model::{
+            identifiers,
+            refusal::Refusal,
+            state::State,
+            subnet_groups::{DEFAULT, SubnetGroup},
+        },
         operations::rds::Rds,
     },
 };
 
+const NAME: &str = "DBSubnetGroupName";
+
 /// CreateDBSubnetGroup.
 pub fn create(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
     let Request { place, parameters, .. } = *request;
-    let name = parameters.required("DBSubnetGroupName")?.to_lowercase();
-    let valid = |c: char| c.is_ascii_alphanumeric() || " ._-".contains(c);
-    if name == "default" || name.len() > 255 || !name.chars().all(valid) {
-        return Err(Refusal::InvalidParameterValue(format!("Invalid DBSubnetGroupName: {name}")));
-    }
+    let name = changeable(parameters)?;
     let group = SubnetGroup {
         description: parameters.required("DBSubnetGroupDescription")?.to_owned(),
         subnet_ids: subnet_ids(parameters)?,
@@ -40,14 +43,13 @@ pub fn create(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
 pub fn describe(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
     let Request { place, parameters, .. } = *request;
     Filters::of(parameters, &[])?;
-    let wanted = parameters.name("DBSubnetGroupName");
+    let wanted = parameters.get(NAME).map(|_| name(parameters)).transpose()?;
     let state = rds.state();
-    let groups = state
-        .subnet_groups
-        .iter()
-        .filter(|((owner, name), _)| owner == place && wanted.as_ref().is_none_or(|wanted| wanted == name));
-    let all: Vec<_> =
-        groups.map(|((_, name), group)| (name.clone(), to_element(place, name, Some(group)))).collect();
+    let made = state.subnet_groups.iter().filter(|((owner, _), _)| owner == place);
+    let made = made.map(|((_, name), group)| (name.as_str(), Some(group)));
+    let all =
+        made.chain([(DEFAULT, None)]).filter(|(name, _)| wanted.as_ref().is_none_or(|wanted| wanted == name));
+    let all: Vec<_> = all.map(|(name, group)| (name.to_owned(), to_element(place, name, group))).collect();
     if let (Some(name), true) = (wanted, all.is_empty()) {
         return Err(Refusal::DbSubnetGroupNotFound(name));
     }
@@ -57,7 +59,7 @@ pub fn describe(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
 /// ModifyDBSubnetGroup.
 pub fn modify(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
     let Request { place, parameters, .. } = *request;
-    let name = parameters.required("DBSubnetGroupName")?.to_lowercase();
+    let name = changeable(parameters)?;
     let subnet_ids = subnet_ids(parameters)?;
     let mut state = rds.state();
     let Some(group) = state.subnet_groups.get_mut(&(place.clone(), name.clone())) else {
@@ -73,7 +75,7 @@ pub fn modify(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
 /// DeleteDBSubnetGroup.
 pub fn delete(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
     let Request { place, parameters, .. } = *request;
-    let name = parameters.required("DBSubnetGroupName")?.to_lowercase();
+    let name = changeable(parameters)?;
     let mut state = rds.state();
     let mut instances = state.instances.values();
     if instances.any(|it| it.place == *place && it.subnet_group.as_deref() == Some(name.as_str())) {
@@ -88,10 +90,24 @@ pub fn delete(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
     }
 }
 
+fn name(parameters: &Parameters) -> Result<String, Refusal> {
+    identifiers::subnet_group(NAME, parameters.required(NAME)?)
+}
+
+/// The name of a group to make, change or delete, which the default one must not be.
+/// Source: RDS API, CreateDBSubnetGroup, ModifyDBSubnetGroup and DeleteDBSubnetGroup, `DBSubnetGroupName`.
+fn changeable(parameters: &Parameters) -> Result<String, Refusal> {
+    let name = name(parameters)?;
+    match name == DEFAULT {
+        true => Err(Refusal::InvalidParameterValue(format!("{NAME} must not be {DEFAULT}."))),
+        false => Ok(name),
+    }
+}
+
 /// The DBSubnetGroup of a DB instance.
 pub fn of_instance(state: &State, place: &Place, name: Option<&str>) -> Element {
     let group = name.and_then(|name| state.subnet_groups.get(&(place.clone(), name.to_owned())));
-    to_element(place, name.unwrap_or("default"), group)
+    to_element(place, name.unwrap_or(DEFAULT), group)
 }
 
 fn to_element(place: &Place, name: &str, group: Option<&SubnetGroup>) -> Element {
@@ -117,7 +133,8 @@ fn to_element(place: &Place, name: &str, group: Option<&SubnetGroup>) -> Element
 fn subnet_ids(parameters: &Parameters) -> Result<Vec<String>, Refusal> {
     let ids = parameters.list("SubnetIds", "SubnetIdentifier").unwrap_or_default();
     match ids.len() {
-        0 => Err(Refusal::MissingParameter("SubnetIds".to_owned())),
+        // Seen on AWS: github.com/terraform-aws-modules/terraform-aws-rds#326.
+        0 => Err(Refusal::InvalidSubnet("Subnet IDs are required.".to_owned())),
         1 => Err(Refusal::DbSubnetGroupDoesNotCoverEnoughAZs(
             "The DB subnet group doesn't meet Availability Zone (AZ) coverage requirement. Add subnets to cover at \
              least 2 AZs."

@@ -3,7 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{catalogue::major, refusal::Refusal, settings::Changes, tags::Tags};
+use super::{
+    catalogue::{self, ENGINE, major},
+    identifiers,
+    refusal::Refusal,
+    settings::Changes,
+    tags::Tags,
+};
 use crate::place::Place;
 
 /// A parameter group or an option group.
@@ -88,6 +94,41 @@ impl GroupKind {
         }
     }
 
+    /// The default group of a major version: its name, and what it is.
+    pub fn default_of(self, major: &str) -> (String, Group) {
+        let (name, version, words) = match self {
+            Self::Parameters => {
+                (default_parameter_group(major), format!("{ENGINE}{major}"), "parameter group")
+            }
+            Self::Options => (default_option_group(major), major.to_owned(), "option group"),
+        };
+        let description = format!("Default {words} for {ENGINE}{major}");
+        (name, Group { version, description, tags: Tags::default() })
+    }
+
+    /// Refuses a family, or a major version, that RDS does not have.
+    /// Seen on AWS: github.com/terraform-aws-modules/terraform-aws-rds#173, github.com/hashicorp/terraform-provider-aws#21449.
+    pub fn check_version(self, version: &str) -> Result<(), Refusal> {
+        match self {
+            Self::Parameters if version.strip_prefix(ENGINE).is_some_and(catalogue::is_major) => Ok(()),
+            Self::Parameters => Err(Refusal::InvalidParameterValue(format!(
+                "ParameterGroupFamily {version} is not a valid parameter group family"
+            ))),
+            Self::Options if catalogue::is_major(version) => Ok(()),
+            Self::Options => Err(Refusal::InvalidParameterCombination(format!(
+                "Cannot find major version {version} for {ENGINE}"
+            ))),
+        }
+    }
+
+    /// The refusal of a change that the state of a group does not allow.
+    pub fn invalid_state(self, text: String) -> Refusal {
+        match self {
+            Self::Parameters => Refusal::InvalidDbParameterGroupState(text),
+            Self::Options => Refusal::InvalidOptionGroupState(text),
+        }
+    }
+
     /// The refusal of a name that no group has.
     pub fn not_found(self, name: &str) -> Refusal {
         match self {
@@ -101,11 +142,8 @@ impl GroupKind {
     }
 
     fn check(self, groups: &Groups, place: &Place, name: &str, engine_version: &str) -> Result<(), Refusal> {
-        let major = major(engine_version);
-        let (default, version) = match self {
-            Self::Parameters => (default_parameter_group(major), format!("postgres{major}")),
-            Self::Options => (default_option_group(major), major.to_owned()),
-        };
+        identifiers::group(self.parameter(), name)?;
+        let (default, Group { version, .. }) = self.default_of(major(engine_version));
         if name == default {
             return Ok(());
         }

@@ -4,6 +4,7 @@ use super::{arn::Arn, refusal::Refusal};
 
 const INSTANCE: usize = 63;
 const SNAPSHOT: usize = 255;
+const GROUP: usize = 255;
 /// Before the identifier of an automated DB snapshot.
 const AUTOMATED: &str = "rds:";
 
@@ -48,6 +49,28 @@ fn check(name: &str, identifier: &str, longest: usize) -> Result<String, Refusal
     Err(Refusal::InvalidParameterValue(format!(
         "The parameter {name} is not a valid identifier. Identifiers must begin with a letter; must contain only \
          ASCII letters, digits, and hyphens; and must not end with a hyphen or contain two consecutive hyphens."
+    )))
+}
+
+/// Checks the name of a parameter group or an option group, given by this parameter.
+pub fn group(parameter: &str, given: &str) -> Result<String, Refusal> {
+    // `default.postgres16` and `default:postgres-16` are names too.
+    let rest = given.strip_prefix("default.").or_else(|| given.strip_prefix("default:"));
+    check(parameter, rest.unwrap_or(given), GROUP)?;
+    Ok(given.to_lowercase())
+}
+
+/// Checks the name of a DB subnet group, given by this parameter.
+/// Source: RDS API, CreateDBSubnetGroup, `DBSubnetGroupName`.
+pub fn subnet_group(parameter: &str, given: &str) -> Result<String, Refusal> {
+    let valid = |c: char| c.is_ascii_alphanumeric() || " ._-".contains(c);
+    let begins = given.starts_with(|c: char| c.is_ascii_alphabetic());
+    if begins && given.len() <= GROUP && given.chars().all(valid) {
+        return Ok(given.to_lowercase());
+    }
+    Err(Refusal::InvalidParameterValue(format!(
+        "The parameter {parameter} is not a valid identifier. Only alphanumeric characters, spaces, underscores, \
+         hyphens, and periods may be used, after a letter."
     )))
 }
 

@@ -2,6 +2,7 @@
 
 pub mod arn;
 pub mod catalogue;
+pub mod classes;
 pub mod clock;
 pub mod database;
 pub mod groups;

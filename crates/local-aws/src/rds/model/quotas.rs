@@ -1,24 +1,48 @@
 //! Quotas, per account and Region.
 //! Source: RDS User Guide, CHAP_Limits; the texts are those seen in production.
 
-use super::{refusal::Refusal, state::State};
+use super::{groups::GroupKind, refusal::Refusal, state::State};
 use crate::place::Place;
 
 /// How many DB instances there may be.
-pub const DB_INSTANCES: usize = 40;
+const DB_INSTANCES: usize = 40;
 /// How many manual DB snapshots there may be.
-pub const MANUAL_SNAPSHOTS: usize = 100;
+const MANUAL_SNAPSHOTS: usize = 100;
 const COPIES_IN_PROGRESS: usize = 20;
 const SHARED_ACCOUNTS: usize = 20;
 
 /// How many DB instances there are.
-pub fn instances(state: &State, place: &Place) -> usize {
+fn instances(state: &State, place: &Place) -> usize {
     state.instances.values().filter(|it| it.place == *place).count()
 }
 
 /// How many manual DB snapshots there are.
-pub fn manual_snapshots(state: &State, place: &Place) -> usize {
+fn manual_snapshots(state: &State, place: &Place) -> usize {
     state.snapshots.values().filter(|it| it.place == *place && !it.automated).count()
+}
+
+/// Each quota of RDS that an account has in a Region: its name, how much of it is used, and the most.
+pub fn all(state: &State, place: &Place) -> [(&'static str, usize, usize); 10] {
+    let groups = |kind| state.groups.keys().filter(|(owner, of, _)| owner == place && *of == kind).count();
+    let subnet_groups = || state.subnet_groups.iter().filter(|((owner, _), _)| owner == place);
+    let own = state.instances.values().filter(|it| it.place == *place);
+    let storage = own.filter_map(|it| it.database.settings.get("AllocatedStorage")?.parse::<usize>().ok());
+    [
+        ("DBInstances", instances(state, place), DB_INSTANCES),
+        ("ReservedDBInstances", 0, 40),
+        ("AllocatedStorage", storage.sum(), 100_000),
+        ("DBParameterGroups", groups(GroupKind::Parameters), 50),
+        ("ManualSnapshots", manual_snapshots(state, place), MANUAL_SNAPSHOTS),
+        ("EventSubscriptions", 0, 20),
+        ("DBSubnetGroups", subnet_groups().count(), 50),
+        ("OptionGroups", groups(GroupKind::Options), 20),
+        (
+            "SubnetsPerDBSubnetGroup",
+            subnet_groups().map(|(_, it)| it.subnet_ids.len()).max().unwrap_or_default(),
+            20,
+        ),
+        ("ReadReplicasPerMaster", 0, 15),
+    ]
 }
 
 /// Room for one more DB instance?

@@ -24,6 +24,8 @@ pub enum Refusal {
     InvalidDbInstanceState(String),
     InvalidDbSnapshotState(String),
     InvalidDbSubnetGroupState(String),
+    InvalidSubnet(String),
+    InvalidVpcNetworkState(String),
     KmsKeyNotAccessible(String),
     SharedSnapshotQuotaExceeded(String),
     SnapshotQuotaExceeded(String),
@@ -60,6 +62,8 @@ impl Refusal {
             Self::InvalidDbInstanceState(_) => ("InvalidDBInstanceState", 400),
             Self::InvalidDbSnapshotState(_) => ("InvalidDBSnapshotState", 400),
             Self::InvalidDbSubnetGroupState(_) => ("InvalidDBSubnetGroupStateFault", 400),
+            Self::InvalidSubnet(_) => ("InvalidSubnet", 400),
+            Self::InvalidVpcNetworkState(_) => ("InvalidVPCNetworkStateFault", 400),
             Self::KmsKeyNotAccessible(_) => ("KMSKeyNotAccessibleFault", 400),
             Self::SharedSnapshotQuotaExceeded(_) => ("SharedSnapshotQuotaExceeded", 400),
             Self::SnapshotQuotaExceeded(_) => ("SnapshotQuotaExceeded", 400),
@@ -102,6 +106,8 @@ impl Refusal {
             | Self::InvalidDbInstanceState(text)
             | Self::InvalidDbSnapshotState(text)
             | Self::InvalidDbSubnetGroupState(text)
+            | Self::InvalidSubnet(text)
+            | Self::InvalidVpcNetworkState(text)
             | Self::KmsKeyNotAccessible(text)
             | Self::SharedSnapshotQuotaExceeded(text)
             | Self::SnapshotQuotaExceeded(text)

@@ -67,6 +67,8 @@ pub struct Snapshot {
     pub shared_with: BTreeSet<String>,
     /// Its data.
     pub directory: Arc<Directory>,
+    /// The size of its data in bytes, once it is taken.
+    pub full_size: Option<u64>,
 }
 
 impl Snapshot {

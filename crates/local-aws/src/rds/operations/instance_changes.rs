@@ -16,7 +16,7 @@ use crate::{
         refusal::Refusal,
         settings::{self, Changes, ListChanges},
         state::State,
-        windows,
+        subnet_groups, windows,
     },
 };
 
@@ -32,6 +32,8 @@ pub struct Modification {
     pub given: Changes,
     /// New values of lists.
     pub lists: ListChanges,
+    /// A DB subnet group to move to.
+    pub subnet_group: Option<String>,
 }
 
 /// How DeleteDBInstance ends a DB instance.
@@ -52,7 +54,8 @@ pub fn modify(
     given: &str,
     modification: Modification,
 ) -> Result<String, Refusal> {
-    let Modification { immediately, password, identifier, given: mut changes, lists } = modification;
+    let Modification { immediately, password, identifier, given: mut changes, lists, subnet_group } =
+        modification;
     if identifier.as_ref().is_some_and(|new| state.has_instance(place, new)) {
         return Err(Refusal::DbInstanceAlreadyExists);
     }
@@ -63,6 +66,9 @@ pub fn modify(
     monitoring::check(&changes, &database.settings)?;
     changes.extend(windows::settle(&changes, &database.settings, false)?);
     groups::check(&state.groups, place, &changes, &database.engine_version)?;
+    if let Some(name) = &subnet_group {
+        subnet_groups::check_move(&state.subnet_groups, place, given, name)?;
+    }
 
     let (at_once, later) = settings::split(changes);
     let mut modifies = !at_once.is_empty() || !lists.is_empty();

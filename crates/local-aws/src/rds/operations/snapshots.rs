@@ -102,6 +102,7 @@ pub(super) fn of_instance(rds: &Rds, instance: &Instance, identifier: String) ->
         instance_tags: instance.tags.clone(),
         shared_with: BTreeSet::new(),
         directory: new_directory(rds)?,
+        full_size: None,
     })
 }
 
@@ -127,6 +128,7 @@ pub(super) async fn take(rds: &Rds, serial: u64) {
         if let Some(snapshot) = rds.state().snapshots.get_mut(&serial) {
             let now = Timestamp::now();
             (snapshot.created_at, snapshot.originally_created_at) = (Some(now), Some(now));
+            snapshot.full_size = snapshot.directory.size().ok();
         }
         anyhow::Ok(())
     };
