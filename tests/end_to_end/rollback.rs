@@ -96,6 +96,15 @@ async fn a_rollback_outlasts_a_later_run_a_rotation_and_foreign_edits(
     // By name, to the copy whose password was rotated while it was live.
     roll_back(world, &b).await?;
     assert_live(world, &b, second).await?;
+    let report = loop {
+        let told = report_of(&world.target, reports, "ROLLED_BACK").await?;
+        if told["run"] == json!(b) {
+            break told;
+        }
+    };
+    let waited = report["waitedSeconds"].as_object().context("a report tells the waits")?;
+    let waited: u64 = waited.values().filter_map(Value::as_u64).sum();
+    assert!(waited < 5, "a rollback to a running copy takes seconds: {report}");
 
     // To a copy whose password somebody changed and nobody wrote down: it gets another one.
     set_password(world, a, "by-hand-2b5d").await?;

@@ -279,7 +279,9 @@ async fn a_rollback_pins_before_awscurrent_moves_and_goes_back_on_purpose() {
     let rules =
         [described(json!({})), secret(APPLICATION, "v-present", &newer.to_string()), own_secret(), taken];
     let (answer, sent) = look_with(&[copy()], &rules, request.clone()).await;
-    assert!(!assert_waits(answer).live);
+    let answer = assert_waits(answer);
+    assert!(!answer.live);
+    assert_eq!(answer.look.wait_seconds, 1, "the pin has its effect at once");
     assert_eq!(actions(&sent), [&CHECKS[..], &["TagResource"]].concat());
     let expected = json!({
         "Action": "TagResource", "SecretId": APPLICATION,
@@ -304,7 +306,7 @@ async fn a_rollback_to_the_latest_releases_the_pin_and_then_promotes() {
     let taken = mock!(Secrets::untag_resource).then_http_response(|| json_answer(&json!({})));
     let rules = [described(pin), secret(APPLICATION, "v-present", "{}"), own_secret(), taken];
     let (answer, sent) = look_with(&[copy()], &rules, request.clone()).await;
-    assert_waits(answer);
+    assert_eq!(assert_waits(answer).look.wait_seconds, 1);
     let expected =
         json!({"Action": "UntagResource", "SecretId": APPLICATION, "TagKeys": ["snapferry:pinned"]});
     assert_eq!(sent[4..], [expected]);

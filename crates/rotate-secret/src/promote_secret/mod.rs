@@ -119,17 +119,17 @@ pub async fn handle(rds: &Rds, secrets: &Secrets, payload: Value) -> Result<Resp
         Act::SetPin => {
             secret::tag(secrets, application, tag::PINNED, run.id.as_str()).await?;
             let reason = format!("pinned the replication to run {}", run.id);
-            (waiting.wait("pinned", None, deadline, reason)?, false)
+            (waiting.look_at_once("pinned", deadline, reason)?, false)
         }
         Act::ReleasePin => {
             secret::untag(secrets, application, tag::PINNED).await?;
-            (waiting.wait("released", None, deadline, "released the replication's pin")?, false)
+            (waiting.look_at_once("released", deadline, "released the replication's pin")?, false)
         }
         Act::Promote(promotion) => {
             let moved = promote(rds, secrets, &run, promotion, &next).await?;
             // The next look sees whether the copy is live.
             let reason = if moved { "moved AWSCURRENT" } else { "somebody else moved AWSCURRENT" };
-            (waiting.wait("moved", None, deadline, format!("{reason}: looking again"))?, false)
+            (waiting.look_at_once("moved", deadline, format!("{reason}: looking again"))?, false)
         }
     };
     tracing::info!(replication = %run.replication, run = %run.id, done = look.done, live, reason = look.reason, "looked");

@@ -70,7 +70,7 @@ pub async fn handle(rds: &Rds, secrets: &Secrets, payload: Value) -> Result<Resp
         Plan::RestoreSecret => {
             secret::restore(secrets, &name).await?;
             let reason = format!("restored secret {name}, which was scheduled for deletion");
-            waiting.wait("secret restored", None, deadline, reason)?
+            waiting.look_at_once("secret restored", deadline, reason)?
         }
         Plan::CreateSecret { connection, arn } => {
             create_secret(secrets, &run, connection).await?;
@@ -89,9 +89,8 @@ pub async fn handle(rds: &Rds, secrets: &Secrets, payload: Value) -> Result<Resp
         Plan::RenewPassword { version_id, value, username } => {
             let value = value.with_login(&username, secret::random_password(secrets).await?);
             match put_renewed(secrets, &name, value.text_for(&name)?, &version_id).await? {
-                true => waiting.wait(
+                true => waiting.look_at_once(
                     "password renewed",
-                    None,
                     deadline,
                     "the copy's secret has a new password",
                 )?,

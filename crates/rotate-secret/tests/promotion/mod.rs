@@ -41,6 +41,7 @@ pub async fn look_with(
 pub fn assert_moved(answer: Result<Response, Error>) {
     let answer = assert_waits(answer);
     assert_eq!(answer.look.reason, "moved AWSCURRENT: looking again");
+    assert_eq!(answer.look.wait_seconds, 1, "the move has its effect at once");
 }
 
 pub fn assert_waits(answer: Result<Response, Error>) -> Response {
