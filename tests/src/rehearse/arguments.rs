@@ -63,7 +63,7 @@ impl Arguments {
         if let Some(file) = &self.sql {
             let is_folder = File::open(file).and_then(|file| Ok(file.metadata()?.is_dir()));
             match is_folder {
-                Ok(false) => {}
+                Ok(false) => crate::dump::check_kind(file)?,
                 Ok(true) => bail!("cannot read the SQL file {}: it is a folder", file.display()),
                 Err(error) => bail!("cannot read the SQL file {}: {}", file.display(), words(&error)),
             }

@@ -1,6 +1,7 @@
 //! `scripts/rehearse`: the main job, end to end, on this machine, for people.
 
 mod arguments;
+mod dump;
 mod look_around;
 mod report;
 mod run;

@@ -164,6 +164,15 @@ impl Postgres {
             ("GRANT rds_superuser TO %I", vec![master.username]),
             ("ALTER DATABASE postgres OWNER TO %I", vec![master.username]),
         ];
+        // RDS User Guide, "Understanding the rds_superuser role": it may give these on, where the version has them.
+        let known: Vec<String> = sqlx::query_scalar(
+            "SELECT rolname::text FROM pg_roles WHERE rolname IN ('pg_read_all_data', 'pg_write_all_data', 'pg_create_subscription')",
+        )
+        .fetch_all(&mut connection)
+        .await?;
+        for role in &known {
+            statements.push(("GRANT %I TO rds_superuser WITH ADMIN OPTION", vec![role]));
+        }
         if let Some(database) = master.database {
             statements.push(("CREATE DATABASE %I OWNER %I", vec![database, master.username]));
         }
