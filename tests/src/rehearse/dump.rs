@@ -35,7 +35,7 @@ pub async fn load(
     if !output.status.success() {
         let error = first_error(&String::from_utf8_lossy(&output.stderr));
         let error = error.replace(&readable.path().display().to_string(), &file.display().to_string());
-        bail!("cannot load the SQL file: {error}{}", cure(&error));
+        bail!("cannot load the SQL file: {}{}", error.trim_end_matches('.'), cure(&error));
     }
     Ok(())
 }
@@ -83,29 +83,40 @@ pub fn check_kind(file: &Path) -> Result<()> {
     }
 }
 
-/// A copy of the file without the lines that fail on a server with these parameters though they change no data: a newer
-/// pg_dump sets parameters that an older server lacks, and a comment on an extension takes its owner, on RDS too. They
-/// become empty lines, so that the numbers of lines stay.
+/// A copy of the file that a server with these parameters takes: some lines fail here though they change nothing.
+/// They become empty or shorter, so that the numbers of lines stay.
 fn what_a_server_with(parameters: &[String], file: &Path) -> Result<NamedTempFile> {
     let mut copy = NamedTempFile::with_suffix(".sql").context("cannot make a temporary file")?;
     let mut is_data = false;
     for line in lines(file)? {
         let line = line?;
         let text = String::from_utf8_lossy(&line);
-        let left_out =
-            !is_data && (text.starts_with("COMMENT ON EXTENSION ") || sets_unknown(&text, parameters));
-        is_data = if is_data {
-            text.trim_end() != "\\."
-        } else {
-            text.starts_with("COPY ") && text.trim_end().ends_with("FROM stdin;")
-        };
-        if !left_out {
+        if is_data {
+            is_data = text.trim_end() != "\\.";
             copy.write_all(&line)?;
+        } else {
+            is_data = text.starts_with("COPY ") && text.trim_end().ends_with("FROM stdin;");
+            // A comment on an extension takes its owner, on RDS too.
+            let left_out = text.starts_with("COMMENT ON EXTENSION ") || sets_unknown(&text, parameters);
+            match without_attributes(&text) {
+                _ if left_out => {}
+                Some(statement) => copy.write_all(statement.as_bytes())?,
+                None => copy.write_all(&line)?,
+            }
         }
         copy.write_all(b"\n")?;
     }
     copy.flush()?;
     Ok(copy)
+}
+
+/// A statement that makes or alters a role, without the attributes that only a superuser may name, though each of them
+/// says what is so anyway. pg_dumpall writes them.
+fn without_attributes(statement: &str) -> Option<String> {
+    const ATTRIBUTES: [&str; 3] = [" NOSUPERUSER", " NOREPLICATION", " NOBYPASSRLS"];
+    let is_of_role = ["CREATE ROLE ", "ALTER ROLE "].iter().any(|it| statement.starts_with(it));
+    is_of_role
+        .then(|| ATTRIBUTES.iter().fold(statement.to_owned(), |statement, it| statement.replace(it, "")))
 }
 
 /// `SET transaction_timeout = 0;` on a server that has no such parameter.
@@ -135,14 +146,14 @@ fn first_error(stderr: &str) -> String {
 /// What to do about an error that says more of this server than of the dump.
 fn cure(error: &str) -> &'static str {
     if error.contains("is not available") || error.contains("could not open extension control file") {
-        ": the PostgreSQL of this rehearsal lacks the extension. Install it for that PostgreSQL, or take the extension and what needs it out of the file"
+        ". The PostgreSQL of this rehearsal lacks the extension. Install it for that PostgreSQL, or take the extension and what needs it out of the file"
     } else if error.contains("permission denied to create extension") {
-        ": RDS lets its master user make this extension, the PostgreSQL of this rehearsal does not. Take it out of the file"
+        ". RDS lets its master user make this extension, the PostgreSQL of this rehearsal does not. Take it out of the file"
     } else if error.contains("must be superuser") || error.contains("Only roles with the SUPERUSER attribute")
     {
-        ": RDS has no superusers either. Take the statement out of the file"
+        ". RDS has no superusers either. Take the statement out of the file"
     } else if error.contains("ICU is not supported") {
-        ": the PostgreSQL of this rehearsal is built without ICU. Install Debian's package postgresql, which has it"
+        ". The PostgreSQL of this rehearsal is built without ICU. Install Debian's package postgresql, which has it"
     } else {
         ""
     }
@@ -263,12 +274,12 @@ mod tests {
     #[test]
     fn lines_that_only_a_newer_server_takes_are_left_out_but_no_data_is() {
         let mut file = NamedTempFile::new().unwrap();
-        let dump = "SET statement_timeout = 0;\nSET transaction_timeout = 0;\nCOMMENT ON EXTENSION plpgsql IS 'x';\n\
+        let dump = "ALTER ROLE a WITH NOSUPERUSER INHERIT NOREPLICATION NOBYPASSRLS;\nSET statement_timeout = 0;\nSET transaction_timeout = 0;\nCOMMENT ON EXTENSION plpgsql IS 'x';\n\
                     SET app.tenant = '1';\nCOPY public.a (t) FROM stdin;\nSET transaction_timeout = 0;\n\\.\n\
                     SET transaction_timeout = 0;\n";
         file.write_all(dump.as_bytes()).unwrap();
         let copy = what_a_server_with(&["statement_timeout".to_owned()], file.path()).unwrap();
-        let expected = "SET statement_timeout = 0;\n\n\nSET app.tenant = '1';\nCOPY public.a (t) FROM stdin;\n\
+        let expected = "ALTER ROLE a WITH INHERIT;\nSET statement_timeout = 0;\n\n\nSET app.tenant = '1';\nCOPY public.a (t) FROM stdin;\n\
                         SET transaction_timeout = 0;\n\\.\n\n";
         assert_eq!(std::fs::read_to_string(copy.path()).unwrap(), expected);
     }
