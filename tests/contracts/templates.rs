@@ -150,3 +150,37 @@ fn every_output_is_exported_under_the_stacks_name() {
         (name != Some(own.as_str())).then(|| format!("is not exported as {own}"))
     }));
 }
+
+// Events of executions are best effort, so the rule that starts the clean-up may miss a failure.
+#[test]
+fn every_machine_has_an_alarm_for_each_way_to_end_without_success() {
+    let mut missing = Vec::new();
+    for template in templates() {
+        for machine in template.resources_of("AWS::StepFunctions::StateMachine") {
+            for metric in ["ExecutionsFailed", "ExecutionsTimedOut", "ExecutionsAborted"] {
+                let alarms = template.resources_of("AWS::CloudWatch::Alarm");
+                if !alarms.map(|it| &it.value).any(|it| tells_of(it, &machine.key, metric)) {
+                    let what = format!("{} has no alarm on {metric}", machine.key);
+                    missing.push(template.file.at(machine.line, &what));
+                }
+            }
+        }
+    }
+    none(&missing);
+}
+
+/// Whether an alarm tells the operations topic as soon as a metric of a machine counts anything.
+fn tells_of(alarm: &Node, machine: &str, metric: &str) -> bool {
+    let says = |key: &str| alarm.at(&["Properties", key]).map(Node::texts).unwrap_or_default();
+    let dimensions = alarm.at(&["Properties", "Dimensions"]).map(Node::all).unwrap_or_default();
+    let of_machine = dimensions.into_iter().filter_map(Node::text).any(|it| it == machine);
+    let expected = [
+        ("Namespace", "AWS/States"),
+        ("MetricName", metric),
+        ("Statistic", "Sum"),
+        ("ComparisonOperator", "GreaterThanThreshold"),
+        ("TreatMissingData", "notBreaching"),
+        ("AlarmActions", "OperationsTopic"),
+    ];
+    of_machine && expected.iter().all(|(key, value)| says(key) == [*value])
+}

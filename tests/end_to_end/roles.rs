@@ -25,6 +25,8 @@ const NOT_SEEN: &[(&str, &str)] = &[
         "no call of its own on a copy's secret; the application's is described",
     ),
     ("rds:CrossRegionCommunication", "RDS asks for it when the Regions differ"),
+    ("rds:CopyOptionGroup", "RDS may ask for it when a copy brings its option group"),
+    ("rds:CreateOptionGroup", "RDS may ask for it when a copy brings its option group"),
     ("rds:AddTagsToResource", "RDS asks for it when a thing is made with tags"),
 ];
 

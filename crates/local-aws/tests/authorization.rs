@@ -135,6 +135,45 @@ async fn only_what_bears_the_tag_may_be_deleted_and_keys_of_tags_are_conditions(
     role.rds("DeleteDBSnapshot", &[("DBSnapshotIdentifier", "orders-2")]).await.unwrap();
 }
 
+// A copy from another Region may be decided in both Regions.
+#[tokio::test]
+async fn a_copy_from_another_region_is_asked_for_in_both() {
+    let account = shared().account("100000000021");
+    let source = "arn:aws:rds:us-west-2:100000000021:snapshot:orders-1";
+    let copy = [("SourceDBSnapshotIdentifier", source), ("TargetDBSnapshotIdentifier", "orders-copy")];
+    for (region, expected) in [("eu-central-1", "AccessDenied"), ("*", "DBSnapshotNotFound")] {
+        let target = format!("arn:aws:rds:{region}:100000000021:snapshot:orders-copy");
+        let both = json!([
+            allow("From", "rds:CopyDBSnapshot", source, json!({})),
+            allow("To", "rds:CopyDBSnapshot", &target, json!({})),
+        ]);
+        let role = account.role(if region == "*" { "Wide" } else { "Narrow" }, both).await;
+        assert_eq!(shared().account(&role).rds("CopyDBSnapshot", &copy).await.unwrap_err(), expected);
+    }
+}
+
+// StartDBInstance can fail with KMSKeyNotAccessibleFault.
+#[tokio::test]
+async fn a_start_needs_the_key_of_the_storage() {
+    let account = shared().account("100000000022");
+    let key = account.key().await;
+    account.create("orders", &[("StorageEncrypted", "true"), ("KmsKeyId", &key)]).await;
+    account.rds("StopDBInstance", &[NAMED]).await.unwrap();
+    until(async || {
+        let instance = account.rds("DescribeDBInstances", &[NAMED]).await.unwrap();
+        instance.contains("<DBInstanceStatus>stopped<").then_some(())
+    })
+    .await;
+    let start = allow("Start", "rds:StartDBInstance", "*", json!({}));
+    let role = account.role("Starter", start.clone()).await;
+    let role = shared().account(&role);
+    assert_eq!(role.rds("StartDBInstance", &[NAMED]).await.unwrap_err(), "KMSKeyNotAccessibleFault");
+    let via = json!({ "StringLike": { "kms:ViaService": "rds.*" } });
+    let keys = ["kms:DescribeKey", "kms:CreateGrant"].map(|action| allow("Key", action, &key, via.clone()));
+    account.put_policy("Starter", json!([start, keys[0], keys[1]])).await;
+    until(async || role.rds("StartDBInstance", &[NAMED]).await.ok()).await;
+}
+
 // Rule of IAM: RDS and KMS calls are decided by the caller's role, resource and tags.
 #[tokio::test]
 async fn a_restore_needs_the_instance_the_snapshot_and_its_groups() {

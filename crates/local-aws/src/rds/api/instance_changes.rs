@@ -3,15 +3,19 @@
 use std::sync::Arc;
 
 use super::{
+    access::keys::{self, Need},
     instances,
     protocol::{answer::Outcome, request::Request},
     settings, snapshots,
 };
-use crate::rds::{
-    model::{identifiers, refusal::Refusal},
-    operations::{
-        instance_changes::{self, Deletion, Modification},
-        rds::Rds,
+use crate::{
+    kms::keys::Keys,
+    rds::{
+        model::{identifiers, refusal::Refusal},
+        operations::{
+            instance_changes::{self, Deletion, Modification},
+            rds::Rds,
+        },
     },
 };
 
@@ -46,9 +50,13 @@ pub fn stop(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
     Ok(instances::shown(&state, &resource_id))
 }
 
-/// StartDBInstance.
-pub fn start(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
+/// StartDBInstance. RDS takes the key of the storage into use again.
+pub async fn start(rds: &Arc<Rds>, keys: &Keys, request: &Request<'_>) -> Outcome {
     let given = request.parameters.instance("DBInstanceIdentifier")?;
+    let key = rds.state().instance(request.place, &given)?.database.kms_key_id.clone();
+    if let Some(key) = key {
+        keys::usable(keys, request, &key, Need::Start).await?;
+    }
     let mut state = rds.state();
     let resource_id = instance_changes::start(rds, &mut state, request.place, &given)?;
     Ok(instances::shown(&state, &resource_id))

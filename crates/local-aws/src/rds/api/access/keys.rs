@@ -16,6 +16,8 @@ pub enum Need {
     NewStorage,
     /// The storage of a restored DB instance, under the snapshot's key: the same.
     Restore,
+    /// The storage of a DB instance that is started again. Source: RDS API, StartDBInstance: KMSKeyNotAccessibleFault.
+    Start,
     /// To read the DB snapshot that is copied.
     CopyFrom,
     /// To write the copy. Source: RDS User Guide, USER_ShareSnapshot.Encrypted, the policy that it gives.
@@ -25,7 +27,7 @@ pub enum Need {
 impl Need {
     fn actions(self) -> &'static [&'static str] {
         match self {
-            Self::NewStorage | Self::Restore => &["kms:DescribeKey", "kms:CreateGrant"],
+            Self::NewStorage | Self::Restore | Self::Start => &["kms:DescribeKey", "kms:CreateGrant"],
             Self::CopyFrom => &["kms:DescribeKey", "kms:CreateGrant", "kms:Decrypt"],
             Self::CopyTo => &[
                 "kms:DescribeKey",
@@ -42,7 +44,7 @@ impl Need {
     /// How AWS calls the key in its refusal.
     fn words(self) -> &'static str {
         match self {
-            Self::NewStorage => "specified",
+            Self::NewStorage | Self::Start => "specified",
             Self::Restore | Self::CopyFrom => "source snapshot",
             Self::CopyTo => "target",
         }

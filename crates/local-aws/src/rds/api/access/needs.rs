@@ -71,10 +71,16 @@ pub fn needs(state: &mut State, place: &Place, action: &str, parameters: &Parame
         }
         "CopyDBSnapshot" => {
             let target = given("TargetDBSnapshotIdentifier");
-            needs.of("snapshot", given("SourceDBSnapshotIdentifier"));
+            let source = given("SourceDBSnapshotIdentifier");
+            needs.of("snapshot", source);
             needs.of("snapshot", target);
             needs.of("og", given("OptionGroupName"));
             needs.tags_on("snapshot", target, tagged);
+            // AWS does not say whether it asks in the source's Region too. Here it does, so that a role is ready.
+            let elsewhere = source.and_then(|it| Arn::parse(it).ok()).map(|it| it.place.region);
+            if let Some(region) = elsewhere.filter(|it| *it != place.region) {
+                needs.copy_in(&region, target, tagged);
+            }
         }
         "DeleteDBSnapshot" | "ModifyDBSnapshotAttribute" | "DescribeDBSnapshotAttributes" => {
             needs.of("snapshot", snapshot);
@@ -140,6 +146,17 @@ impl Collector<'_> {
     fn tags_on(&mut self, kind: &str, given: Option<&str>, tagged: bool) {
         if tagged {
             self.need("rds:AddTagsToResource", kind, given);
+        }
+    }
+
+    /// The copy again, as its source's Region sees it.
+    fn copy_in(&mut self, region: &str, target: Option<&str>, tagged: bool) {
+        let Some(name) = target else { return };
+        let place = Place { region: region.to_owned(), account_id: self.place.account_id.clone() };
+        let arn = Arn { place, kind: "snapshot".to_owned(), name: name.to_lowercase() };
+        self.push("rds:CopyDBSnapshot", &arn);
+        if tagged {
+            self.push("rds:AddTagsToResource", &arn);
         }
     }
 
