@@ -3,7 +3,7 @@
 import pathlib
 import tomllib
 
-from resolve import REGION, Template
+from resolve import Template
 from simulator import Role, Simulator
 
 RUN = "20261101t000000z-0000"
@@ -59,7 +59,7 @@ def ask_matrix(simulator: Simulator, prefix: str, template: Template, roles: dic
     """Asks for every role of a function, every action and every resource of others."""
     table = tomllib.loads(pathlib.Path("tests/denials.toml").read_text())
     own = template.of_type("AWS::KMS::Key")
-    root = {"AWS": f"arn:aws:iam::{template.account}:root"}
+    root = {"AWS": template.place.iam(template.account, "root")}
     iam_decides = {"Effect": "Allow", "Principal": root, "Action": "kms:*", "Resource": "*"}
     # The policy of a key that leaves everything to IAM.
     plain = {"Version": "2012-10-17", "Statement": [iam_decides]}
@@ -73,7 +73,7 @@ def ask_matrix(simulator: Simulator, prefix: str, template: Template, roles: dic
                 if of == kind
             }
             arns = [
-                (looks, f"arn:aws:{SERVICES[kind]}:{REGION}:{template.account}:{thing}", tags)
+                (looks, template.place.arn(SERVICES[kind], template.account, thing), tags)
                 for looks, (thing, tags) in things.items()
             ]
             policies = {arn: plain for _, arn, _ in arns if kind == "key"}

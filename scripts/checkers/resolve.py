@@ -2,10 +2,10 @@
 
 import re
 import sys
+from typing import NamedTuple
 
 import yaml
 
-REGION = "eu-central-1"
 OMITTED = object()
 
 
@@ -33,13 +33,33 @@ def short_form(loader: Loader, suffix: str, node: yaml.Node) -> dict:
 Loader.add_multi_constructor("!", short_form)
 
 
+class Place(NamedTuple):
+    """A partition and one of its Regions, with the end of the names of services there."""
+
+    partition: str
+    region: str
+    suffix: str
+
+    def arn(self, service: str, account: str, rest: str) -> str:
+        return f"arn:{self.partition}:{service}:{self.region}:{account}:{rest}"
+
+    def iam(self, account: str, rest: str) -> str:
+        """The ARN of a principal, which is in no Region."""
+        return f"arn:{self.partition}:iam::{account}:{rest}"
+
+
+EUROPE = Place("aws", "eu-central-1", "amazonaws.com")
+CHINA = Place("aws-cn", "cn-north-1", "amazonaws.com.cn")
+GOVCLOUD = Place("aws-us-gov", "us-gov-west-1", "amazonaws.com")
+
+
 class Template:
     """A template that is deployed into an account with these parameters."""
 
-    def __init__(self, path: str, account: str, parameters: dict):
+    def __init__(self, path: str, place: Place, account: str, parameters: dict):
         with open(path, encoding="utf-8") as file:
             self.raw = yaml.load(file, Loader)
-        self.account = account
+        self.place, self.account = place, account
         self.stack = "snapferry"
         defaults = {name: it.get("Default") for name, it in self.raw["Parameters"].items()}
         unknown = parameters.keys() - defaults.keys()
@@ -81,8 +101,8 @@ class Template:
     def fn_ref(self, name: str):
         if name.startswith("AWS::"):
             pseudo = {
-                "Partition": "aws",
-                "Region": REGION,
+                "Partition": self.place.partition,
+                "Region": self.place.region,
                 "AccountId": self.account,
                 "StackName": self.stack,
             }
@@ -106,7 +126,7 @@ class Template:
         kind, own = resource["Type"], f"{self.stack}-{name}"
         if kind == "AWS::IAM::Role":
             given = resource["Properties"].get("RoleName")
-            return f"arn:aws:iam::{self.account}:role/{self.resolve(given) if given else own}"
+            return self.place.iam(self.account, f"role/{self.resolve(given) if given else own}")
         service, rest = {
             "AWS::CloudWatch::Alarm": ("cloudwatch", f"alarm:{own}"),
             "AWS::Events::Rule": ("events", f"rule/{own}"),
@@ -118,7 +138,7 @@ class Template:
             "AWS::SecretsManager::Secret": ("secretsmanager", f"secret:{own}-AbCdEf"),
             "AWS::StepFunctions::StateMachine": ("states", f"stateMachine:{own}"),
         }[kind]
-        return f"arn:aws:{service}:{REGION}:{self.account}:{rest}"
+        return self.place.arn(service, self.account, rest)
 
     def fn_sub(self, argument):
         text, more = (argument, {}) if isinstance(argument, str) else argument

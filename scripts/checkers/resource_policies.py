@@ -1,6 +1,6 @@
 """Used by scripts/check-roles: who can reach the queues, topics and keys of the templates."""
 
-from resolve import REGION, Template
+from resolve import Place, Template
 from simulator import Role, Simulator
 
 ELSEWHERE = "333333333333"
@@ -15,7 +15,9 @@ ADMINISTER_QUEUES = (
 ADMINISTER_TOPICS = "AddPermission DeleteTopic SetTopicAttributes".split()
 
 
-def ask_service(simulator: Simulator, whose: str, policy: dict, action: str, arn: str, senders: set) -> None:
+def ask_service(
+    simulator: Simulator, place: Place, whose: str, policy: dict, action: str, arn: str, senders: set
+) -> None:
     """Only these services can do this one thing, each on behalf of its own source."""
     account = arn.split(":")[4]
 
@@ -35,7 +37,7 @@ def ask_service(simulator: Simulator, whose: str, policy: dict, action: str, arn
             if other not in {name for name, _ in senders}:
                 ask(False, other, {"aws:SourceArn": source, "aws:SourceAccount": owner})
     for who in (account, ELSEWHERE):
-        simulator.ask_policy(False, whose, policy, f"arn:aws:iam::{who}:role/other", action, arn, {})
+        simulator.ask_policy(False, whose, policy, place.iam(who, "role/other"), action, arn, {})
 
 
 def ask_queues(simulator: Simulator, prefix: str, template: Template) -> None:
@@ -53,7 +55,7 @@ def ask_queues(simulator: Simulator, prefix: str, template: Template) -> None:
     for name in template.of_type("AWS::SQS::Queue"):
         arn, policy = template.arn(name), policies.get(template.fn_ref(name))
         whose = f"{prefix} {name}"
-        ask_service(simulator, whose, policy, "sqs:SendMessage", arn, senders.get(arn, set()))
+        ask_service(simulator, template.place, whose, policy, "sqs:SendMessage", arn, senders.get(arn, set()))
         for service, source in senders.get(arn, set()):
             # Only this topic or rule, not another one in the same account.
             beside = {"aws:SourceArn": f"{source}-other"}
@@ -79,10 +81,10 @@ def ask_topics(simulator: Simulator, prefix: str, template: Template) -> None:
         senders = {
             ("cloudwatch", template.arn(alarm)) for alarm, it in alarms.items() if arn in it["AlarmActions"]
         }
-        ask_service(simulator, whose, policy, "sns:Publish", arn, senders)
+        ask_service(simulator, template.place, whose, policy, "sns:Publish", arn, senders)
         accepted = template.parameters["AllowedTargetAccounts"] if name == "HandoffTopic" else []
         for account in [*accepted, ELSEWHERE]:
-            expected, who = account in accepted, f"arn:aws:iam::{account}:role/deployer"
+            expected, who = account in accepted, template.place.iam(account, "role/deployer")
 
             def ask(expected: bool, action: str, context: dict, who=who) -> None:
                 simulator.ask_policy(
@@ -100,7 +102,7 @@ def ask_keys(simulator: Simulator, source: Template, target_roles: dict[str, Rol
     """In a target account, only the copy role can use the shareable key, and only through RDS."""
     for name, it in source.of_type("AWS::KMS::Key").items():
         arn, policy = source.arn(name), it["KeyPolicy"]
-        through_rds = {"kms:ViaService": f"rds.{REGION}.amazonaws.com"}
+        through_rds = {"kms:ViaService": f"rds.{source.place.region}.{source.place.suffix}"}
         use = [
             (f"kms:{action}", through_rds)
             for action in (
