@@ -20,6 +20,12 @@ lambda_support::failures! {
              shareableKeys"
         )]
         SnapshotNotShareable { arn: String, encryption: String } => SnapshotNotShareable,
+        #[error(
+            "DB snapshot {arn} is encrypted and in another Region of GovCloud than {region}: RDS copies it only with a \
+             PreSignedUrl, which Snapferry cannot make. Deploy the target stack in the Region of the snapshot, and start a \
+             new run"
+        )]
+        AcrossRegionsOfGovCloud { arn: String, region: String } => AcrossRegionsNotServed,
         #[error("DB snapshot {arn} is of DB instance {found}, but this run copies {expected}")]
         SnapshotOfAnother { arn: String, found: String, expected: String } => HandoffRefused,
         #[error("DB snapshot {identifier} is {status}: delete it, then resume the run")]

@@ -97,9 +97,9 @@ pub struct Response {
 /// Starts the copy, or looks how far it is. Safe to repeat: the run names the copy. It keeps the time of it as a tag for
 /// the next run.
 ///
-/// Errors: `Snapferry.SnapshotNotFound`, `SnapshotNoLongerShared`, `SnapshotNotShareable`, `CopyFailed`, `CopyNotOurs`,
-/// `KeyNotUsable`, `HandoffRefused`, `SnapshotQuotaExceeded`, `OptionGroupNotFound`, `InvalidRequest`, `StageTimedOut`,
-/// `RdsRefused` (fatal), `RdsUnavailable`, `KmsUnavailable` (retry).
+/// Errors: `Snapferry.AcrossRegionsNotServed`, `SnapshotNotFound`, `SnapshotNoLongerShared`, `SnapshotNotShareable`,
+/// `CopyFailed`, `CopyNotOurs`, `KeyNotUsable`, `HandoffRefused`, `SnapshotQuotaExceeded`, `OptionGroupNotFound`,
+/// `InvalidRequest`, `StageTimedOut`, `RdsRefused` (fatal), `RdsUnavailable`, `KmsUnavailable` (retry).
 /// Source: RDS API `CopyDBSnapshot`, `DescribeDBSnapshots`, `AddTagsToResource`; KMS API `DescribeKey`.
 pub async fn handle(
     rds: &aws_sdk_rds::Client,

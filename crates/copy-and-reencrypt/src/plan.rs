@@ -31,7 +31,7 @@ pub enum Plan {
 /// Decides once the copy exists.
 pub fn plan_with_copy(request: &Request, run: &Run, seen: &SnapshotSeen) -> Result<Plan, Error> {
     let (identifier, status) = (request.target_db_snapshot_identifier(), seen.status.clone());
-    if !run.made(&identifier, &seen.tags) {
+    if !run.made_or_is_making(&identifier, &seen.tags, seen.is_being_made()) {
         return Err(Error::CopyNotOurs(identifier));
     }
     if let Some(found) = seen.kms_key_id.as_ref().filter(|found| is_another_key(&request.kms_key_id, found)) {
@@ -68,6 +68,9 @@ pub fn plan_without_copy(
     if !source.snapshot.is_available() {
         let status = &source.snapshot.status;
         return wait(request, status, None, format!("DB snapshot {arn} is {status}")).map(Plan::Answer);
+    }
+    if let Some(region) = source.key.as_ref().and_then(|_| region_that_needs_a_signature(request)) {
+        return Err(Error::AcrossRegionsOfGovCloud { arn, region: region.to_owned() });
     }
     let declared = |key: &String| request.shareable_keys.contains(key);
     let shareable = source.key.as_ref().is_some_and(|(key, seen)| declared(key) && seen.is_shareable());
@@ -107,6 +110,17 @@ pub fn plan_without_copy(
         copy_option_group: placement.copy_option_group,
         tags,
     }))
+}
+
+/// This Region, when an encrypted snapshot of the source's Region cannot be copied here: in GovCloud, RDS asks for a
+/// PreSignedUrl then, which the SDK for Rust does not make.
+///
+/// Source: RDS API, CopyDBSnapshot, PreSignedUrl: "applies only to GovCloud (US) Regions".
+fn region_that_needs_a_signature(request: &Request) -> Option<&str> {
+    let source = &request.source_db_snapshot_arn;
+    // arn:<partition>:kms:<region>:<account>:key/<id>: the copy's key is of this Region.
+    let region = request.kms_key_id.split(':').nth(3)?;
+    (source.partition == "aws-us-gov" && source.region != region).then_some(region)
 }
 
 fn encryption(source: &SourceSeen) -> String {
@@ -209,6 +223,26 @@ mod tests {
 
     fn unusable() -> KeySeen {
         KeySeen::Unusable { problem: "its state is Disabled".to_owned(), may_pass: false }
+    }
+
+    #[test]
+    fn an_encrypted_snapshot_of_another_region_of_govcloud_is_refused_by_name() {
+        let check = |partition: &str, region: &str, key: Option<(&str, KeySeen)>, expected: &str| {
+            let source_arn = format!("arn:{partition}:rds:{region}:111111111111:snapshot:orders");
+            let request = Request {
+                source_db_snapshot_arn: source_arn.try_into().unwrap(),
+                kms_key_id: format!("arn:{partition}:kms:us-gov-west-1:222222222222:key/1"),
+                account: Account::Target,
+                ..request(None)
+            };
+            let got = name(plan_without_copy(&request, &run(), Some(&source(key)), &CUSTOMER));
+            assert_eq!(got, expected, "{partition} {region}");
+        };
+        let encrypted = Some(("key", CUSTOMER));
+        check("aws-us-gov", "us-gov-east-1", encrypted.clone(), "Snapferry.AcrossRegionsNotServed");
+        check("aws-us-gov", "us-gov-west-1", encrypted.clone(), "Copy");
+        check("aws-us-gov", "us-gov-east-1", None, "Copy");
+        check("aws", "us-gov-east-1", encrypted, "Copy");
     }
 
     // R6: the re-encrypted copy goes first, so every copy is full.
@@ -328,6 +362,10 @@ mod tests {
         check(seen("available"), "done=true");
         check(seen("failed"), "Snapferry.CopyFailed");
         check(SnapshotSeen { tags: step::Tags::new(), ..seen("available") }, "Snapferry.CopyNotOurs");
+        // Its tags may come later.
+        check(SnapshotSeen { tags: step::Tags::new(), ..seen("copying") }, "done=false");
+        let foreign = [("snapferry:run".to_owned(), "20261120t160812z-0000".to_owned())];
+        check(SnapshotSeen { tags: foreign.into(), ..seen("copying") }, "Snapferry.CopyNotOurs");
         check(
             SnapshotSeen { kms_key_id: Some(format!("{KEY}2")), ..seen("available") },
             "Snapferry.CopyNotOurs",

@@ -49,6 +49,11 @@ impl SnapshotSeen {
         self.status == "available"
     }
 
+    /// Whether RDS is still making it.
+    pub fn is_being_made(&self) -> bool {
+        !self.is_available() && !self.is_lost()
+    }
+
     /// Whether it will never be available.
     pub fn is_lost(&self) -> bool {
         matches!(self.status.as_str(), "failed" | "deleting" | "deleted")

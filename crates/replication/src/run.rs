@@ -106,6 +106,15 @@ impl Run {
         Self::that_made(identifier, tags).as_ref() == Some(self)
     }
 
+    /// Whether this run made the snapshot or database of this identifier, or may be making it.
+    ///
+    /// RDS does not promise that what it has just begun to make lists its tags. So while it is `being_made`, none of our
+    /// tags is no proof against it.
+    pub fn made_or_is_making(&self, identifier: &str, tags: &Tags, being_made: bool) -> bool {
+        let ours = [tag::MADE_BY, tag::REPLICATION, tag::RUN];
+        self.made(identifier, tags) || being_made && !ours.iter().any(|key| tags.contains_key(*key))
+    }
+
     fn of_tags(tags: &Tags) -> Option<Self> {
         let run = Self {
             replication: tags.get(tag::REPLICATION)?.clone().try_into().ok()?,

@@ -67,7 +67,8 @@ pub fn plan(
 ) -> Result<Plan, Error> {
     let identifier = run.identifier();
     let Some(seen) = seen else { return Ok(Plan::Restore) };
-    if !run.made(&identifier, &seen.tags) {
+    let being_made = seen.condition() == Condition::Waiting;
+    if !run.made_or_is_making(&identifier, &seen.tags, being_made) {
         return Err(Error::DbInstanceNotOurs(identifier));
     }
     let status = seen.status.as_str();
@@ -217,6 +218,8 @@ mod tests {
         check(Some(early), "available", "done=false available without endpoint");
         check(Some(seen("incompatible-parameters")), "creating", "Snapferry.RestoreFailed");
         check(Some(seen("restore-error")), "creating", "Snapferry.RestoreFailed");
+        // Its tags may come later.
+        check(Some(DatabaseSeen { tags: Tags::new(), ..seen("creating") }), "", "done=false creating");
         check(
             Some(DatabaseSeen { tags: Tags::new(), ..seen("available") }),
             "",

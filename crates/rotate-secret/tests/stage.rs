@@ -150,6 +150,25 @@ async fn an_instance_that_became_busy_is_not_tagged() {
     assert_eq!(actions(&sent).last(), Some(&"ModifyDBInstance"));
 }
 
+// A secret that was deleted without a recovery window is forgotten some time later.
+#[tokio::test]
+async fn a_secret_whose_name_is_still_being_deleted_is_waited_for_and_then_told() {
+    let refused = || {
+        let answer =
+            json!({"__type": "InvalidRequestException", "message": "already scheduled for deletion"});
+        mock!(aws_sdk_secretsmanager::Client::create_secret).then_http_response(move || json_answer(&answer))
+    };
+    let (answer, sent) = look(&[copy()], &[random(), refused(), no_secret(SECRET)]).await;
+    let answer = answer.unwrap();
+    assert!(!answer.look.done && answer.look.wait_seconds > 0, "{answer:?}");
+    assert_eq!(actions(&sent).last(), Some(&"CreateSecret"));
+
+    let mut third = request_to_stage();
+    third["stage"] = json!({"seconds": 300, "looks": 2, "status": "refused twice"});
+    let (answer, _) = look_with(&[copy()], &[random(), refused(), no_secret(SECRET)], third).await;
+    assert_fails(answer, "Snapferry.SecretsManagerRefused", "InvalidRequestException");
+}
+
 // Invariant: no password enters state data, logs, errors, tags or messages.
 #[tokio::test]
 async fn no_password_is_told_in_an_answer_or_in_an_error_whichever_call_fails() {

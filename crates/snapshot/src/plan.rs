@@ -58,7 +58,7 @@ pub fn plan_with_snapshot(
     deadline: Deadline,
 ) -> Result<Plan, Error> {
     let (identifier, status) = (run.identifier(), seen.status.clone());
-    if !run.made(&identifier, &seen.tags) {
+    if !run.made_or_is_making(&identifier, &seen.tags, seen.is_being_made()) {
         return Err(Error::SnapshotNotOurs(identifier));
     }
     let reason = format!("DB snapshot {identifier} is {status}");
@@ -146,6 +146,8 @@ mod tests {
         check(&snapshot("creating"), "done=false");
         check(&snapshot("available"), "done=true");
         check(&snapshot("failed"), "Snapferry.SnapshotFailed");
+        // Its tags may come later.
+        check(&SnapshotSeen { tags: step::Tags::new(), ..snapshot("creating") }, "done=false");
         check(
             &SnapshotSeen { tags: step::Tags::new(), ..snapshot("available") },
             "Snapferry.SnapshotNotOurs",

@@ -87,6 +87,9 @@ error_names! {
     /// The source is a DB cluster or a member of one; only DB instances are served.
     /// Repair: name a DB instance that is in no cluster, and start a new run.
     ClusterNotServed: fatal,
+    /// In GovCloud, an encrypted snapshot of one Region cannot be copied into another one.
+    /// Repair: deploy the target stack in the Region of the source, and start a new run.
+    AcrossRegionsNotServed: fatal,
     /// The source DB instance does not exist in this account and Region.
     /// Repair: correct `source.dbInstanceIdentifier`, and start a new run.
     SourceNotFound: fatal,

@@ -7,7 +7,7 @@ use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use database::Database;
 use lambda_support::CallFailed;
-use plan::{Asked, NewPassword, Plan, after_refusal, password_of, plan, was_live};
+use plan::{Asked, NewPassword, Plan, after_create_refused, after_refusal, password_of, plan, was_live};
 use replication::{ReplicationName, Run, RunId, tag};
 use secret::{AWSCURRENT, Connection, SecretValue};
 use serde::{Deserialize, Serialize};
@@ -73,7 +73,10 @@ pub async fn handle(rds: &Rds, secrets: &Secrets, payload: Value) -> Result<Resp
             waiting.look_at_once("secret restored", deadline, reason)?
         }
         Plan::CreateSecret { connection, arn } => {
-            create_secret(secrets, &run, connection).await?;
+            if let Err(failed) = create_secret(secrets, &run, connection).await {
+                let look = after_create_refused(&failed, &name, &waiting, deadline)?.ok_or(failed)?;
+                return Ok(Response { look, secret_id: name, was_live: seen.as_ref().is_some_and(was_live) });
+            }
             // Another call of this very step may have made it meanwhile: its password is the one.
             match secret::read_current(secrets, &name).await?.usable(&name)? {
                 Some(version) => {

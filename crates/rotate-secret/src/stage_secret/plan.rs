@@ -148,6 +148,23 @@ pub fn after_refusal(
     }
 }
 
+/// What a refused CreateSecret leads to: another look while Secrets Manager still forgets a secret of this name that
+/// somebody deleted without a recovery window; `None` when that is not why.
+///
+/// Source: Secrets Manager API, DeleteSecret, ForceDeleteWithoutRecovery: the deletion is asynchronous, and "it might take
+/// some time before you can create a secret with the same name".
+pub fn after_create_refused(
+    failed: &CallFailed,
+    name: &str,
+    waiting: &Waiting,
+    deadline: Deadline,
+) -> Result<Option<Look>, Error> {
+    if failed.code != "InvalidRequestException" {
+        return Ok(None);
+    }
+    Ok(waiting.refused(deadline, format!("secret {name} cannot be made yet: {failed}"))?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
