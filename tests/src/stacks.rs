@@ -30,7 +30,12 @@ pub async fn deploy_source(account: &Account) -> Result<Outputs> {
 /// another account from a template.
 pub async fn deploy_target(account: &Account, source: &Outputs) -> Result<Outputs> {
     let topic = source.get("HandoffTopicArn")?;
-    let parameters = [("SourceAccountIds", SOURCE_ACCOUNT), ("HandoffTopicArn", topic)];
+    let parameters = [
+        ("SourceAccountIds", SOURCE_ACCOUNT),
+        ("HandoffTopicArn", topic),
+        ("VerifySubnetIds", "subnet-0123456789abcdef0,subnet-0123456789abcdef1"),
+        ("VerifySecurityGroupIds", "sg-0123456789abcdef1"),
+    ];
     let outputs = deploy(account, "target-account", &parameters).await?;
     let queue = outputs.get("HandoffQueueArn")?;
     account.sns.subscribe().topic_arn(topic).protocol("sqs").endpoint(queue).send().await?;

@@ -130,7 +130,7 @@ impl World {
             application_secret_arn: self.target_outputs.get("ApplicationSecretArn")?.to_owned(),
             kms_key_id: self.target_outputs.get("CopyKeyArn")?.to_owned(),
         };
-        Ok(serde_json::to_value(settings.for_copy_of(&handoff.db_instance, stack))?)
+        Ok(serde_json::to_value(settings.for_copy_of(&handoff, stack)?)?)
     }
 
     /// Makes another secret that a replication may be told to use; answers its ARN.

@@ -9,6 +9,14 @@ pub struct Changes {
     pub vpc_security_group_ids: Option<Vec<String>>,
     /// Whether RDS refuses a deletion.
     pub deletion_protection: Option<bool>,
+    /// `gp3`, `io2`, …
+    pub storage_type: Option<String>,
+    /// Allocated storage, in GiB.
+    pub allocated_storage: Option<i32>,
+    /// Provisioned IOPS.
+    pub iops: Option<i32>,
+    /// Throughput of `gp3`, in MiB/s.
+    pub storage_throughput: Option<i32>,
     /// The ceiling of storage autoscaling, in GiB.
     pub max_allocated_storage: Option<i32>,
     /// `ddd:hh24:mi-ddd:hh24:mi`, UTC.
@@ -45,12 +53,33 @@ impl Changes {
         *self == Self::default()
     }
 
+    /// RDS's names of what changes.
+    pub fn names(&self) -> Vec<&'static str> {
+        let all = [
+            ("VpcSecurityGroupIds", self.vpc_security_group_ids.is_some()),
+            ("DeletionProtection", self.deletion_protection.is_some()),
+            ("StorageType", self.storage_type.is_some()),
+            ("AllocatedStorage", self.allocated_storage.is_some()),
+            ("Iops", self.iops.is_some()),
+            ("StorageThroughput", self.storage_throughput.is_some()),
+            ("MaxAllocatedStorage", self.max_allocated_storage.is_some()),
+            ("PreferredMaintenanceWindow", self.preferred_maintenance_window.is_some()),
+            ("MonitoringInterval", self.monitoring.is_some()),
+            ("EnablePerformanceInsights", self.performance_insights.is_some()),
+        ];
+        all.into_iter().filter_map(|(name, changes)| changes.then_some(name)).collect()
+    }
+
     pub(crate) fn put_into(self, modify: ModifyDBInstanceFluentBuilder) -> ModifyDBInstanceFluentBuilder {
         let (interval, role) = self.monitoring.map(|it| (it.interval, it.role_arn)).unzip();
         let insights = self.performance_insights;
         modify
             .set_vpc_security_group_ids(self.vpc_security_group_ids)
             .set_deletion_protection(self.deletion_protection)
+            .set_storage_type(self.storage_type)
+            .set_allocated_storage(self.allocated_storage)
+            .set_iops(self.iops)
+            .set_storage_throughput(self.storage_throughput)
             .set_max_allocated_storage(self.max_allocated_storage)
             .set_preferred_maintenance_window(self.preferred_maintenance_window)
             .set_monitoring_interval(interval)

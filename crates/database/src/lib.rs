@@ -21,10 +21,18 @@ pub use seen::{DatabaseSeen, Endpoint};
 pub use snapshot::SnapshotSeen;
 pub use status::Condition;
 
-use aws_sdk_rds::types::Tag;
+use aws_sdk_rds::types::{self, Tag};
+use replication::ProcessorFeature;
 use step::Tags;
 
 /// Tags as RDS takes them.
 pub fn tag_list(tags: Tags) -> Vec<Tag> {
     tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+}
+
+/// Processor features as RDS takes them.
+pub fn processor_features(features: Vec<ProcessorFeature>) -> Vec<types::ProcessorFeature> {
+    let feature =
+        |it: ProcessorFeature| types::ProcessorFeature::builder().name(it.name).value(it.value).build();
+    features.into_iter().map(feature).collect()
 }

@@ -2,10 +2,10 @@
 
 use crate::identity::Database;
 use crate::status::Condition;
-use aws_sdk_rds::types::DbInstance;
+use aws_sdk_rds::types::{self, DbInstance};
 use jiff::Timestamp;
 use lambda_support::tags;
-use replication::DbInstanceSettings;
+use replication::{DbInstanceSettings, ProcessorFeature};
 use step::{Bounded, Tags};
 
 /// What RDS said of a database.
@@ -114,6 +114,9 @@ fn settings(it: &DbInstance) -> DbInstanceSettings {
         allocated_storage: it.allocated_storage.and_then(Bounded::new),
         iops: it.iops.and_then(Bounded::new),
         storage_throughput: it.storage_throughput.and_then(Bounded::new),
+        dedicated_log_volume: it.dedicated_log_volume,
+        processor_features: it.processor_features.as_deref().map(features).filter(|it| !it.is_empty()),
+        use_default_processor_features: None,
         max_allocated_storage: it.max_allocated_storage.and_then(Bounded::new),
         enable_iam_database_authentication: it.iam_database_authentication_enabled,
         enable_cloudwatch_logs_exports: it
@@ -136,4 +139,11 @@ fn settings(it: &DbInstance) -> DbInstanceSettings {
             .performance_insights_retention_period
             .and_then(Bounded::new),
     }
+}
+
+fn features(all: &[types::ProcessorFeature]) -> Vec<ProcessorFeature> {
+    let feature = |it: &types::ProcessorFeature| {
+        Some(ProcessorFeature { name: it.name.clone()?, value: it.value.clone()? })
+    };
+    all.iter().filter_map(feature).collect()
 }

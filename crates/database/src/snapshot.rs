@@ -33,6 +33,12 @@ pub struct SnapshotSeen {
     pub master_username: Option<String>,
     /// The storage that a restore allocates, in GiB.
     pub allocated_storage: i32,
+    /// The storage type of its DB instance.
+    pub storage_type: Option<String>,
+    /// The IOPS of its DB instance's storage.
+    pub iops: Option<i32>,
+    /// The throughput of its DB instance's storage, in MiB/s.
+    pub storage_throughput: Option<i32>,
     /// The key that it is encrypted under.
     pub kms_key_id: Option<String>,
     /// When this snapshot was made; of a copy, when it was copied.
@@ -76,6 +82,9 @@ impl From<DbSnapshot> for SnapshotSeen {
             engine_version: it.engine_version,
             master_username: it.master_username,
             allocated_storage: it.allocated_storage.unwrap_or_default(),
+            storage_type: it.storage_type,
+            iops: it.iops,
+            storage_throughput: it.storage_throughput,
             kms_key_id: it.kms_key_id,
             created_at: it.snapshot_create_time.and_then(time),
             data_current_at: current.and_then(time),

@@ -135,7 +135,7 @@ async fn what_rds_does_not_sell_is_refused() {
 // Rule of AWS: every setting of a restore is kept.
 #[tokio::test]
 async fn every_setting_of_a_restore_and_of_a_modification_is_shown() {
-    let account = with_snapshot("300000000006", &[("AllocatedStorage", "50"), ("Port", "5433")]).await;
+    let account = with_snapshot("300000000006", &[("AllocatedStorage", "400"), ("Port", "5433")]).await;
     // Parameter, value, and the element that shows the value where it has another name.
     let restored = [
         ("DBInstanceClass", "db.r6g.large", ""),
@@ -155,7 +155,7 @@ async fn every_setting_of_a_restore_and_of_a_modification_is_shown() {
         ("PubliclyAccessible", "false", ""),
     ];
     let modified = [
-        ("MaxAllocatedStorage", "100", ""),
+        ("MaxAllocatedStorage", "440", ""),
         ("MonitoringInterval", "60", ""),
         ("MonitoringRoleArn", "arn:aws:iam::300000000006:role/monitor", ""),
         ("EnablePerformanceInsights", "true", "PerformanceInsightsEnabled"),
@@ -179,7 +179,7 @@ async fn every_setting_of_a_restore_and_of_a_modification_is_shown() {
         assert_eq!(text(&shown, element).as_deref(), Some(*value), "{element}");
     }
     let kept = [
-        ("AllocatedStorage", "50"),
+        ("AllocatedStorage", "400"),
         ("DbInstancePort", "5433"),
         ("EnabledCloudwatchLogsExports", "<member>postgresql</member>"),
     ];

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use lambda_support::{
     Config, Service, SignedClient, call_failed, find_parameter, list_from_environment, text_from_environment,
 };
-use plan::{Refusal, accept, is_reported, known, read_handoff, refusal};
-use replication::{CopySettings, Handoff, StackDefaults, TargetSettings};
+use plan::{Refusal, accept, can_be_verified, is_reported, known, read_handoff, refusal};
+use replication::{CopySettings, Handoff, StackDefaults, TargetSettings, UnusableSettings};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use step::parse;
@@ -24,6 +24,8 @@ pub struct Guard {
     pub state_machine_arn: String,
     /// Where refused hand-offs are reported: no execution fails because of them.
     pub operations_topic_arn: String,
+    /// The subnets of Verify; empty when it is in no VPC.
+    pub verify_subnet_ids: Vec<String>,
     /// What a replication gets that has no secret or key of its own.
     pub defaults: StackDefaults,
 }
@@ -35,6 +37,7 @@ impl Guard {
             accepted_topic_arns: list_from_environment("SNAPFERRY_ACCEPTED_TOPIC_ARNS"),
             state_machine_arn: text_from_environment("SNAPFERRY_TARGET_ACCOUNT_STATE_MACHINE_ARN"),
             operations_topic_arn: text_from_environment("SNAPFERRY_OPERATIONS_TOPIC_ARN"),
+            verify_subnet_ids: list_from_environment("SNAPFERRY_VERIFY_SUBNET_IDS"),
             defaults: StackDefaults {
                 application_secret_arn: text_from_environment("SNAPFERRY_APPLICATION_SECRET_ARN"),
                 kms_key_id: text_from_environment("SNAPFERRY_COPY_KEY_ARN"),
@@ -129,7 +132,9 @@ async fn receive(clients: &Clients, guard: &Guard, body: &str) -> Result<(), Err
     let parameter = find_parameter(&clients.ssm, &handoff.replication.settings_parameter()).await?;
     let settings = TargetSettings::read(&handoff.replication, parameter.as_deref())?;
     accept(&handoff, &settings, Timestamp::now())?;
-    let settings = settings.for_copy_of(&handoff.db_instance, guard.defaults.clone());
+    let unusable = |source| UnusableSettings::of(&handoff.replication, source);
+    can_be_verified(&settings.placement, &guard.verify_subnet_ids).map_err(unusable)?;
+    let settings = settings.for_copy_of(&handoff, guard.defaults.clone()).map_err(unusable)?;
     start(&clients.states, &guard.state_machine_arn, &handoff, &settings).await
 }
 

@@ -5,10 +5,10 @@
 
 use crate::Error;
 use jiff::Timestamp;
-use replication::{Handoff, TargetSettings};
+use replication::{Handoff, Placement, TargetSettings};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use step::{ErrorName, MESSAGE_VERSION, parse};
+use step::{ErrorName, InvalidRequest, MESSAGE_VERSION, parse};
 
 /// The largest hand-off, in bytes. A real one has about 1,500; executions take 262,144 with their settings.
 pub const HANDOFF_LIMIT_BYTES: usize = 32 * 1024;
@@ -78,6 +78,18 @@ pub fn accept(handoff: &Handoff, settings: &TargetSettings, now: Timestamp) -> R
         &source.db_instance_identifier.to_lowercase(),
         by,
     )
+}
+
+/// Refuses a copy that Verify could not reach: a function in no VPC reaches public addresses alone.
+///
+/// Source: Lambda Developer Guide, "Giving Lambda functions access to resources in an Amazon VPC".
+pub fn can_be_verified(placement: &Placement, verify_subnet_ids: &[String]) -> Result<(), InvalidRequest> {
+    if placement.publicly_accessible || !verify_subnet_ids.is_empty() {
+        return Ok(());
+    }
+    let message = "the copy gets no public address, and Verify is in no VPC, so Verify cannot reach the copy: deploy the \
+                   target stack with VerifySubnetIds and VerifySecurityGroupIds, or set placement.publiclyAccessible to true";
+    Err(InvalidRequest { path: "placement.publiclyAccessible".to_owned(), message: message.to_owned() })
 }
 
 /// What an execution of the run's name means: `Ok` for a duplicate of a hand-off that is at work or done.
@@ -226,6 +238,21 @@ mod tests {
         check("333333333333", "us-east-1", "orders-prod", false);
         check("111111111111", "eu-west-1", "orders-prod", false);
         check("111111111111", "us-east-1", "payroll", false);
+    }
+
+    // A1: a copy that Verify cannot reach fails hours later.
+    #[test]
+    fn a_private_copy_needs_verify_in_a_vpc() {
+        let check = |publicly_accessible: bool, subnets: &[&str], expected: Option<&str>| {
+            let placement = Placement { publicly_accessible, ..Placement::default() };
+            let subnets: Vec<String> = subnets.iter().map(|it| (*it).to_owned()).collect();
+            let refused = can_be_verified(&placement, &subnets).err();
+            assert_eq!(refused.map(|it| it.path).as_deref(), expected, "{publicly_accessible} {subnets:?}");
+        };
+        check(false, &[], Some("placement.publiclyAccessible"));
+        check(false, &["subnet-1"], None);
+        check(true, &[], None);
+        check(true, &["subnet-1"], None);
     }
 
     // P1-23: a name that exists hides a run that failed.

@@ -126,6 +126,45 @@ async fn settings_that_are_missing_or_cannot_be_read_start_nothing() {
 }
 
 #[tokio::test]
+async fn settings_that_cannot_work_for_this_source_start_nothing_and_are_reported_with_their_path() {
+    let mut settings = settings();
+    settings["dbInstance"]["maxAllocatedStorage"] = json!(21);
+    let (answer, sent) = receive_at(1, &[parameter(settings)], &[], &[notification(handoff())]).await;
+    assert_eq!(
+        (failed(answer), actions(&sent)),
+        (vec!["message-0".to_owned()], vec!["GetParameter", "Publish"])
+    );
+    let report = the("Publish", &sent)["Message"].as_str().unwrap();
+    for part in [
+        "Snapferry.InvalidSettings",
+        "/snapferry/replications/orders",
+        "`dbInstance.maxAllocatedStorage`",
+        "22",
+    ] {
+        assert!(report.contains(part), "{report} lacks {part}");
+    }
+}
+
+// A1: a copy that Verify cannot reach fails hours later.
+#[tokio::test]
+async fn a_private_copy_starts_nothing_while_verify_is_in_no_vpc() {
+    let (clients, calls) = clients(&[parameter(settings())], &[]);
+    let guard = Guard { verify_subnet_ids: Vec::new(), ..guard() };
+    let record = json!({"messageId": "message-0", "body": notification(handoff())});
+    let answer = handle(&clients, &guard, json!({ "Records": [record] })).await;
+    let sent = calls.sent();
+    assert_eq!(
+        (failed(answer), actions(&sent)),
+        (vec!["message-0".to_owned()], vec!["GetParameter", "Publish"])
+    );
+    let report = the("Publish", &sent)["Message"].as_str().unwrap();
+    assert!(
+        report.contains("`placement.publiclyAccessible`") && report.contains("VerifySubnetIds"),
+        "{report}"
+    );
+}
+
+#[tokio::test]
 async fn an_execution_that_runs_or_succeeded_makes_a_duplicate_and_one_that_ended_badly_a_dead_letter() {
     for (status, duplicate) in
         [("RUNNING", true), ("SUCCEEDED", true), ("FAILED", false), ("TIMED_OUT", false), ("ABORTED", false)]
@@ -265,6 +304,7 @@ fn guard() -> Guard {
         accepted_topic_arns: vec![TOPIC.to_owned()],
         state_machine_arn: MACHINE.to_owned(),
         operations_topic_arn: OPERATIONS.to_owned(),
+        verify_subnet_ids: vec!["subnet-1".to_owned()],
         defaults: StackDefaults {
             application_secret_arn: "the stack's secret".to_owned(),
             kms_key_id: "the stack's key".to_owned(),

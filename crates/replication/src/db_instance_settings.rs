@@ -41,10 +41,16 @@ settings! {
         storage_type: String,
         /// Allocated storage, in GiB; it can only grow.
         allocated_storage: Bounded<5, 65536>,
-        /// Provisioned IOPS.
-        iops: Bounded<100, 256000>,
+        /// Provisioned IOPS; 0 turns them off.
+        iops: Bounded<0, 256000>,
         /// Throughput of `gp3`, in MiB/s.
         storage_throughput: Bounded<125, 4000>,
+        /// A volume of its own for the database's logs, beside `io1` and `io2`.
+        dedicated_log_volume: bool,
+        /// Cores and threads of the class, such as `coreCount`.
+        processor_features: Vec<ProcessorFeature>,
+        /// The class's own cores and threads, whatever the snapshot had.
+        use_default_processor_features: bool,
         /// The ceiling of storage autoscaling, in GiB; applied after the restore.
         max_allocated_storage: Bounded<5, 65536>,
         /// IAM authentication.
@@ -78,6 +84,17 @@ settings! {
         /// Days that Performance Insights keeps; applied after the restore.
         performance_insights_retention_period: Bounded<7, 731>,
     }
+}
+
+/// One processor feature of a DB instance.
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ProcessorFeature {
+    /// `coreCount` or `threadsPerCore`.
+    pub name: String,
+    /// A number.
+    pub value: String,
 }
 
 #[cfg(test)]

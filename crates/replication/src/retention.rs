@@ -22,7 +22,7 @@ pub struct TargetRetention {
 impl Default for TargetRetention {
     fn default() -> Self {
         Self {
-            copies: Bounded::constant::<2>(),
+            copies: Bounded::constant::<1>(),
             cutover_grace_hours: Bounded::constant::<24>(),
             failed_copy_hours: Bounded::constant::<72>(),
         }
@@ -253,7 +253,7 @@ mod tests {
             (18, Verdict::KeepLive),
             (17, Verdict::KeepWithinGrace),
             (16, Verdict::KeepLatest),
-            (15, Verdict::KeepLatest),
+            (15, Verdict::DeleteSuperseded),
             (14, Verdict::KeepTagged),
             (13, Verdict::KeepPinned),
             (12, Verdict::DeleteSuperseded),

@@ -2,6 +2,7 @@
 //! `/snapferry/replications/<replication>`.
 
 use crate::application_secret::ApplicationSecret;
+use crate::checks;
 use crate::db_instance_settings::DbInstanceSettings;
 use crate::placement::Placement;
 use crate::replication_name::ReplicationName;
@@ -45,46 +46,28 @@ pub struct TargetSettings {
 }
 
 impl TargetSettings {
-    /// What no single field shows: settings that contradict each other. Answers the path and what is wrong there.
-    pub fn contradiction(&self) -> Option<(&'static str, &'static str)> {
-        let placement = &self.placement;
-        if !placement.quarantine_security_group_ids.is_empty() && placement.vpc_security_group_ids.is_empty()
-        {
-            let problem = "must name the security groups that replace those of the quarantine";
-            return Some(("placement.vpcSecurityGroupIds", problem));
-        }
-        if placement.tags.keys().any(|key| key.starts_with("snapferry:") || key.starts_with("aws:")) {
-            return Some((
-                "placement.tags",
-                "cannot hold tags of Snapferry's or AWS's own: their keys are reserved",
-            ));
-        }
-        if placement.copy_option_group && placement.option_group_name.is_some() {
-            return Some(("placement.copyOptionGroup", "cannot be true while optionGroupName names a group"));
-        }
-        let application_secret = self.application_secret.contradiction(self.verification.logins);
-        application_secret.or_else(|| self.verification.contradiction())
+    /// What makes these settings useless, whatever the source: the path, and what is wrong there.
+    pub fn contradiction(&self) -> Option<InvalidRequest> {
+        checks::settings(self).err()
     }
 
     /// Reads the settings of a replication from the text of its SSM parameter, with every default filled in. `text` is
     /// `None` when there is no such parameter.
     pub fn read(replication: &ReplicationName, text: Option<&str>) -> Result<Self, UnusableSettings> {
-        let parameter = replication.settings_parameter();
         let Some(text) = text else {
+            let parameter = replication.settings_parameter();
             return Err(UnusableSettings::Missing { replication: replication.clone(), parameter });
         };
-        Self::from_json(text).map_err(|source| UnusableSettings::Invalid { parameter, source })
+        Self::from_json(text).map_err(|source| UnusableSettings::of(replication, source))
     }
 
-    /// Reads the settings of one replication, and refuses those that contradict each other.
+    /// Reads the settings of one replication, and refuses those that cannot work.
     pub fn from_json(text: &str) -> Result<Self, InvalidRequest> {
         let invalid = |path: &str, message: String| InvalidRequest { path: path.to_owned(), message };
         let json = serde_json::from_str(text).map_err(|error| invalid("(not JSON)", error.to_string()))?;
         let settings: Self = parse(json)?;
-        match settings.contradiction() {
-            None => Ok(settings),
-            Some((path, problem)) => Err(invalid(path, problem.to_owned())),
-        }
+        checks::settings(&settings)?;
+        Ok(settings)
     }
 }
 
@@ -94,7 +77,7 @@ impl TargetSettings {
 pub enum UnusableSettings {
     #[error("replication {replication} has no settings: put them in SSM parameter {parameter}")]
     Missing { replication: ReplicationName, parameter: String },
-    #[error("the settings in SSM parameter {parameter} cannot be read")]
+    #[error("the settings in SSM parameter {parameter} cannot be used")]
     Invalid {
         parameter: String,
         #[source]
@@ -103,6 +86,11 @@ pub enum UnusableSettings {
 }
 
 impl UnusableSettings {
+    /// The settings of this replication, with what is wrong in them.
+    pub fn of(replication: &ReplicationName, source: InvalidRequest) -> Self {
+        Self::Invalid { parameter: replication.settings_parameter(), source }
+    }
+
     /// The name that the state machine matches on.
     pub fn name(&self) -> ErrorName {
         ErrorName::InvalidSettings
@@ -125,7 +113,7 @@ pub struct ExpectedSource {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     #[test]
     fn the_shortest_settings_name_only_the_source() {
@@ -136,25 +124,115 @@ mod tests {
         assert!(!settings.placement.publicly_accessible);
         assert_eq!(
             serde_json::to_value(&settings.retention).unwrap(),
-            json!({"copies": 2, "cutoverGraceHours": 24, "failedCopyHours": 72})
+            json!({"copies": 1, "cutoverGraceHours": 24, "failedCopyHours": 72})
         );
     }
 
+    /// Settings with these fields of `dbInstance` and `placement`, and what refuses them.
+    fn refused(db_instance: Value, placement: Value) -> Option<String> {
+        let source =
+            json!({"accountId": "111111111111", "region": "us-east-1", "dbInstanceIdentifier": "orders"});
+        let settings = json!({"source": source, "dbInstance": db_instance, "placement": placement});
+        TargetSettings::from_json(&settings.to_string()).err().map(|it| it.path)
+    }
+
     #[test]
-    fn settings_that_contradict_each_other_are_told() {
-        let check = |placement: serde_json::Value, path: Option<&str>| {
-            let source =
-                json!({"accountId": "111111111111", "region": "us-east-1", "dbInstanceIdentifier": "orders"});
-            let settings: TargetSettings =
-                serde_json::from_value(json!({"source": source, "placement": placement})).unwrap();
-            assert_eq!(settings.contradiction().map(|it| it.0), path, "{placement}");
+    fn what_cannot_work_in_an_instance_is_refused_with_its_path() {
+        let of = |field: &str, value: Value| refused(json!({ field: value }), json!({}));
+        for (field, value) in [
+            ("dbInstanceClass", json!("t4g.micro")),
+            ("storageType", json!("gp5")),
+            ("networkType", json!("IPV6")),
+            ("engineLifecycleSupport", json!("disabled")),
+            ("licenseModel", json!("free")),
+            ("caCertificateIdentifier", json!("rds ca")),
+            ("processorFeatures", json!([{"name": "cores", "value": "4"}])),
+            ("processorFeatures", json!([{"name": "coreCount", "value": "four"}])),
+            ("preferredBackupWindow", json!("03:00-03:29")),
+            ("preferredBackupWindow", json!("3:00-4:00")),
+            ("preferredMaintenanceWindow", json!("sun:05:00-sun:05:29")),
+            ("preferredMaintenanceWindow", json!("05:00-05:30")),
+            ("monitoringInterval", json!(2)),
+            ("performanceInsightsRetentionPeriod", json!(30)),
+            ("iops", json!(-1)),
+            ("backupRetentionPeriod", json!(36)),
+        ] {
+            assert_eq!(of(field, value.clone()), Some(format!("dbInstance.{field}")), "{value}");
+        }
+        for (field, value) in [
+            ("iops", json!(0)),
+            ("monitoringInterval", json!(0)),
+            ("processorFeatures", json!([{"name": "coreCount", "value": "4"}])),
+            ("useDefaultProcessorFeatures", json!(true)),
+            ("performanceInsightsRetentionPeriod", json!(31)),
+            ("performanceInsightsRetentionPeriod", json!(731)),
+            ("preferredBackupWindow", json!("23:45-00:15")),
+            ("licenseModel", json!("bring-your-own-license")),
+        ] {
+            assert_eq!(of(field, value.clone()), None, "{field} {value}");
+        }
+        let both = json!({"useDefaultProcessorFeatures": true, "processorFeatures": [{"name": "coreCount", "value": "4"}]});
+        assert_eq!(refused(both, json!({})).unwrap(), "dbInstance.useDefaultProcessorFeatures");
+    }
+
+    #[test]
+    fn what_cannot_work_in_a_placement_is_refused_with_its_path() {
+        let role = "arn:aws:iam::222222222222:role/rds-monitoring";
+        let check = |placement: Value, field: &str| {
+            let expected = (!field.is_empty()).then(|| format!("placement.{field}"));
+            assert_eq!(refused(json!({}), placement.clone()), expected, "{placement}");
         };
-        check(json!({}), None);
-        check(json!({"quarantineSecurityGroupIds": ["sg-1"]}), Some("placement.vpcSecurityGroupIds"));
-        check(json!({"quarantineSecurityGroupIds": ["sg-1"], "vpcSecurityGroupIds": ["sg-2"]}), None);
-        check(json!({"tags": {"snapferry:keep": "x"}}), Some("placement.tags"));
-        check(json!({"copyOptionGroup": true, "optionGroupName": "og"}), Some("placement.copyOptionGroup"));
-        check(json!({"copyOptionGroup": true}), None);
-        check(json!({"optionGroupName": "og"}), None);
+        check(json!({}), "");
+        check(json!({"dbSubnetGroupName": "private/a"}), "dbSubnetGroupName");
+        check(json!({"dbParameterGroupName": "own_group"}), "dbParameterGroupName");
+        check(json!({"dbParameterGroupName": "default.postgres16"}), "");
+        check(json!({"optionGroupName": "own--group"}), "optionGroupName");
+        check(json!({"vpcSecurityGroupIds": ["default"]}), "vpcSecurityGroupIds");
+        check(json!({"performanceInsightsKmsKeyId": "a key"}), "performanceInsightsKmsKeyId");
+        check(json!({"monitoringRoleArn": "rds-monitoring"}), "monitoringRoleArn");
+        check(json!({ "monitoringRoleArn": role }), "");
+        check(json!({"quarantineSecurityGroupIds": ["sg-1"]}), "vpcSecurityGroupIds");
+        check(
+            json!({"quarantineSecurityGroupIds": ["sg-x"], "vpcSecurityGroupIds": ["sg-2"]}),
+            "quarantineSecurityGroupIds",
+        );
+        check(json!({"quarantineSecurityGroupIds": ["sg-1"], "vpcSecurityGroupIds": ["sg-2"]}), "");
+        check(json!({"copyOptionGroup": true, "optionGroupName": "og"}), "copyOptionGroup");
+        check(json!({"copyOptionGroup": true}), "");
+        check(json!({"optionGroupName": "og"}), "");
+        for key in ["snapferry:keep", "aws:team", "rds:team", "tea\tm", ""] {
+            check(json!({"tags": {key: "x"}}), "tags");
+        }
+        check(json!({"tags": {"team": "orders/staging"}}), "");
+    }
+
+    #[test]
+    fn a_monitoring_interval_and_its_role_go_together() {
+        let role = json!({"monitoringRoleArn": "arn:aws:iam::222222222222:role/rds-monitoring"});
+        let check = |interval: i32, placement: &Value, expected: Option<&str>| {
+            let got = refused(json!({"monitoringInterval": interval}), placement.clone());
+            assert_eq!(got.as_deref(), expected, "{interval} {placement}");
+        };
+        check(60, &role, None);
+        check(60, &json!({}), Some("placement.monitoringRoleArn"));
+        check(0, &role, Some("dbInstance.monitoringInterval"));
+        check(0, &json!({}), None);
+    }
+
+    #[test]
+    fn names_that_no_source_and_no_key_has_are_refused() {
+        let check = |field: &str, value: &str, path: &str| {
+            let mut settings = json!({
+                "source": {"accountId": "111111111111", "region": "us-east-1", "dbInstanceIdentifier": "orders"}
+            });
+            let at =
+                if settings["source"][field].is_string() { &mut settings["source"] } else { &mut settings };
+            at[field] = json!(value);
+            let refused = TargetSettings::from_json(&settings.to_string()).unwrap_err();
+            assert_eq!(refused.path, path, "{value}");
+        };
+        check("region", "Frankfurt", "source.region");
+        check("dbInstanceIdentifier", "orders_prod", "source.dbInstanceIdentifier");
+        check("kmsKeyId", "the key", "kmsKeyId");
     }
 }

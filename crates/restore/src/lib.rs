@@ -6,9 +6,9 @@ pub mod plan;
 pub use error::Error;
 
 use aws_sdk_rds::Client;
-use database::{Condition, Database, expecting, keep_seconds, tag_list};
+use database::{Condition, Database, expecting, keep_seconds, processor_features, tag_list};
 use lambda_support::{CallFailed, Service, call_failed};
-use plan::{AfterRefusal, Plan, after_refusal, busy_or_failed, later_settings, plan};
+use plan::{AfterRefusal, MODIFIED, Plan, after_refusal, at_restore, busy_or_failed, later_settings, plan};
 use replication::{DbInstanceSettings, Placement, ReplicationName, Run, RunId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -22,6 +22,8 @@ pub struct Request {
     pub replication: ReplicationName,
     /// The run.
     pub run: RunId,
+    /// RDS's name of the snapshot's engine.
+    pub engine: String,
     /// The settings of the DB instance, merged.
     pub db_instance: DbInstanceSettings,
     /// Where the copy lives.
@@ -46,8 +48,9 @@ pub struct Response {
 ///
 /// It comes up in quarantine and without deletion protection: a failed one must stay deletable, and PromoteSecret attaches
 /// the target's security groups.
-/// A restore does not take monitoring, Performance Insights, storage autoscaling and the maintenance window. The step
-/// modifies them once the instance is available, and keeps the time of it all as a tag for the next run.
+/// A restore does not take monitoring, Performance Insights, storage autoscaling and the maintenance window, nor the
+/// storage of SQL Server. The step modifies them once the instance is available, and keeps the time of it all as a tag
+/// for the next run.
 /// Errors: `Snapferry.SnapshotNotFound`, `SubnetGroupNotFound`, `ParameterGroupNotFound`, `OptionGroupNotFound`,
 /// `ClassNotOrderable`, `InstanceQuotaExceeded`, `KeyNotUsable`, `DbInstanceNotOurs`, `RestoreFailed`,
 /// `InvalidRequest`, `StageTimedOut`, `RdsRefused` (fatal), `RdsUnavailable` (retry).
@@ -64,7 +67,7 @@ pub async fn handle(rds: &Client, payload: Value) -> Result<Response, Error> {
         request.waiting = expecting(request.waiting, last_seconds).await;
     }
     let waiting = &request.waiting;
-    let wanted = later_settings(&request.db_instance, &request.placement);
+    let wanted = later_settings(&request.engine, &request.db_instance, &request.placement);
     let look = match plan(&run, seen.as_ref(), &wanted, waiting, deadline)? {
         Plan::Answer(look) => look,
         Plan::Restore => match restore(rds, &run, &request).await {
@@ -78,11 +81,11 @@ pub async fn handle(rds: &Client, payload: Value) -> Result<Response, Error> {
             },
         },
         Plan::Modify(changes) => {
-            let reason = match database.modify(rds, changes).await {
-                Ok(()) => format!("set on {database} what a restore does not take"),
-                Err(failed) => busy_or_failed(&database, failed)?,
+            let (status, reason) = match database.modify(rds, changes).await {
+                Ok(()) => (MODIFIED, format!("set on {database} what a restore does not take")),
+                Err(failed) => ("busy", busy_or_failed(&database, failed)?),
             };
-            waiting.wait("modifying", None, deadline, reason)?
+            waiting.wait(status, None, deadline, reason)?
         }
     };
     if let Some(seen) = seen.filter(|_| look.done) {
@@ -93,8 +96,8 @@ pub async fn handle(rds: &Client, payload: Value) -> Result<Response, Error> {
 }
 
 async fn restore(rds: &Client, run: &Run, request: &Request) -> Result<(), CallFailed> {
-    let (identifier, instance, placement) =
-        (run.identifier(), request.db_instance.clone(), &request.placement);
+    let (identifier, placement) = (run.identifier(), &request.placement);
+    let instance = at_restore(&request.engine, request.db_instance.clone());
     let groups = placement.restore_security_group_ids().to_vec();
     let mut tags = placement.tags.clone();
     tags.extend(run.tags());
@@ -109,6 +112,9 @@ async fn restore(rds: &Client, run: &Run, request: &Request) -> Result<(), CallF
         .set_allocated_storage(instance.allocated_storage.map(Bounded::as_i32))
         .set_iops(instance.iops.map(Bounded::as_i32))
         .set_storage_throughput(instance.storage_throughput.map(Bounded::as_i32))
+        .set_dedicated_log_volume(instance.dedicated_log_volume)
+        .set_processor_features(instance.processor_features.map(processor_features))
+        .set_use_default_processor_features(instance.use_default_processor_features)
         .set_enable_iam_database_authentication(instance.enable_iam_database_authentication)
         .set_enable_cloudwatch_logs_exports(instance.enable_cloudwatch_logs_exports)
         .set_ca_certificate_identifier(instance.ca_certificate_identifier)

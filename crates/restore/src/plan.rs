@@ -3,15 +3,21 @@
 use crate::{Error, Request};
 use database::{Changes, Condition, Database, DatabaseSeen, Monitoring, PerformanceInsights, Refusal};
 use lambda_support::CallFailed;
-use replication::{DbInstanceSettings, Placement, Run};
+use replication::{DbInstanceSettings, Placement, Run, engine};
 use step::{Bounded, Deadline, Look, Waiting};
 
 /// The settings that RestoreDBInstanceFromDBSnapshot does not take: they are modified once the instance is available.
 ///
-/// Source: RDS API, the members that CreateDBInstance has and RestoreDBInstanceFromDBSnapshot lacks.
-pub fn later_settings(instance: &DbInstanceSettings, placement: &Placement) -> Changes {
-    let role_arn = placement.monitoring_role_arn.clone();
+/// Source: RDS API, the members that CreateDBInstance has and RestoreDBInstanceFromDBSnapshot lacks; for SQL Server also
+/// those of the storage.
+pub fn later_settings(engine: &str, instance: &DbInstanceSettings, placement: &Placement) -> Changes {
     let interval = instance.monitoring_interval.map(Bounded::as_i32);
+    // RDS takes a role only beside an interval that turns Enhanced Monitoring on.
+    let role_arn = placement.monitoring_role_arn.clone().filter(|_| interval != Some(0));
+    let storage = match engine::restores_without_storage_settings(engine) {
+        true => storage_settings(instance),
+        false => Changes::default(),
+    };
     Changes {
         max_allocated_storage: instance.max_allocated_storage.map(Bounded::as_i32),
         preferred_maintenance_window: instance.preferred_maintenance_window.clone(),
@@ -21,9 +27,32 @@ pub fn later_settings(instance: &DbInstanceSettings, placement: &Placement) -> C
             .map(|interval| Monitoring { interval, role_arn }),
         performance_insights: instance.enable_performance_insights.map(|enabled| PerformanceInsights {
             enabled,
-            retention_period: instance.performance_insights_retention_period.map(Bounded::as_i32),
-            kms_key_id: placement.performance_insights_kms_key_id.clone(),
+            retention_period: instance
+                .performance_insights_retention_period
+                .filter(|_| enabled)
+                .map(Bounded::as_i32),
+            kms_key_id: placement.performance_insights_kms_key_id.clone().filter(|_| enabled),
         }),
+        ..storage
+    }
+}
+
+/// The settings that a restore of this engine takes.
+pub fn at_restore(engine: &str, instance: DbInstanceSettings) -> DbInstanceSettings {
+    if !engine::restores_without_storage_settings(engine) {
+        return instance;
+    }
+    let (iops, storage_throughput, allocated_storage) = (None, None, None);
+    DbInstanceSettings { storage_type: None, iops, storage_throughput, allocated_storage, ..instance }
+}
+
+/// The settings of the storage.
+fn storage_settings(instance: &DbInstanceSettings) -> Changes {
+    Changes {
+        storage_type: instance.storage_type.clone(),
+        allocated_storage: instance.allocated_storage.map(Bounded::as_i32),
+        iops: instance.iops.map(Bounded::as_i32),
+        storage_throughput: instance.storage_throughput.map(Bounded::as_i32),
         ..Changes::default()
     }
 }
@@ -42,6 +71,24 @@ fn missing(wanted: &Changes, seen: &DbInstanceSettings) -> Changes {
             .filter(|_| window(wanted_window) != window(&seen.preferred_maintenance_window)),
         monitoring: wanted.monitoring.clone().filter(|it| it.interval != interval),
         performance_insights: wanted.performance_insights.clone().filter(|it| it.enabled != insights),
+        ..missing_storage(wanted, &storage_settings(seen))
+    }
+}
+
+/// RDS judges type, IOPS and throughput together, so they are asked for together.
+fn missing_storage(wanted: &Changes, seen: &Changes) -> Changes {
+    // RDS shows no IOPS where there are none.
+    let differs =
+        |wanted: Option<i32>, seen: Option<i32>| wanted.is_some_and(|it| it != seen.unwrap_or_default());
+    let volume = wanted.storage_type.is_some() && wanted.storage_type != seen.storage_type
+        || differs(wanted.iops, seen.iops)
+        || differs(wanted.storage_throughput, seen.storage_throughput);
+    let larger = differs(wanted.allocated_storage, seen.allocated_storage);
+    Changes {
+        storage_type: wanted.storage_type.clone().filter(|_| volume),
+        iops: wanted.iops.filter(|_| volume),
+        storage_throughput: wanted.storage_throughput.filter(|_| volume),
+        allocated_storage: wanted.allocated_storage.filter(|_| larger),
         ..Changes::default()
     }
 }
@@ -57,7 +104,16 @@ pub enum Plan {
     Answer(Look),
 }
 
+/// What every look remembers, before the status, once RDS has taken the settings that a restore does not take.
+pub const MODIFIED: &str = "modified";
+/// What a look remembers when RDS has taken a setting and does not show it.
+const NOT_SHOWN: &str = "but not shown";
+/// RDS may take as long before it shows that it modifies.
+const UNTIL_SHOWN_SECONDS: u64 = 60;
+
 /// An instance that works once is enough: StageSecret, which comes next, waits for a backup that begins now.
+///
+/// The settings are modified once. A setting that RDS has taken and does not show is told, and fails nothing.
 pub fn plan(
     run: &Run,
     seen: Option<&DatabaseSeen>,
@@ -73,17 +129,32 @@ pub fn plan(
     }
     let status = seen.status.as_str();
     let reason = format!("DB instance {identifier} is {status}");
-    let wait = |seen_as: &str, reason| Ok(Plan::Answer(waiting.wait(seen_as, None, deadline, reason)?));
+    let modified = waiting.status.as_deref().is_some_and(|it| it.starts_with(MODIFIED));
+    let remember = |status: &str| match modified {
+        true => format!("{MODIFIED}, {status}"),
+        false => status.to_owned(),
+    };
+    let wait = |least_seconds, status: &str, reason| {
+        let look = waiting.wait_at_least(least_seconds, &remember(status), None, deadline, reason)?;
+        Ok(Plan::Answer(look))
+    };
     match seen.condition() {
         Condition::Hopeless => Err(Error::RestoreFailed { identifier, status: status.to_owned() }),
-        Condition::Waiting => wait(status, reason),
+        Condition::Waiting => wait(0, status, reason),
         Condition::Usable => {
             let missing = missing(wanted, &seen.settings);
-            if !missing.is_empty() {
+            if !missing.is_empty() && !modified {
                 return Ok(Plan::Modify(missing));
             }
             if seen.endpoint.is_none() {
-                return wait("available without endpoint", reason);
+                return wait(0, "available without endpoint", reason);
+            }
+            if missing.is_empty() {
+                return Ok(Plan::Answer(waiting.done(status, reason)));
+            }
+            let reason = format!("{reason}. RDS took {}, but does not show it", missing.names().join(", "));
+            if !waiting.saw(&remember(NOT_SHOWN)) {
+                return wait(UNTIL_SHOWN_SECONDS, NOT_SHOWN, reason);
             }
             Ok(Plan::Answer(waiting.done(status, reason)))
         }
@@ -167,7 +238,8 @@ mod tests {
     #[test]
     fn a_refused_restore_is_looked_at_again_or_fails_by_name() {
         let request: Request = serde_json::from_value(json!({
-            "replication": "orders", "run": "20261120t160812z-3f9a", "dbInstance": {}, "placement": {},
+            "replication": "orders", "run": "20261120t160812z-3f9a", "engine": "postgres", "dbInstance": {},
+            "placement": {},
             "stageDeadlineSeconds": 3600, "stage": {},
         }))
         .unwrap();
@@ -235,10 +307,10 @@ mod tests {
                 "enablePerformanceInsights": true, "performanceInsightsRetentionPeriod": 7}"#,
         )
         .unwrap();
-        let mut wanted = later_settings(&instance, &Placement::default());
+        let mut wanted = later_settings("postgres", &instance, &Placement::default());
         assert_eq!(wanted.monitoring, None, "the source's role is not the target's");
         let role = Placement { monitoring_role_arn: Some("role".to_owned()), ..Placement::default() };
-        wanted.monitoring = later_settings(&instance, &role).monitoring;
+        wanted.monitoring = later_settings("postgres", &instance, &role).monitoring;
 
         let plan_for = |settings: DbInstanceSettings| {
             let seen = DatabaseSeen { settings, ..seen("available") };
@@ -251,5 +323,75 @@ mod tests {
         let window = Some("sun:05:00-sun:06:00".to_owned());
         let all = DbInstanceSettings { preferred_maintenance_window: window, ..instance };
         assert!(matches!(plan_for(all), Plan::Answer(_)));
+    }
+
+    // A2: a setting that RDS takes and does not show is modified at every look, until the deadline.
+    #[test]
+    fn a_setting_is_modified_once_and_told_if_it_is_not_shown() {
+        let wanted = Changes { max_allocated_storage: Some(200), ..Changes::default() };
+        let check = |status: &str, last: &str, expected: &str| {
+            let waiting = Waiting { status: Some(last.to_owned()), ..Waiting::default() };
+            let deadline = Deadline::constant::<300>();
+            let got = match plan(&run(), Some(&seen(status)), &wanted, &waiting, deadline).unwrap() {
+                Plan::Restore => "restore".to_owned(),
+                Plan::Modify(changes) => changes.names().join(", "),
+                Plan::Answer(look) if look.done => look.reason,
+                Plan::Answer(look) => look.waiting.status.unwrap_or_default(),
+            };
+            assert!(got.ends_with(expected), "{status} after {last}: {got} is not {expected}");
+        };
+        check("available", "creating", "MaxAllocatedStorage");
+        check("available", "busy", "MaxAllocatedStorage");
+        check("modifying", "modified", "modified, modifying");
+        check("available", "modified", "modified, but not shown");
+        check("available", "modified, modifying", "modified, but not shown");
+        check("modifying", "modified, but not shown", "modified, modifying");
+        check("available", "modified, but not shown", "RDS took MaxAllocatedStorage, but does not show it");
+    }
+
+    #[test]
+    fn the_storage_of_sql_server_is_modified_after_the_restore() {
+        let instance: DbInstanceSettings = serde_json::from_str(
+            r#"{"storageType": "gp3", "iops": 3000, "storageThroughput": 500, "allocatedStorage": 200}"#,
+        )
+        .unwrap();
+        let later = |engine| later_settings(engine, &instance, &Placement::default());
+        assert_eq!(later("postgres"), Changes::default());
+        assert_eq!(at_restore("postgres", instance.clone()), instance);
+        assert_eq!(at_restore("sqlserver-se", instance.clone()), DbInstanceSettings::default());
+        let check = |seen: &str, expected: &[&str]| {
+            let missing = missing(&later("sqlserver-se"), &serde_json::from_str(seen).unwrap());
+            assert_eq!(missing.names(), expected, "{seen}");
+        };
+        let (all, volume) = (
+            ["StorageType", "AllocatedStorage", "Iops", "StorageThroughput"],
+            ["StorageType", "Iops", "StorageThroughput"],
+        );
+        check(r#"{"storageType": "gp2", "allocatedStorage": 100}"#, &all);
+        check(
+            r#"{"storageType": "gp3", "iops": 3000, "storageThroughput": 125, "allocatedStorage": 200}"#,
+            &volume,
+        );
+        check(
+            r#"{"storageType": "gp3", "iops": 3000, "storageThroughput": 500, "allocatedStorage": 100}"#,
+            &["AllocatedStorage"],
+        );
+        check(
+            r#"{"storageType": "gp3", "iops": 3000, "storageThroughput": 500, "allocatedStorage": 200}"#,
+            &[],
+        );
+    }
+
+    #[test]
+    fn a_role_and_a_retention_are_sent_only_beside_what_they_belong_to() {
+        let placement = Placement { monitoring_role_arn: Some("role".to_owned()), ..Placement::default() };
+        let instance: DbInstanceSettings = serde_json::from_str(
+            r#"{"monitoringInterval": 0, "enablePerformanceInsights": false, "performanceInsightsRetentionPeriod": 7}"#,
+        )
+        .unwrap();
+        let later = later_settings("postgres", &instance, &placement);
+        assert_eq!(later.monitoring, Some(Monitoring { interval: 0, role_arn: None }));
+        let off = PerformanceInsights { enabled: false, retention_period: None, kms_key_id: None };
+        assert_eq!(later.performance_insights, Some(off));
     }
 }

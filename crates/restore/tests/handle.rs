@@ -48,7 +48,8 @@ async fn every_setting_is_asked_for_as_it_is_said_also_when_it_turns_something_o
         "backupRetentionPeriod": 0, "preferredBackupWindow": "05:00-05:30", "autoMinorVersionUpgrade": true,
         "engineLifecycleSupport": "open-source-rds-extended-support-disabled",
         "licenseModel": "bring-your-own-license", "copyTagsToSnapshot": false, "networkType": "DUAL",
-        "deletionProtection": true,
+        "deletionProtection": true, "dedicatedLogVolume": false, "useDefaultProcessorFeatures": false,
+        "processorFeatures": [{"name": "coreCount", "value": "4"}],
     });
     let (_, sent) = look(&[no_instance(), started()], request).await;
     let expected = json!({
@@ -59,6 +60,9 @@ async fn every_setting_is_asked_for_as_it_is_said_also_when_it_turns_something_o
         "PreferredBackupWindow": "05:00-05:30", "AutoMinorVersionUpgrade": "true",
         "EngineLifecycleSupport": "open-source-rds-extended-support-disabled",
         "LicenseModel": "bring-your-own-license", "CopyTagsToSnapshot": "false", "NetworkType": "DUAL",
+        "DedicatedLogVolume": "false", "UseDefaultProcessorFeatures": "false",
+        "ProcessorFeatures.ProcessorFeature.1.Name": "coreCount",
+        "ProcessorFeatures.ProcessorFeature.1.Value": "4",
     });
     assert_eq!(sent[1], restore(expected));
 }
@@ -258,7 +262,8 @@ async fn the_time_that_a_restore_took_is_kept_once_for_the_next_run() {
 
 fn request() -> Value {
     json!({
-        "replication": "orders", "run": "20261120t160812z-3f9a", "dbInstance": {}, "placement": {},
+        "replication": "orders", "run": "20261120t160812z-3f9a", "engine": "postgres", "dbInstance": {},
+        "placement": {},
         "stageDeadlineSeconds": 86_400,
         "stage": {},
     })

@@ -2,8 +2,8 @@
 
 use crate::{Error, Request};
 use database::{DatabaseSeen, SnapshotSeen};
-use replication::{DbInstanceSettings, Handoff};
-use step::MESSAGE_VERSION;
+use replication::{DbInstanceSettings, Handoff, storage};
+use step::{Bounded, MESSAGE_VERSION};
 
 /// What the target account is told. It follows from the snapshot and its DB instance alone, so a repeated step publishes
 /// the same hand-off.
@@ -15,6 +15,8 @@ pub fn handoff(
     let arn = &request.db_snapshot_arn;
     let incomplete = |field| Error::SnapshotIncomplete { arn: arn.to_string(), field };
     let need = |value: Option<String>, field| value.ok_or_else(|| incomplete(field));
+    let db_instance =
+        defaults(instance.as_ref().map(|it| it.settings.clone()).unwrap_or_default(), &snapshot);
     Ok(Handoff {
         version: MESSAGE_VERSION,
         replication: request.replication.clone(),
@@ -30,24 +32,39 @@ pub fn handoff(
         data_current_at: snapshot.data_current_at.ok_or_else(|| incomplete("SnapshotCreateTime"))?,
         master_username: need(snapshot.master_username, "MasterUsername")?,
         db_name: instance.as_ref().and_then(|it| it.db_name.clone()),
-        db_instance: instance.map(|it| defaults(it.settings)).unwrap_or_default(),
+        db_instance,
     })
 }
 
-/// What every gp3 volume has. RDS reports it, but refuses to be given it for a small volume: "You can't specify IOPS or
-/// storage throughput". Source: RDS User Guide, "Amazon RDS DB instance storage", gp3.
-const GP3_BASELINE_IOPS: i32 = 3_000;
-/// The same, in MiB/s.
-const GP3_BASELINE_THROUGHPUT: i32 = 125;
+/// Performance Insights keeps data this many days for free. The target pays for more only if its settings say so.
+const FREE_PERFORMANCE_INSIGHTS_DAYS: i32 = 7;
 
 /// The source's settings that mean the same in another account.
-fn defaults(source: DbInstanceSettings) -> DbInstanceSettings {
-    let gp3 = source.storage_type.as_deref() == Some("gp3");
+fn defaults(source: DbInstanceSettings, snapshot: &SnapshotSeen) -> DbInstanceSettings {
+    let fits = |ceiling: &Bounded<_, _>| storage::fits(ceiling.as_i32(), snapshot.allocated_storage);
+    let free_days = Bounded::new(FREE_PERFORMANCE_INSIGHTS_DAYS);
+    // The copy comes from the snapshot's storage: that of the DB instance may have changed since.
+    let (storage_type, iops, storage_throughput) = match snapshot.storage_type.clone() {
+        Some(kind) => {
+            let throughput = snapshot.storage_throughput.and_then(Bounded::new);
+            (Some(kind), snapshot.iops.and_then(Bounded::new), throughput)
+        }
+        None => (source.storage_type, source.iops, source.storage_throughput),
+    };
     DbInstanceSettings {
+        storage_type,
+        iops,
+        storage_throughput,
         // A copy is as large as its snapshot, unless the target wants it larger.
         allocated_storage: None,
-        iops: source.iops.filter(|it| !gp3 || it.as_i32() > GP3_BASELINE_IOPS),
-        storage_throughput: source.storage_throughput.filter(|it| it.as_i32() > GP3_BASELINE_THROUGHPUT),
+        max_allocated_storage: source.max_allocated_storage.filter(fits),
+        performance_insights_retention_period: source.performance_insights_retention_period.and(free_days),
+        // The target's subnet group decides it.
+        network_type: None,
+        // RDS keeps the log groups of every copy for ever.
+        enable_cloudwatch_logs_exports: None,
+        // Each account and Region has a default of its own, and an old authority can no longer be chosen.
+        ca_certificate_identifier: None,
         ..source
     }
 }
@@ -55,32 +72,49 @@ fn defaults(source: DbInstanceSettings) -> DbInstanceSettings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use step::Bounded;
+    use serde_json::{Value, json};
 
-    #[test]
-    fn the_size_of_the_source_is_not_handed_off() {
-        let large = DbInstanceSettings { allocated_storage: Bounded::new(500), ..Default::default() };
-        assert_eq!(defaults(large), DbInstanceSettings::default());
+    /// What is handed off of a source with these settings, beside `storage`, the snapshot's.
+    fn check(source: Value, storage: (i32, &str, Option<i32>, Option<i32>), expected: Value) {
+        let (allocated_storage, storage_type, iops, storage_throughput) = storage;
+        let snapshot = SnapshotSeen {
+            allocated_storage,
+            storage_type: Some(storage_type.to_owned()),
+            iops,
+            storage_throughput,
+            ..SnapshotSeen::default()
+        };
+        let got = defaults(serde_json::from_value(source.clone()).unwrap(), &snapshot);
+        assert_eq!(serde_json::to_value(got).unwrap(), expected, "{source}");
     }
 
     #[test]
-    fn what_every_gp3_volume_has_is_not_handed_off() {
-        let check = |storage: &str, given: [i32; 2], expected: [Option<i32>; 2]| {
-            let [iops, throughput] = given;
-            let got = defaults(DbInstanceSettings {
-                storage_type: Some(storage.to_owned()),
-                iops: Bounded::new(iops),
-                storage_throughput: Bounded::new(throughput),
-                ..DbInstanceSettings::default()
-            });
-            let expected = expected.map(|it| it.map(i64::from));
-            let got = [serde_json::to_value(got.iops), serde_json::to_value(got.storage_throughput)];
-            assert_eq!(got.map(|it| it.unwrap().as_i64()), expected, "{storage} {given:?}");
-        };
-        check("gp3", [3_000, 125], [None, None]);
-        check("gp3", [3_001, 126], [Some(3_001), Some(126)]);
-        check("gp3", [12_000, 125], [Some(12_000), None]);
-        check("gp3", [12_000, 500], [Some(12_000), Some(500)]);
-        check("io1", [3_000, 0], [Some(3_000), None]);
+    fn the_storage_of_the_snapshot_is_handed_off_but_not_its_size() {
+        let source = json!({"allocatedStorage": 500, "storageType": "io2", "iops": 9000});
+        let expected = json!({"storageType": "gp3", "iops": 12000, "storageThroughput": 500});
+        check(source.clone(), (400, "gp3", Some(12_000), Some(500)), expected);
+        check(source, (400, "gp2", None, None), json!({"storageType": "gp2"}));
+    }
+
+    #[test]
+    fn a_ceiling_is_handed_off_only_if_it_fits_the_grown_size() {
+        let gp2 = |size| (size, "gp2", None, None);
+        let expected = json!({"storageType": "gp2", "maxAllocatedStorage": 110});
+        check(json!({"maxAllocatedStorage": 110}), gp2(100), expected);
+        check(json!({"maxAllocatedStorage": 110}), gp2(101), json!({"storageType": "gp2"}));
+    }
+
+    #[test]
+    fn what_means_something_in_one_place_or_costs_money_there_is_not_handed_off() {
+        let source = json!({
+            "networkType": "DUAL", "enableCloudwatchLogsExports": ["postgresql"],
+            "caCertificateIdentifier": "rds-ca-2019", "multiAz": true,
+            "enablePerformanceInsights": true, "performanceInsightsRetentionPeriod": 731,
+        });
+        let expected = json!({
+            "storageType": "gp2", "multiAz": true,
+            "enablePerformanceInsights": true, "performanceInsightsRetentionPeriod": 7,
+        });
+        check(source, (100, "gp2", None, None), expected);
     }
 }

@@ -40,12 +40,11 @@ async fn the_handoff_is_the_documented_json_with_the_sources_settings() {
         "dbInstance": {
             "dbInstanceClass": "db.r6g.large", "multiAz": true, "port": 5433, "storageType": "gp3",
             "iops": 12000, "storageThroughput": 500, "maxAllocatedStorage": 1000,
-            "enableIamDatabaseAuthentication": true, "enableCloudwatchLogsExports": ["postgresql"],
-            "caCertificateIdentifier": "rds-ca-rsa2048-g1", "backupRetentionPeriod": 7,
+            "enableIamDatabaseAuthentication": true, "backupRetentionPeriod": 7,
             "preferredBackupWindow": "03:00-03:30", "preferredMaintenanceWindow": "sun:04:00-sun:04:30",
             "autoMinorVersionUpgrade": false, "engineLifecycleSupport": "open-source-rds-extended-support",
             "licenseModel": "postgresql-license", "deletionProtection": true, "copyTagsToSnapshot": true,
-            "networkType": "IPV4", "monitoringInterval": 60, "enablePerformanceInsights": true,
+            "monitoringInterval": 60, "enablePerformanceInsights": true,
             "performanceInsightsRetentionPeriod": 7,
         },
     });

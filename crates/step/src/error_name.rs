@@ -138,7 +138,7 @@ error_names! {
     /// The message is larger than any hand-off: Snapferry did not send it.
     /// Repair: find out who publishes to the topic or the queue, and delete the message.
     HandoffTooLarge: fatal,
-    /// The target has no settings for the replication, or they cannot be read.
+    /// The target has no settings for the replication, or they cannot work.
     /// Repair: correct the SSM parameter, then redrive the execution or send the message back.
     InvalidSettings: fatal,
     /// The target execution of this run exists and failed, so a repeated hand-off does not start it again.

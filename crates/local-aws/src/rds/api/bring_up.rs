@@ -13,7 +13,7 @@ use crate::{
     rds::{
         model::{
             catalogue, database::Database, identifiers, refusal::Refusal, settings::Settings,
-            snapshots::Snapshot,
+            snapshots::Snapshot, storage,
         },
         operations::{
             bring_up::{NewInstance, Origin, begin, resource_id},
@@ -104,12 +104,9 @@ pub async fn restore(rds: &Arc<Rds>, keys: &Keys, request: &Request<'_>) -> Outc
     }
     let given = settings::given(parameters)?;
     let lists = settings::lists(parameters)?;
-    let database = Database {
-        resource_id: resource_id()?,
-        created_at: None,
-        settings: Settings::restored(given.clone(), lists, &snapshot.database.settings),
-        ..snapshot.database
-    };
+    let settings = Settings::restored(given.clone(), lists, &snapshot.database.settings);
+    storage::may_become(&snapshot.database.settings, &settings)?;
+    let database = Database { resource_id: resource_id()?, created_at: None, settings, ..snapshot.database };
     // Without tags in the request, RDS takes those that the source DB instance had at the time of the snapshot.
     let tags = parameters.tags()?.unwrap_or(snapshot.instance_tags);
     let subnet_group = parameters.name("DBSubnetGroupName");

@@ -59,6 +59,13 @@ pub enum Misbehaviour {
         /// How many times DescribeDBInstances shows the status.
         looks: u32,
     },
+    /// ModifyDBInstance takes this parameter, but DescribeDBInstances never shows its value. It is not used up.
+    SettingIsNeverShown {
+        /// The DB instance, in any account and Region.
+        db_instance_identifier: String,
+        /// A parameter that is applied at once, such as `MaxAllocatedStorage`.
+        parameter: String,
+    },
     /// A new master password takes this long. It is not used up.
     PasswordTakes {
         /// The DB instance, in any account and Region.
@@ -136,6 +143,14 @@ impl Misbehaviours {
         })
     }
 
+    /// The parameter that is taken and never shown.
+    pub fn never_shown(&self, instance: &str) -> Option<String> {
+        self.find(instance, |it| match it {
+            Misbehaviour::SettingIsNeverShown { parameter, .. } => Some(parameter.clone()),
+            _ => None,
+        })
+    }
+
     /// How long a password change takes, if not as long as usual.
     pub fn password_takes(&self, instance: &str) -> Option<u32> {
         self.find(instance, |it| match it {
@@ -185,6 +200,7 @@ impl Misbehaviour {
         | Self::RestoreEndsAs { db_instance_identifier: wanted, .. }
         | Self::EndpointIsMissing { db_instance_identifier: wanted, .. }
         | Self::InstanceIs { db_instance_identifier: wanted, .. }
+        | Self::SettingIsNeverShown { db_instance_identifier: wanted, .. }
         | Self::PasswordTakes { db_instance_identifier: wanted, .. }) = self;
         pattern::matches(&wanted.to_lowercase(), &name.to_lowercase())
     }

@@ -16,6 +16,7 @@ pub mod settings;
 pub mod sharing;
 pub mod snapshots;
 pub mod state;
+pub mod storage;
 pub mod subnet_groups;
 pub mod tags;
 pub mod windows;

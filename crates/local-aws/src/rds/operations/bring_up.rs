@@ -21,7 +21,7 @@ use crate::{
         refusal::Refusal,
         settings::Changes,
         state::State,
-        subnet_groups,
+        storage, subnet_groups,
         tags::Tags,
         windows,
     },
@@ -64,6 +64,9 @@ pub fn begin(rds: &Arc<Rds>, state: &mut State, place: &Place, new: NewInstance)
     monitoring::check(&given, &database.settings)?;
     let windows = windows::settle(&given, &database.settings, true)?;
     database.settings.apply(windows);
+    storage::check(&given, &database.settings)?;
+    storage::ceiling(&given, &database.settings, false)?;
+    storage::settle(&mut database.settings);
     groups::check(&state.groups, place, &given, &database.engine_version)?;
     quotas::one_more_instance(state, place)?;
     let instance = Instance {

@@ -16,7 +16,7 @@ use crate::{
         refusal::Refusal,
         settings::{self, Changes, ListChanges},
         state::State,
-        subnet_groups, windows,
+        storage, subnet_groups, windows,
     },
 };
 
@@ -70,10 +70,21 @@ pub fn modify(
         subnet_groups::check_move(&state.subnet_groups, place, given, name)?;
     }
 
+    let mut wanted = database.settings.clone();
+    wanted.apply(changes.clone());
+    storage::may_become(&database.settings, &wanted)?;
+    storage::check(&changes, &wanted)?;
+    storage::ceiling(&changes, &wanted, true)?;
+
     let (at_once, later) = settings::split(changes);
     let mut modifies = !at_once.is_empty() || !lists.is_empty();
     let instance = state.instance(place, given)?;
-    instance.database.settings.apply(at_once);
+    let hidden = rds.misbehaviours().never_shown(&instance.identifier);
+    instance
+        .database
+        .settings
+        .apply(at_once.into_iter().filter(|(name, _)| Some(*name) != hidden.as_deref()).collect());
+    storage::settle(&mut instance.database.settings);
     instance.database.settings.apply_lists(lists);
     // A setting that already has its value is not modified.
     let later: Changes = later
@@ -118,6 +129,7 @@ async fn carry_out(
         rds.change(&resource_id, |it| {
             it.pending.settings.retain(|name, _| !due.settings.contains_key(name));
             it.database.settings.apply(due.settings);
+            storage::settle(&mut it.database.settings);
         });
     }
     if let Some(identifier) = due.identifier {

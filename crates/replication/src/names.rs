@@ -1,0 +1,139 @@
+//! The form of names and ARNs: a name of another form cannot exist.
+
+/// Whether it is a DB instance's identifier.
+pub fn is_instance(name: &str) -> bool {
+    name.len() <= 63 && is_hyphenated(name)
+}
+
+/// Whether it is a DB subnet group's name.
+pub fn is_subnet_group(name: &str) -> bool {
+    (1..=255).contains(&name.len())
+        && name.bytes().all(|it| it.is_ascii_alphanumeric() || b"._- ".contains(&it))
+}
+
+/// Whether it is a parameter group's or an option group's name. RDS's own are `default.postgres16` and
+/// `default:postgres-16`.
+pub fn is_group(name: &str) -> bool {
+    let own = name.strip_prefix("default.").or(name.strip_prefix("default:"));
+    name.len() <= 255
+        && match own {
+            Some(rest) => {
+                !rest.is_empty() && rest.bytes().all(|it| it.is_ascii_alphanumeric() || b".-".contains(&it))
+            }
+            None => is_hyphenated(name),
+        }
+}
+
+/// Whether it is a security group's id.
+pub fn is_security_group(id: &str) -> bool {
+    id.strip_prefix("sg-").is_some_and(|it| !it.is_empty() && it.bytes().all(|it| it.is_ascii_hexdigit()))
+}
+
+/// Whether it is a DB instance class.
+pub fn is_class(class: &str) -> bool {
+    let parts: Vec<&str> = class.split('.').collect();
+    parts.len() >= 3
+        && parts[0] == "db"
+        && parts.iter().all(|it| !it.is_empty() && it.bytes().all(is_lower_or_hyphen))
+}
+
+/// Whether it is a certificate authority's identifier.
+pub fn is_authority(name: &str) -> bool {
+    name.starts_with(|it: char| it.is_ascii_alphabetic())
+        && name.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-')
+}
+
+/// Whether it is a Region's name.
+pub fn is_region(name: &str) -> bool {
+    name.contains('-') && name.bytes().all(is_lower_or_hyphen)
+}
+
+/// Whether it is the ARN, the id or the alias of a key.
+pub fn is_key(key: &str) -> bool {
+    let named =
+        |it: &str| !it.is_empty() && it.bytes().all(|it| it.is_ascii_alphanumeric() || b"/_-".contains(&it));
+    match arn(key) {
+        Some(("kms", resource)) => {
+            resource.strip_prefix("key/").or(resource.strip_prefix("alias/")).is_some_and(named)
+        }
+        Some(_) => false,
+        None => named(key.strip_prefix("alias/").unwrap_or(key)),
+    }
+}
+
+/// Whether it is the ARN of a role.
+pub fn is_role(role: &str) -> bool {
+    matches!(arn(role), Some(("iam", resource)) if resource.strip_prefix("role/").is_some_and(|it| !it.is_empty()))
+}
+
+/// Service and resource of an ARN.
+fn arn(text: &str) -> Option<(&str, &str)> {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    let ["arn", _, service, _, account, resource] = parts[..] else { return None };
+    let account = account.len() == 12 && account.bytes().all(|it| it.is_ascii_digit());
+    account.then_some((service, resource))
+}
+
+/// Letters, digits and single hyphens between them, a letter first.
+fn is_hyphenated(name: &str) -> bool {
+    name.starts_with(|it: char| it.is_ascii_alphabetic())
+        && name.split('-').all(|it| !it.is_empty() && it.bytes().all(|it| it.is_ascii_alphanumeric()))
+}
+
+fn is_lower_or_hyphen(it: u8) -> bool {
+    it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_that_can_exist_pass() {
+        let check = |rule: fn(&str) -> bool, good: &[&str], bad: &[&str]| {
+            for name in good {
+                assert!(rule(name), "{name}");
+            }
+            for name in bad {
+                assert!(!rule(name), "{name}");
+            }
+        };
+        let long = "x".repeat(256);
+        check(
+            is_instance,
+            &["orders-prod", "Orders1"],
+            &["", "1orders", "orders--prod", "orders-", "a_b", &long[..64]],
+        );
+        check(is_subnet_group, &["private", "My subnets_1.a-b"], &["", "a/b", &long]);
+        let groups = ["ours", "default.postgres16", "default.oracle-ee-19", "default:sqlserver-se-15-00"];
+        check(is_group, &groups, &["", "default.", "a.b", "a--b", "a-", "-a", "a_b", &long]);
+        check(
+            is_security_group,
+            &["sg-0123456789abcdef0", "sg-1"],
+            &["", "sg-", "default", "sg-xyz", "subnet-1"],
+        );
+        check(
+            is_class,
+            &["db.t4g.micro", "db.r5.4xlarge.tpc2.mem3x"],
+            &["", "t4g.micro", "db.t4g", "db..large", "db.T4g.micro"],
+        );
+        check(is_authority, &["rds-ca-rsa2048-g1"], &["", "rds ca", "1"]);
+        check(is_region, &["eu-central-1"], &["", "Frankfurt", "eu_central_1"]);
+        let key = "1234abcd-12ab-34cd-56ef-1234567890ab";
+        let (arn, alias) = (
+            format!("arn:aws:kms:eu-central-1:222222222222:key/{key}"),
+            "arn:aws-cn:kms:x:222222222222:alias/a/b",
+        );
+        check(
+            is_key,
+            &[key, "alias/aws/rds", &arn, alias],
+            &["", "a key", "alias/", "arn:aws:iam::222222222222:role/x", "arn:aws:kms:x:1:key/x"],
+        );
+        let role = "arn:aws:iam::222222222222:role/path/rds-monitoring";
+        check(
+            is_role,
+            &[role],
+            &["", "rds-monitoring", "arn:aws:iam::222222222222:user/x", "arn:aws:iam::222222222222:role/"],
+        );
+    }
+}
