@@ -336,11 +336,14 @@ async fn a_hand_off_that_is_forged_or_broken_is_reported_and_starts_nothing(
     let (_, report) = next_report(&world.target, reports).await?;
     assert!(report["cause"].as_str().is_some_and(|it| it.contains("not among those")), "{report}");
 
-    // Settings of the target that are unknown or out of range, with their path.
+    // Settings of the target that are unknown, out of range or of no use, with their path.
     for (path, value) in [
         ("/placement/subnet", json!("x")),
         ("/retention", json!({"copies": 11})),
         ("/dbInstance", json!({"port": 80})),
+        ("/placement/tags", json!({"rds:team": "x"})),
+        // Of the hand-off's snapshot, which has 20 GiB.
+        ("/dbInstance", json!({"maxAllocatedStorage": 21})),
         ("/verification", json!({"assertions": [{"name": "orders", "sql": "SELECT 1"}]})),
         (
             "/verification",

@@ -11,12 +11,12 @@ use step::{Bounded, InvalidRequest};
 type Checked = Result<(), InvalidRequest>;
 
 /// Checks what the settings alone show.
-pub fn settings(settings: &TargetSettings) -> Checked {
-    source(&settings.source)?;
+pub fn of_settings(settings: &TargetSettings) -> Checked {
+    of_source(&settings.source)?;
     form("kmsKeyId", settings.kms_key_id.as_deref(), names::is_key, "the ARN, the id or the alias of a key")?;
-    db_instance(&settings.db_instance)?;
-    placement(&settings.placement)?;
-    monitoring(&settings.db_instance, &settings.placement)?;
+    of_instance(&settings.db_instance)?;
+    of_placement(&settings.placement)?;
+    of_monitoring(&settings.db_instance, &settings.placement)?;
     let secret = settings.application_secret.contradiction(settings.verification.logins);
     match secret.or_else(|| settings.verification.contradiction()) {
         Some((path, problem)) => refuse(path, problem),
@@ -25,7 +25,7 @@ pub fn settings(settings: &TargetSettings) -> Checked {
 }
 
 /// Checks what the target says against the engine, and against the settings that the copy gets in all.
-pub fn copy(engine: &str, target: &DbInstanceSettings, merged: &DbInstanceSettings) -> Checked {
+pub fn of_merged(engine: &str, target: &DbInstanceSettings, merged: &DbInstanceSettings) -> Checked {
     let licence = target.license_model.as_deref();
     one_of("dbInstance.licenseModel", licence, words::licence_models(engine))?;
     if let Some(known) = words::log_types(engine) {
@@ -65,14 +65,14 @@ pub fn copy(engine: &str, target: &DbInstanceSettings, merged: &DbInstanceSettin
     Ok(())
 }
 
-fn source(source: &ExpectedSource) -> Checked {
+fn of_source(source: &ExpectedSource) -> Checked {
     let ExpectedSource { region, db_instance_identifier, .. } = source;
     form("source.region", Some(region), names::is_region, "a Region such as eu-central-1")?;
     let identifier = "a DB instance identifier: letters, digits and single hyphens, at most 63";
     form("source.dbInstanceIdentifier", Some(db_instance_identifier), names::is_instance, identifier)
 }
 
-fn db_instance(it: &DbInstanceSettings) -> Checked {
+fn of_instance(it: &DbInstanceSettings) -> Checked {
     let class = it.db_instance_class.as_deref();
     form("dbInstance.dbInstanceClass", class, names::is_class, "a DB instance class such as db.r6g.large")?;
     one_of("dbInstance.storageType", it.storage_type.as_deref(), words::STORAGE_TYPES)?;
@@ -119,7 +119,7 @@ fn db_instance(it: &DbInstanceSettings) -> Checked {
     }
 }
 
-fn placement(it: &Placement) -> Checked {
+fn of_placement(it: &Placement) -> Checked {
     let name = it.db_subnet_group_name.as_deref();
     let group = "letters, digits and single hyphens, a letter first, at most 255";
     form(
@@ -164,7 +164,7 @@ fn placement(it: &Placement) -> Checked {
     }
 }
 
-fn monitoring(instance: &DbInstanceSettings, placement: &Placement) -> Checked {
+fn of_monitoring(instance: &DbInstanceSettings, placement: &Placement) -> Checked {
     let Some(interval) = instance.monitoring_interval.map(Bounded::as_i32) else { return Ok(()) };
     one_of("dbInstance.monitoringInterval", Some(&interval.to_string()), words::MONITORING_INTERVALS)?;
     match (interval, &placement.monitoring_role_arn) {

@@ -91,7 +91,7 @@ fn db_instance(target: &DbInstanceSettings, handoff: &Handoff) -> Result<DbInsta
         dedicated_log_volume: storage.dedicated_log_volume,
         ..target.clone().or(source)
     };
-    checks::copy(&handoff.engine, target, &merged)?;
+    checks::of_merged(&handoff.engine, target, &merged)?;
     Ok(merged)
 }
 

@@ -48,7 +48,7 @@ pub struct TargetSettings {
 impl TargetSettings {
     /// What makes these settings useless, whatever the source: the path, and what is wrong there.
     pub fn contradiction(&self) -> Option<InvalidRequest> {
-        checks::settings(self).err()
+        checks::of_settings(self).err()
     }
 
     /// Reads the settings of a replication from the text of its SSM parameter, with every default filled in. `text` is
@@ -66,7 +66,7 @@ impl TargetSettings {
         let invalid = |path: &str, message: String| InvalidRequest { path: path.to_owned(), message };
         let json = serde_json::from_str(text).map_err(|error| invalid("(not JSON)", error.to_string()))?;
         let settings: Self = parse(json)?;
-        checks::settings(&settings)?;
+        checks::of_settings(&settings)?;
         Ok(settings)
     }
 }

@@ -21,8 +21,9 @@ pub fn problem(tags: &Tags) -> Option<String> {
 
 fn wrong(key: &str, value: &str) -> Option<String> {
     let lower = key.to_lowercase();
-    if let Some(prefix) = ["aws:", "rds:", "snapferry:"].into_iter().find(|it| lower.starts_with(it)) {
-        return Some(format!("has a key that begins with {prefix:?}, which is reserved: choose another key"));
+    if ["aws:", "rds:", "snapferry:"].into_iter().any(|it| lower.starts_with(it)) {
+        let problem = "has a key that is reserved for AWS or Snapferry: begin it with another word";
+        return Some(problem.to_owned());
     }
     let (key_length, value_length) = (key.chars().count(), value.chars().count());
     if !(1..=128).contains(&key_length) {
@@ -31,8 +32,10 @@ fn wrong(key: &str, value: &str) -> Option<String> {
     if value_length > 256 {
         return Some(format!("has a value of {value_length} characters, but RDS takes at most 256"));
     }
-    let bad = key.chars().chain(value.chars()).find(|it| !is_taken(*it))?;
-    Some(format!("holds {bad:?}, but RDS takes only letters, digits, spaces and _ . : / = + - @ in tags"))
+    let told = |it: char| {
+        format!("holds {it:?}, but RDS takes only letters, digits, spaces and _ . : / = + - @ in tags")
+    };
+    key.chars().chain(value.chars()).find_map(|it| (!is_taken(it)).then(|| told(it)))
 }
 
 fn is_taken(it: char) -> bool {

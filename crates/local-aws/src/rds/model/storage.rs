@@ -119,7 +119,13 @@ pub fn settle(all: &mut Settings) {
     } else {
         all.remove("StorageThroughput");
     }
-    if all.get("MaxAllocatedStorage") == all.get("AllocatedStorage") {
+}
+
+/// A ceiling that is given and equals the size turns autoscaling off. One to which the storage has grown stays.
+pub fn turn_off(given: &Changes, all: &mut Settings) {
+    if given.contains_key("MaxAllocatedStorage")
+        && number(all, "MaxAllocatedStorage") == number(all, "AllocatedStorage")
+    {
         all.remove("MaxAllocatedStorage");
     }
 }

@@ -76,7 +76,7 @@ pub fn modify(
     storage::check(&changes, &wanted)?;
     storage::ceiling(&changes, &wanted, true)?;
 
-    let (at_once, later) = settings::split(changes);
+    let (at_once, later) = settings::split(changes.clone());
     let mut modifies = !at_once.is_empty() || !lists.is_empty();
     let instance = state.instance(place, given)?;
     let hidden = rds.misbehaviours().never_shown(&instance.identifier);
@@ -84,7 +84,7 @@ pub fn modify(
         .database
         .settings
         .apply(at_once.into_iter().filter(|(name, _)| Some(*name) != hidden.as_deref()).collect());
-    storage::settle(&mut instance.database.settings);
+    storage::turn_off(&changes, &mut instance.database.settings);
     instance.database.settings.apply_lists(lists);
     // A setting that already has its value is not modified.
     let later: Changes = later
