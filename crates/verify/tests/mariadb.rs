@@ -139,3 +139,57 @@ async fn statements_after_the_restore_of_mariadb_come_before_the_assertions() ->
     assert_eq!(server.number("SELECT count(*) FROM orders").await?, 12);
     Ok(())
 }
+
+#[tokio::test]
+async fn events_of_mariadb_are_stopped_unless_they_are_kept() -> Result<()> {
+    let Some((world, server)) = world().await? else { return Ok(()) };
+    server.execute("CREATE EVENT tidy ON SCHEDULE EVERY 1 HOUR DO DELETE FROM orders").await?;
+    server.execute("CREATE EVENT `a``b; --` ON SCHEDULE EVERY 1 HOUR DO DELETE FROM orders").await?;
+    server.execute("CREATE TABLE carts (id int) ENGINE=MEMORY").await?;
+    server.execute("CREATE DATABASE crm").await?;
+    server.execute("CREATE TABLE crm.people (email text) ENGINE=InnoDB").await?;
+    let enabled = "SELECT count(*) FROM information_schema.events WHERE status = 'ENABLED'";
+    let names = json!(["event shop.a`b; --", "event shop.tidy"]);
+    let answer = world.verified(json!({"keepActive": ["events"]})).await;
+    assert_eq!(answer["proof"]["keptActive"], names, "{answer}");
+    assert_eq!(server.number(enabled).await?, 2);
+    for _ in 0..2 {
+        let answer = world.verified(json!({})).await;
+        assert_eq!(answer["proof"]["stopped"], names, "{answer}");
+        assert_eq!(server.number(enabled).await?, 0);
+        assert_eq!(answer["proof"]["databases"][1]["emptiedTables"], json!(["carts"]), "{answer}");
+        assert_eq!(answer["proof"]["notLookedInto"][0]["name"], "crm", "{answer}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn statements_and_assertions_of_mariadb_name_their_database_and_role() -> Result<()> {
+    let Some((world, server)) = world().await? else { return Ok(()) };
+    server.execute("CREATE DATABASE crm").await?;
+    server.execute("CREATE TABLE crm.people (email text) ENGINE=InnoDB").await?;
+    server.execute("INSERT INTO crm.people VALUES ('a@real.example')").await?;
+    server.execute("CREATE ROLE masker").await?;
+    let mask = "UPDATE people SET email = 'nobody@example.com'";
+    let verification = json!({
+        "postRestoreSql": [
+            {"sql": mask, "database": "crm", "role": "masker"},
+            "UPDATE orders SET total = 5 WHERE total > 5",
+            "SET SESSION sql_mode = 'ANSI_QUOTES', time_zone = '+09:00', foreign_key_checks = 0",
+        ],
+        "assertions": [
+            {"name": "masked", "sql": "SELECT count(*) FROM people WHERE email LIKE '%real%'", "database": "crm", "equals": 0},
+            {"name": "role", "sql": "SELECT CURRENT_ROLE()", "role": "masker", "equals": "masker"},
+            {"name": "no role", "sql": "SELECT coalesce(CURRENT_ROLE(), 'none')", "equals": "none"},
+            {"name": "orders", "sql": "SELECT count(*) FROM orders WHERE total > 5", "equals": 0},
+            {"name": "zone", "sql": "SELECT @@time_zone", "equals": "+00:00"},
+            {"name": "keys", "sql": "SELECT @@foreign_key_checks", "equals": 1},
+            {"name": "quotes", "sql": "SELECT \"text\"", "equals": "text"},
+        ],
+    });
+    let answer = world.verified(verification).await;
+    assert_eq!(answer["proof"]["databases"][0]["statements"], 1, "{answer}");
+    let nowhere = json!({"postRestoreSql": [{"sql": "SELECT 1", "database": "a`b"}]});
+    world.fails(nowhere, "Snapferry.PostRestoreSqlFailed", "42000: Unknown database 'a`b'").await;
+    Ok(())
+}

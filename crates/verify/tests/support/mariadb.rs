@@ -107,6 +107,8 @@ fn mariadbd(usr: &Path, folder: &Path) -> Command {
     let share = usr.join("share/mysql").display().to_string();
     command.args([format!("--lc-messages-dir={share}"), format!("--character-sets-dir={share}/charsets")]);
     command.arg(format!("--datadir={}", folder.join("mariadb").display()));
+    // A server that starts removes the temporary tables of others in a folder that they share.
+    command.arg(format!("--tmpdir={}", folder.display()));
     command.arg(format!("--log-error={}", folder.join("mariadb.log").display()));
     command.args(["--innodb-log-file-size=4M", "--innodb-buffer-pool-size=8M", "--skip-log-bin"]);
     if usr != Path::new("/usr") {
