@@ -6,7 +6,7 @@ use crate::{next_report, roll_back, world};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{Connection, raw_sql};
+use sqlx::{AssertSqlSafe, Connection, raw_sql};
 use tests::{SOURCE_INSTANCE, SecretSays, World, eventually, handoff_of, start};
 
 // P0-9: the source's password works in the copy.
@@ -22,6 +22,7 @@ async fn a_copy_that_fails_an_assertion_is_kept_but_not_live_and_goes_live_once_
     };
     let mut source = connect(&world.login(SOURCE_INSTANCE).await?).await?;
     raw_sql("CREATE ROLE reporting LOGIN PASSWORD 'of the source'").execute(&mut source).await?;
+    give_it_what_snapshots_bring(&world).await?;
     let reports = world.target.listen(world.target_outputs.get("OperationsTopicArn")?, "operations").await?;
     let mut settings = world.settings();
     settings["verification"] = json!({
@@ -34,6 +35,7 @@ async fn a_copy_that_fails_an_assertion_is_kept_but_not_live_and_goes_live_once_
         "assertions": [
             {"name": "customers are masked", "sql": "SELECT count(*) FROM customers WHERE name LIKE '% Ünï'", "equals": 0},
             {"name": "orders are there", "sql": "SELECT count(*) FROM orders", "atLeast": 1_000_000},
+            {"name": "receipts are there", "sql": "SELECT count(*) FROM receipts", "atLeast": 1},
         ],
     });
     world.put_settings(&settings).await?;
@@ -48,6 +50,12 @@ async fn a_copy_that_fails_an_assertion_is_kept_but_not_live_and_goes_live_once_
     assert_eq!(refused.error.as_deref(), Some("Snapferry.VerificationFailed"), "{:?}", refused.cause);
     assert!(refused.cause.as_ref().is_some_and(|cause| cause.contains("found 2000")), "{:?}", refused.cause);
     assert_eq!(refused.steps.last().map(|it| it.step.as_str()), Some("Verify"));
+    // A policy would hide rows: that is no proof, and it is said.
+    let cause = refused.cause.as_deref().unwrap_or_default();
+    assert!(
+        cause.contains("42501") && cause.contains("public.receipts NO FORCE ROW LEVEL SECURITY"),
+        "{cause}"
+    );
     let (_, report) = next_report(&world.target, &reports).await?;
     assert_eq!(
         (&report["executionArn"], &report["error"]),
@@ -64,7 +72,9 @@ async fn a_copy_that_fails_an_assertion_is_kept_but_not_live_and_goes_live_once_
 
     let described = world.target.states.describe_execution().execution_arn(&arn).send().await?;
     let mut input: Value = serde_json::from_str(described.input().context("an execution has an input")?)?;
-    input["settings"]["verification"]["assertions"][1]["atLeast"] = json!(2000);
+    let assertions = &mut input["settings"]["verification"]["assertions"];
+    assertions[1]["atLeast"] = json!(2000);
+    assertions.as_array_mut().context("they are a list")?.pop();
     let resume = world.target.states.start_execution().state_machine_arn(machine).name(format!("{name}-r2"));
     let arn = resume.input(input.to_string()).send().await?.execution_arn;
     world.target.succeeded(&arn).await?;
@@ -78,9 +88,12 @@ async fn a_copy_that_fails_an_assertion_is_kept_but_not_live_and_goes_live_once_
             {"name": "orders are there", "found": "2000", "passed": true},
         ],
         "databases": [
+            {"name": "crm", "statements": 0, "assertions": 0, "tables": 1},
             {"name": "postgres", "statements": 0, "assertions": 0, "tables": 0},
-            {"name": "shop", "statements": 3, "assertions": 2, "tables": 4},
+            {"name": "shop", "statements": 3, "assertions": 2, "tables": 5, "emptiedTables": ["carts"]},
         ],
+        "notLookedInto": [{"name": "crm", "reason": "no assertion and no statement names it"}],
+        "stopped": ["subscription of_production in database shop"],
     });
     assert_eq!(report["verified"], verified);
 
@@ -107,6 +120,33 @@ async fn a_copy_that_fails_an_assertion_is_kept_but_not_live_and_goes_live_once_
     )
     .await?;
     world.local_aws.stop().await
+}
+
+/// A table with a policy, a second database, a table that is empty in every copy, and a subscription to production.
+async fn give_it_what_snapshots_bring(world: &World) -> Result<()> {
+    let login = world.login(SOURCE_INSTANCE).await?;
+    let (username, password) = world.local_aws.administrator().await?;
+    let administrator = SecretSays { username, password, ..login.clone() };
+    let master = &login.username;
+    let mut as_administrator = connect(&administrator).await?;
+    // Before version 16 of PostgreSQL only a superuser makes a subscription.
+    let mut run = async |sql: String| raw_sql(AssertSqlSafe(sql)).execute(&mut as_administrator).await;
+    run(format!("CREATE DATABASE crm OWNER {master}")).await?;
+    run(format!("ALTER ROLE {master} SUPERUSER")).await?;
+    let mut as_master = connect(&login).await?;
+    for sql in [
+        "ALTER TABLE receipts ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE receipts FORCE ROW LEVEL SECURITY",
+        "CREATE UNLOGGED TABLE carts (id int)",
+        "CREATE SUBSCRIPTION of_production CONNECTION 'host=127.0.0.1 port=1 dbname=shop' PUBLICATION changes WITH (connect = false, slot_name = 'of_production')",
+        "ALTER SUBSCRIPTION of_production ENABLE",
+    ] {
+        raw_sql(sql).execute(&mut as_master).await?;
+    }
+    run(format!("ALTER ROLE {master} NOSUPERUSER")).await?;
+    let mut crm = connect(&SecretSays { dbname: "crm".to_owned(), ..login }).await?;
+    raw_sql("CREATE TABLE people (id int)").execute(&mut crm).await?;
+    Ok(())
 }
 
 /// A run that is resumed, and a rollback to where applications are already, change nothing of the live copy.

@@ -14,6 +14,8 @@ pub struct Table {
     pub rows: i64,
     /// A checksum of all rows, whatever their order.
     pub checksum: String,
+    /// Whether it is UNLOGGED: then it is empty in every copy.
+    pub unlogged: bool,
 }
 
 /// Every table of a database, by name.
@@ -23,7 +25,8 @@ pub type Fingerprint = Vec<Table>;
 pub async fn fingerprint(connection: &mut PgConnection) -> Result<Fingerprint> {
     let names = sqlx::query(
         "SELECT CASE schemaname WHEN 'public' THEN '' ELSE quote_ident(schemaname) || '.' END || quote_ident(tablename),
-                quote_ident(schemaname) || '.' || quote_ident(tablename)
+                quote_ident(schemaname) || '.' || quote_ident(tablename),
+                (SELECT relpersistence = 'u' FROM pg_class WHERE oid = format('%I.%I', schemaname, tablename)::regclass)
          FROM pg_tables
          WHERE schemaname NOT IN ('pg_catalog', 'information_schema') AND schemaname NOT LIKE 'pg\\_%'
          ORDER BY 1",
@@ -31,14 +34,38 @@ pub async fn fingerprint(connection: &mut PgConnection) -> Result<Fingerprint> {
     let names = names.fetch_all(&mut *connection).await?;
     let mut tables = Vec::new();
     for name in names {
-        let (name, qualified): (String, String) = (name.try_get(0)?, name.try_get(1)?);
+        let (name, qualified, unlogged): (String, String, bool) =
+            (name.try_get(0)?, name.try_get(1)?, name.try_get(2)?);
         // `(t.*)`, not `t`: that may also be a column.
         let sql = format!(
             "SELECT count(*), coalesce(md5(string_agg(h, '' ORDER BY h)), '') FROM (SELECT md5((t.*)::text) h FROM {qualified} t) x"
         );
         // Safe: the name comes quoted from the catalogue.
         let row = sqlx::query(AssertSqlSafe(sql)).fetch_one(&mut *connection).await?;
-        tables.push(Table { name, rows: row.try_get(0)?, checksum: row.try_get(1)? });
+        tables.push(Table { name, rows: row.try_get(0)?, checksum: row.try_get(1)?, unlogged });
+    }
+    Ok(tables)
+}
+
+/// Every table of every database of a server, as its administrator sees them: no policy hides a row. In another database
+/// than the initial one a name says its database.
+pub async fn fingerprint_of_server(
+    host: &str,
+    port: u16,
+    (username, password): &(String, String),
+    initial: &str,
+) -> Result<Fingerprint> {
+    let options = PgConnectOptions::new_without_pgpass().host(host).port(port).username(username);
+    let options = options.password(password).ssl_mode(PgSslMode::Prefer);
+    let mut connection = PgConnection::connect_with(&options.clone().database(initial)).await?;
+    let mut tables = fingerprint(&mut connection).await?;
+    let others = "SELECT datname::text FROM pg_database
+                  WHERE datallowconn AND NOT datistemplate AND datname <> current_database() ORDER BY 1";
+    let others: Vec<String> = sqlx::query_scalar(others).fetch_all(&mut connection).await?;
+    for database in others {
+        let mut connection = PgConnection::connect_with(&options.clone().database(&database)).await?;
+        let of_it = fingerprint(&mut connection).await?;
+        tables.extend(of_it.into_iter().map(|it| Table { name: format!("{database}/{}", it.name), ..it }));
     }
     Ok(tables)
 }

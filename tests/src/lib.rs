@@ -22,7 +22,7 @@ mod world;
 pub use account::Account;
 pub use clean_up::{clean_up_events, start};
 pub use copies::{Copies, manual_snapshots};
-pub use database::{Fingerprint, Orders, Table, fingerprint};
+pub use database::{Fingerprint, Orders, Table, fingerprint, fingerprint_of_server};
 pub use denials::{Allowed, Denials, Kind, Looks, in_words};
 pub use fault::Fault;
 pub use flow::{callers_of, deployed_steps, step_of, tasks_of};

@@ -112,6 +112,14 @@ impl LocalAws {
         Ok(())
     }
 
+    /// The name and the password of the superuser of every server.
+    pub async fn administrator(&self) -> Result<(String, String)> {
+        let answer = reqwest::get(format!("{}/_local-aws/administrator", self.endpoint)).await?;
+        let answer: Value = answer.error_for_status()?.json().await?;
+        let text = |key: &str| answer[key].as_str().map(str::to_owned);
+        text("username").zip(text("password")).context("the local AWS names no administrator")
+    }
+
     /// Kills the server of a DB instance, which is then started again; false where none is running.
     pub async fn crash(&self, account: &str, identifier: &str) -> Result<bool> {
         let whose = json!({"accountId": account, "region": REGION, "dbInstanceIdentifier": identifier});

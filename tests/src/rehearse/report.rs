@@ -45,7 +45,7 @@ pub struct TableReport {
     /// The source's rows; the copy's, when only the copy has this table.
     #[serde(flatten)]
     pub table: Table,
-    /// Whether the copy holds the very same rows.
+    /// Whether the copy holds the very same rows, or the table is UNLOGGED and so empty in every copy.
     pub matches: bool,
 }
 
@@ -63,9 +63,16 @@ impl Report {
                 1 => "in one run".to_owned(),
                 runs => format!("in each of {runs} runs"),
             };
-            let live = self.runs.last().map_or("nothing", |run| &run.secret.db_instance_identifier);
+            let last = self.runs.last();
+            let live = last.map_or("nothing", |run| &run.secret.db_instance_identifier);
+            let tables = last.into_iter().flat_map(|run| &run.tables).map(|it| &it.table);
+            let unlogged: Vec<&str> = tables.filter(|it| it.unlogged).map(|it| it.name.as_str()).collect();
+            let but = match unlogged.is_empty() {
+                true => String::new(),
+                false => format!(" but for UNLOGGED ones, which are empty ({})", unlogged.join(", ")),
+            };
             return format!(
-                "Passed: {runs} every table of the copy equals the source as of its snapshot, and {live} is live."
+                "Passed: {runs} every table of the copy{but} equals the source as of its snapshot, and {live} is live."
             );
         };
         format!("Failed: {error}")
@@ -90,7 +97,37 @@ impl From<&Execution> for ExecutionReport {
 /// Every table of either side, by name; one that only the copy has does not match.
 pub fn compare(expected: &Fingerprint, found: &Fingerprint) -> Vec<TableReport> {
     let extra = found.iter().filter(|table| !expected.iter().any(|it| it.name == table.name));
+    let is_as_it_must_be = |table: &Table| match table.unlogged {
+        true => found.iter().any(|it| it.name == table.name && it.unlogged && it.rows == 0),
+        false => found.contains(table),
+    };
     let known =
-        expected.iter().map(|table| TableReport { table: table.clone(), matches: found.contains(table) });
+        expected.iter().map(|table| TableReport { table: table.clone(), matches: is_as_it_must_be(table) });
     known.chain(extra.map(|table| TableReport { table: table.clone(), matches: false })).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unlogged_table_is_empty_in_the_copy_and_no_difference() {
+        let table = |name: &str, rows: i64, unlogged: bool| Table {
+            name: name.to_owned(),
+            rows,
+            checksum: rows.to_string(),
+            unlogged,
+        };
+        let check = |expected: Table, found: &[Table], matches: &[bool]| {
+            let compared = compare(&vec![expected], &found.to_vec());
+            let compared: Vec<bool> = compared.iter().map(|it| it.matches).collect();
+            assert_eq!(compared, matches, "{found:?}");
+        };
+        check(table("a", 5, false), &[table("a", 5, false)], &[true]);
+        check(table("a", 5, false), &[table("a", 0, false)], &[false]);
+        check(table("a", 5, true), &[table("a", 0, true)], &[true]);
+        check(table("a", 5, true), &[table("a", 5, true)], &[false]);
+        check(table("a", 5, true), &[], &[false]);
+        check(table("a", 5, true), &[table("a", 0, true), table("crm/a", 0, false)], &[true, false]);
+    }
 }

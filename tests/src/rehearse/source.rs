@@ -1,7 +1,7 @@
 //! The source database: a shop of our own, or the user's SQL dump.
 
 use crate::dump;
-use ::tests::{Fingerprint, Orders, SOURCE_INSTANCE, SecretSays, Tools, World, fingerprint};
+use ::tests::{Orders, SOURCE_INSTANCE, SecretSays, Tools, World, fingerprint};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use sqlx::Connection;
@@ -74,14 +74,6 @@ impl Source {
         let mut settings = world.settings();
         settings["verification"] = json!({ "assertions": [{ "name": name, "sql": sql, "atLeast": least }] });
         settings
-    }
-
-    /// What it holds now.
-    pub async fn fingerprint(&mut self) -> Result<Fingerprint> {
-        match self {
-            Self::Shop(orders) => orders.fingerprint().await,
-            Self::Dump(connection) => fingerprint(connection).await,
-        }
     }
 }
 

@@ -154,6 +154,11 @@ impl Postgres {
         bail!("postgres accepts no connection on port {port} after {START_PATIENCE:?}")
     }
 
+    /// The superuser's name and password, for whoever compares rows: policies hide some from all others.
+    pub fn administrator(&self) -> (&'static str, &str) {
+        (ADMINISTRATOR, &self.password)
+    }
+
     /// Creates the master user as RDS does: no superuser, but it may make roles and databases.
     pub async fn create_master(&self, port: u16, master: &Master<'_>) -> anyhow::Result<()> {
         let mut connection = self.connect(port).await?;

@@ -29,6 +29,7 @@ const FUNCTION_PROGRAM: &str = "bootstrap";
 /// - `POST misbehaviours`: a `Misbehaviour` of a resource of RDS. `GET` shows those still to come.
 /// - `POST automated-snapshot`: has RDS back a DB instance up now.
 /// - `POST crash`: kills the server of a DB instance, which RDS then starts again.
+/// - `GET administrator`: the superuser of every server, whom no row is hidden from.
 /// - `POST kill-function?nth=N`: kills one of the processes of functions, counting round.
 pub fn routes() -> Router<Arc<Relay>> {
     Router::new()
@@ -37,6 +38,7 @@ pub fn routes() -> Router<Arc<Relay>> {
         .route("/misbehaviours", get(misbehaviours).post(add_misbehaviour))
         .route("/automated-snapshot", post(automated_snapshot))
         .route("/crash", post(crash))
+        .route("/administrator", get(administrator))
         .route("/kill-function", post(kill_function))
 }
 
@@ -96,6 +98,11 @@ async fn automated_snapshot(State(relay): State<Arc<Relay>>, Json(whose): Json<W
         Ok(identifier) => Json(json!({ "dbSnapshotIdentifier": identifier })).into_response(),
         Err(refusal) => (StatusCode::BAD_REQUEST, refusal.message()).into_response(),
     }
+}
+
+async fn administrator(State(relay): State<Arc<Relay>>) -> Json<Value> {
+    let (username, password) = relay.rds.administrator();
+    Json(json!({ "username": username, "password": password }))
 }
 
 /// Kills the server of a DB instance, as if its engine had crashed.

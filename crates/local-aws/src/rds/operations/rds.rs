@@ -46,6 +46,11 @@ impl Rds {
         self.postgres.version()
     }
 
+    /// The superuser of every server, and its password.
+    pub fn administrator(&self) -> (&'static str, &str) {
+        self.postgres.administrator()
+    }
+
     /// Kills the server of a DB instance, which is started again; refused where none is running.
     pub fn crash(&self, place: &Place, identifier: &str) -> Result<(), Refusal> {
         let mut state = self.state();
