@@ -191,6 +191,26 @@ class LifeCycle(unittest.TestCase):
         self.refused("InvalidParameterValue", self.source.describe_db_snapshots, MaxRecords=19)
         self.refused("InvalidParameterValue", self.source.describe_db_snapshots, MaxRecords=101)
 
+    def test_what_is_offered_and_what_happened_is_described(self):
+        versions = self.source.describe_db_engine_versions(Engine="postgres", DefaultOnly=True)["DBEngineVersions"]
+        self.assertEqual([it["Status"] for it in versions], ["available"])
+        wanted = {"Engine": "postgres", "EngineVersion": versions[0]["EngineVersion"], "DBInstanceClass": "db.t4g.medium"}
+        options = self.source.describe_orderable_db_instance_options(**wanted)["OrderableDBInstanceOptions"]
+        self.assertIn("gp3", [it["StorageType"] for it in options])
+        certificates = self.source.describe_certificates()
+        default = certificates["DefaultCertificateForNewLaunches"]
+        self.assertIn(default, [it["CertificateIdentifier"] for it in certificates["Certificates"]])
+        of_instance = {"SourceType": "db-instance", "SourceIdentifier": "orders-prod", "Duration": 60}
+        events = [it["Message"] for it in self.source.describe_events(**of_instance)["Events"]]
+        self.assertIn("DB instance created", events)
+        for described in (
+            self.source.describe_db_parameter_groups(DBParameterGroupName="default.postgres16"),
+            self.source.describe_option_groups(EngineName="postgres"),
+            self.source.describe_db_subnet_groups(DBSubnetGroupName="default"),
+            self.source.describe_account_attributes(),
+        ):
+            self.assertTrue(described)
+
     @classmethod
     def tearDownClass(cls):
         print(f"{checked['answers']} answers and {checked['errors']} errors compared with botocore's model")

@@ -110,7 +110,7 @@ pub async fn restore(rds: &Arc<Rds>, keys: &Keys, request: &Request<'_>) -> Outc
     // Without tags in the request, RDS takes those that the source DB instance had at the time of the snapshot.
     let tags = parameters.tags()?.unwrap_or(snapshot.instance_tags);
     let subnet_group = parameters.name("DBSubnetGroupName");
-    let origin = Origin::Snapshot(snapshot.directory);
+    let origin = Origin::Snapshot { identifier: snapshot.identifier, directory: snapshot.directory };
     let new = NewInstance { identifier, database, given, subnet_group, tags, origin };
     let mut state = rds.state();
     let resource_id = begin(rds, &mut state, place, new)?;

@@ -2,9 +2,11 @@
 
 pub mod access;
 pub mod bring_up;
+pub mod events;
 pub mod groups;
 pub mod instance_changes;
 pub mod instances;
+pub mod offers;
 pub mod protocol;
 pub mod quotas;
 pub mod settings;
@@ -101,6 +103,10 @@ impl Api {
             "CreateOptionGroup" => groups::create(GroupKind::Options, rds, request),
             "DescribeOptionGroups" => groups::describe(GroupKind::Options, rds, request),
             "DeleteOptionGroup" => groups::delete(GroupKind::Options, rds, request),
+            "DescribeDBEngineVersions" => offers::engine_versions(rds, request),
+            "DescribeOrderableDBInstanceOptions" => offers::orderable_options(rds, request),
+            "DescribeCertificates" => offers::certificates(request),
+            "DescribeEvents" => events::describe(rds, request),
             "DescribeAccountAttributes" => quotas::describe(rds, request),
             "" => Err(Refusal::MissingParameter("Action".to_owned())),
             other => Err(Refusal::InvalidAction(other.to_owned())),

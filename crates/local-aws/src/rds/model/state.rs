@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     arn::Arn,
+    events::Events,
     groups::{GroupKind, Groups},
     instances::Instance,
     refusal::Refusal,
@@ -26,6 +27,8 @@ pub struct State {
     pub groups: Groups,
     /// The last port of each identifier of a place: on AWS the same identifier has the same endpoint again.
     pub ports: BTreeMap<(Place, String), u16>,
+    /// What happened.
+    pub events: Events,
     last_serial: u64,
 }
 

@@ -51,7 +51,12 @@ pub enum Origin {
         password: String,
     },
     /// A DB snapshot's data.
-    Snapshot(Arc<Directory>),
+    Snapshot {
+        /// The snapshot's identifier.
+        identifier: String,
+        /// The data.
+        directory: Arc<Directory>,
+    },
 }
 
 /// Begins to bring a DB instance up; answers its resource id.
@@ -96,10 +101,15 @@ async fn finish(
     origin: Origin,
     port: Option<u16>,
 ) {
-    let restored = matches!(origin, Origin::Snapshot(_));
+    let snapshot = match &origin {
+        Origin::Nothing { .. } => None,
+        Origin::Snapshot { identifier, .. } => Some(identifier.clone()),
+    };
+    let restored = snapshot.is_some();
     let takes = if restored { clock::RESTORE } else { clock::CREATE };
     let (server, ()) = tokio::join!(server(&rds, &database, &directory, origin, port), rds.clock.pass(takes));
-    let mut state = rds.state();
+    let mut guard = rds.state();
+    let state = &mut *guard;
     // A deletion is refused while it is creating, so it is still there.
     let Some(instance) = state.instances.get_mut(&database.resource_id) else { return };
     let wrong = if restored { rds.misbehaviours().restore_ends_as(&instance.identifier) } else { None };
@@ -113,7 +123,17 @@ async fn finish(
             instance.status = InstanceStatus::Available;
             let (name, port) = ((instance.place.clone(), instance.identifier.clone()), instance.port);
             state.ports.extend(port.map(|port| (name, port)));
-            drop(state);
+            match snapshot {
+                Some(name) => {
+                    state.events.of_instance(
+                        instance,
+                        "restoration",
+                        format!("Restored from snapshot {name}"),
+                    );
+                }
+                None => state.events.of_instance(instance, "creation", "DB instance created"),
+            }
+            drop(guard);
             automated_backups::first(&rds, &database.resource_id, restored);
         }
         Err(error) => {
@@ -144,8 +164,8 @@ async fn server(
             rds.postgres.create_master(server.port(), &master).await?;
             Ok(server)
         }
-        Origin::Snapshot(snapshot) => {
-            rds.postgres.unpack(snapshot.path(), path).await?;
+        Origin::Snapshot { directory, .. } => {
+            rds.postgres.unpack(directory.path(), path).await?;
             Server::start(&rds.postgres, path, port).await
         }
     }

@@ -158,6 +158,7 @@ async fn change_password(rds: &Rds, resource_id: &str, password: &str) {
     {
         tracing::error!("cannot change the master password of {resource_id}: {error:#}");
     }
+    rds.tell(resource_id, "configuration change", "Reset master credentials");
     rds.change(resource_id, |it| it.pending.password = false);
 }
 
@@ -178,6 +179,7 @@ pub fn stop(
     let (rds, stopping) = (Arc::clone(rds), resource_id.clone());
     tokio::spawn(async move {
         end_server(&rds, &stopping, snapshot, clock::STOP, Server::stop).await;
+        rds.tell(&stopping, "notification", "DB instance stopped");
         rds.set_status(&stopping, InstanceStatus::Stopped);
     });
     Ok(resource_id)
@@ -196,6 +198,9 @@ pub fn start(rds: &Arc<Rds>, state: &mut State, place: &Place, given: &str) -> R
         // The same port if possible: on AWS a start keeps the endpoint.
         let started = Server::start(&rds.postgres, directory.path(), port);
         let (started, ()) = tokio::join!(started, rds.clock.pass(clock::START));
+        if started.is_ok() {
+            rds.tell(&starting, "notification", "DB instance started");
+        }
         rds.change(&starting, |instance| match started {
             Ok(server) => {
                 instance.port = Some(server.port());
@@ -250,6 +255,7 @@ pub fn delete(
     let (rds, deleting) = (Arc::clone(rds), resource_id.clone());
     tokio::spawn(async move {
         end_server(&rds, &deleting, snapshot, clock::DELETE, Server::abandon).await;
+        rds.tell(&deleting, "deletion", "DB instance deleted");
         // The data goes with the DB instance, and the automated snapshots unless they are kept.
         let mut state = rds.state();
         state.instances.remove(&deleting);

@@ -84,6 +84,14 @@ impl Rds {
         }
     }
 
+    /// Remembers what happened to a DB instance, unless it was deleted meanwhile.
+    pub(super) fn tell(&self, resource_id: &str, category: &'static str, message: &str) {
+        let state = &mut *self.state();
+        if let Some(instance) = state.instances.get(resource_id) {
+            state.events.of_instance(instance, category, message);
+        }
+    }
+
     /// Gives a DB instance a status, unless it was deleted meanwhile.
     pub(super) fn set_status(&self, resource_id: &str, status: InstanceStatus) {
         self.change(resource_id, |it| it.status = status);

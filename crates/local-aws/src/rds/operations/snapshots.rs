@@ -50,7 +50,9 @@ pub fn create(
 
 /// Takes the snapshot of a DB instance that is `backing-up` meanwhile.
 pub(super) async fn back_up(rds: Arc<Rds>, resource_id: String, serial: u64) {
+    rds.tell(&resource_id, "backup", "Backing up DB instance");
     take(&rds, serial).await;
+    rds.tell(&resource_id, "backup", "Finished DB instance backup");
     rds.set_status(&resource_id, InstanceStatus::Available);
 }
 
@@ -116,6 +118,11 @@ fn new_directory(rds: &Rds) -> Result<Arc<Directory>, Refusal> {
 pub(super) async fn take(rds: &Rds, serial: u64) {
     let Some(snapshot) = rds.state().snapshots.get(&serial).cloned() else { return };
     let takes = if snapshot.automated { clock::AUTOMATED_BACKUP } else { clock::SNAPSHOT };
+    let (begins, ends) = match snapshot.automated {
+        true => ("Creating automated snapshot", "Automated snapshot created"),
+        false => ("Creating manual snapshot", "Manual snapshot created"),
+    };
+    rds.state().events.of_snapshot(&snapshot, "creation", begins);
     let fails =
         (!snapshot.automated).then(|| rds.misbehaviours().snapshot_fails(&snapshot.instance_identifier));
     if let Some(percent) = fails.flatten() {
@@ -134,7 +141,10 @@ pub(super) async fn take(rds: &Rds, serial: u64) {
     };
     let (backed_up, ()) = tokio::join!(backed_up, rds.clock.pass(takes));
     match backed_up {
-        Ok(()) => end(rds, serial, SnapshotStatus::Available, 100),
+        Ok(()) => {
+            rds.state().events.of_snapshot(&snapshot, "creation", ends);
+            end(rds, serial, SnapshotStatus::Available, 100);
+        }
         Err(error) => {
             tracing::error!("{} failed: {error:#}", snapshot.arn());
             end(rds, serial, SnapshotStatus::Failed, 0);

@@ -90,7 +90,9 @@ pub fn needs(state: &mut State, place: &Place, action: &str, parameters: &Parame
                 needs.push(&format!("rds:{action}"), &arn);
             }
         }
-        "DescribeAccountAttributes" => {
+        "DescribeDBEngineVersions" => needs.of("pg", Some("*")),
+        "DescribeEvents" => needs.of("es", Some("*")),
+        "DescribeAccountAttributes" | "DescribeCertificates" | "DescribeOrderableDBInstanceOptions" => {
             let (action, resource) = (format!("rds:{action}"), "*".to_owned());
             needs.needs.push(Need { action, resource, context: Context::default() });
         }

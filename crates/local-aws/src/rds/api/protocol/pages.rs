@@ -5,7 +5,12 @@ use crate::rds::model::refusal::Refusal;
 
 /// The answer of a Describe: one page of `all` in an element called `list`, and the next page's marker.
 pub fn listed(list: &str, all: Vec<(String, Element)>, parameters: &Parameters) -> Outcome {
-    let (page, marker) = page(all, parameters)?;
+    listed_up_to(100, list, all, parameters)
+}
+
+/// The same, with pages of up to `most` records.
+pub fn listed_up_to(most: i64, list: &str, all: Vec<(String, Element)>, parameters: &Parameters) -> Outcome {
+    let (page, marker) = page(all, parameters, most)?;
     let list = page.fold(Element::new(list), Element::child);
     Ok(marker.map(|marker| Element::of_text("Marker", marker)).into_iter().chain([list]).collect())
 }
@@ -17,10 +22,11 @@ pub fn listed(list: &str, all: Vec<(String, Element)>, parameters: &Parameters) 
 fn page<T>(
     mut all: Vec<(String, T)>,
     parameters: &Parameters,
+    most: i64,
 ) -> Result<(impl Iterator<Item = T> + use<T>, Option<String>), Refusal> {
     let size = parameters.integer("MaxRecords")?.unwrap_or(100);
-    if !(20..=100).contains(&size) {
-        let message = format!("Invalid value {size} for MaxRecords. Must be between 20 and 100");
+    if !(20..=most).contains(&size) {
+        let message = format!("Invalid value {size} for MaxRecords. Must be between 20 and {most}");
         return Err(Refusal::InvalidParameterValue(message));
     }
     let marker = parameters.get("Marker").map(str::to_owned);
@@ -51,7 +57,7 @@ mod tests {
         let mut seen = Vec::new();
         for expected in [20, 20, 5] {
             let query = format!("MaxRecords=20{marker}");
-            let (items, next) = page(all.clone(), &Parameters::parse(None, query.as_bytes())).unwrap();
+            let (items, next) = page(all.clone(), &Parameters::parse(None, query.as_bytes()), 100).unwrap();
             let items: Vec<_> = items.collect();
             assert_eq!(items.len(), expected);
             seen.extend(items);
@@ -59,6 +65,6 @@ mod tests {
         }
         assert_eq!(seen, (0..45).collect::<Vec<_>>());
         assert_eq!(marker, "");
-        assert!(page(all, &Parameters::parse(None, b"MaxRecords=19")).is_err());
+        assert!(page(all, &Parameters::parse(None, b"MaxRecords=19"), 100).is_err());
     }
 }

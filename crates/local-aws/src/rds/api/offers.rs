@@ -1,0 +1,169 @@
+//! DescribeDBEngineVersions, DescribeOrderableDBInstanceOptions and DescribeCertificates: what the local RDS offers.
+//! A creation and a restore accept the same.
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::protocol::{
+    answer::Outcome,
+    filters::{Filter, Filters},
+    pages,
+    request::Request,
+    xml::Element,
+};
+use crate::{
+    hex,
+    place::Place,
+    rds::{
+        model::{
+            catalogue::{self, ENGINE, LICENSE, LOGS, STORAGE_TYPES, major},
+            classes,
+            refusal::Refusal,
+        },
+        operations::rds::Rds,
+    },
+};
+
+const VERSION_FILTERS: [Filter; 5] = [
+    Filter::of_words("db-parameter-group-family").and("DBParameterGroupFamily"),
+    Filter::of_words("engine").and("Engine"),
+    Filter::of_words("engine-mode"),
+    Filter::of_words("engine-version").and("EngineVersion"),
+    Filter::of_words("status"),
+];
+
+/// DescribeDBEngineVersions.
+pub fn engine_versions(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
+    let parameters = request.parameters;
+    let filters = Filters::of(parameters, &VERSION_FILTERS)?;
+    let default_only = parameters.flag("DefaultOnly")?;
+    let ours = rds.postgres_version();
+    let family = format!("{ENGINE}{}", major(ours));
+    let all = catalogue::versions(ours).enumerate().filter(|(_, version)| {
+        let has = |name: &str, value: &str| match name {
+            "db-parameter-group-family" => value == family,
+            "engine" => value == ENGINE,
+            "engine-mode" => value == "provisioned",
+            "engine-version" => value == version || value == major(version),
+            _ => value == "available",
+        };
+        (!default_only || version == ours) && filters.pass(has)
+    });
+    let all = all.map(|(n, version)| (order(n), version_element(&version, ours))).collect();
+    pages::listed("DBEngineVersions", all, parameters)
+}
+
+fn version_element(version: &str, ours: &str) -> Element {
+    let members = |all: &[&str]| all.iter().map(|it| Element::of_text("member", it)).collect::<Vec<_>>();
+    let later = catalogue::versions(ours).skip_while(|it| it != version).skip(1).map(|target| {
+        Element::new("UpgradeTarget")
+            .text("Engine", ENGINE)
+            .text("EngineVersion", &target)
+            .text("Description", format!("PostgreSQL {target}"))
+            .text("AutoUpgrade", target == ours)
+            .text("IsMajorVersionUpgrade", false)
+    });
+    Element::new("DBEngineVersion")
+        .text("Engine", ENGINE)
+        .text("MajorEngineVersion", major(version))
+        .text("EngineVersion", version)
+        .text("DBParameterGroupFamily", format!("{ENGINE}{}", major(version)))
+        .text("DBEngineDescription", "PostgreSQL")
+        .text("DBEngineVersionDescription", format!("PostgreSQL {version}"))
+        .list("ValidUpgradeTarget", later)
+        .list("ExportableLogTypes", members(&LOGS))
+        .text("SupportsLogExportsToCloudwatchLogs", true)
+        .text("SupportsReadReplica", true)
+        .list("SupportedFeatureNames", [])
+        .text("Status", "available")
+        .list("SupportedEngineModes", members(&["provisioned"]))
+        .text("SupportsCertificateRotationWithoutRestart", true)
+        .list("SupportedCACertificateIdentifiers", members(&catalogue::CERTIFICATES))
+}
+
+/// DescribeOrderableDBInstanceOptions.
+pub fn orderable_options(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
+    let Request { place, parameters, .. } = *request;
+    Filters::of(parameters, &[])?;
+    catalogue::check_engine(parameters.required("Engine")?)?;
+    let ours = rds.postgres_version();
+    let version = match parameters.get("EngineVersion") {
+        Some(given) => Some(catalogue::engine_version(ours, Some(given))?),
+        None => None,
+    };
+    let class = parameters.get("DBInstanceClass");
+    let wanted = parameters.get("LicenseModel").is_none_or(|it| it == LICENSE)
+        && parameters.get("Vpc").is_none_or(|it| it != "false");
+    let versions = catalogue::versions(ours).filter(|it| version.as_ref().is_none_or(|given| it == given));
+    let mut all = Vec::new();
+    for version in versions.filter(|_| wanted) {
+        for class in classes::all().filter(|it| class.is_none_or(|given| it == given)) {
+            for storage in STORAGE_TYPES {
+                all.push((order(all.len()), option_element(place, &version, &class, storage)));
+            }
+        }
+    }
+    pages::listed_up_to(1000, "OrderableDBInstanceOptions", all, parameters)
+}
+
+fn option_element(place: &Place, version: &str, class: &str, storage: &str) -> Element {
+    let zones = ["a", "b", "c"]
+        .map(|zone| Element::new("AvailabilityZone").text("Name", format!("{}{zone}", place.region)));
+    Element::new("OrderableDBInstanceOption")
+        .text("Engine", ENGINE)
+        .text("EngineVersion", version)
+        .text("DBInstanceClass", class)
+        .text("LicenseModel", LICENSE)
+        .list("AvailabilityZones", zones)
+        .text("MultiAZCapable", true)
+        .text("ReadReplicaCapable", true)
+        .text("Vpc", true)
+        .text("SupportsStorageEncryption", true)
+        .text("StorageType", storage)
+        .text("SupportsIops", ["gp3", "io1", "io2"].contains(&storage))
+        .text("SupportsStorageThroughput", storage == "gp3")
+        .text("SupportsEnhancedMonitoring", true)
+        .text("SupportsIAMDatabaseAuthentication", true)
+        .text("SupportsPerformanceInsights", true)
+        .list("SupportedEngineModes", [Element::of_text("member", "provisioned")])
+        .text("SupportsStorageAutoscaling", storage != "standard")
+        .text("OutpostCapable", false)
+        .list("SupportedNetworkTypes", ["IPV4", "DUAL"].map(|it| Element::of_text("member", it)))
+        .text("SupportsClusters", false)
+        .text("SupportsDedicatedLogVolume", ["io1", "io2"].contains(&storage))
+}
+
+/// DescribeCertificates. Source of the dates: RDS User Guide, UsingWithRDS.SSL.
+pub fn certificates(request: &Request<'_>) -> Outcome {
+    let Request { place, parameters, .. } = *request;
+    Filters::of(parameters, &[])?;
+    let wanted = parameters.get("CertificateIdentifier").filter(|it| !it.is_empty());
+    let all = catalogue::CERTIFICATES.into_iter().filter(|name| wanted.is_none_or(|it| it == *name));
+    let all: Vec<_> = all.map(|name| (name.to_owned(), certificate_element(place, name))).collect();
+    if let (Some(name), true) = (wanted, all.is_empty()) {
+        return Err(Refusal::CertificateNotFound(format!("Certificate not found: {name}")));
+    }
+    let mut answer = pages::listed("Certificates", all, parameters)?;
+    answer.push(Element::of_text("DefaultCertificateForNewLaunches", catalogue::CERTIFICATES[0]));
+    Ok(answer)
+}
+
+fn certificate_element(place: &Place, name: &str) -> Element {
+    let until = if name == "rds-ca-rsa2048-g1" { "2061" } else { "2121" };
+    let thumbprint = hex(&Sha256::digest(format!("{name} of {}", place.region)));
+    Element::new("Certificate")
+        .text("CertificateIdentifier", name)
+        .text("CertificateType", "CA")
+        .text("Thumbprint", &thumbprint[..40])
+        .text("ValidFrom", "2021-05-25T22:00:00Z")
+        .text("ValidTill", format!("{until}-05-25T23:00:00Z"))
+        // It belongs to no account.
+        .text("CertificateArn", Place { account_id: String::new(), ..place.clone() }.arn("cert", name))
+        .text("CustomerOverride", false)
+}
+
+/// The place of the nth thing in a list, as a text that sorts like it.
+fn order(n: usize) -> String {
+    format!("{n:06}")
+}
