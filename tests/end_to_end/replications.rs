@@ -1,5 +1,6 @@
 //! Replications that go through: what arrives, how often, under which passwords, and what is written down of it.
 
+use crate::application_secret::a_stale_key_stops_the_run_and_its_template_leads_the_application_to_the_copy;
 use crate::handoffs::a_duplicate_hand_off_starts_nothing;
 use crate::overlap::a_tick_that_is_delivered_twice_makes_one_copy;
 use crate::part::part;
@@ -44,9 +45,14 @@ async fn replications_carry_every_row_once_and_lead_applications_to_it() -> Resu
         Ok(())
     })
     .await?;
+    let third = part(
+        "a stale key stops the run, and its template leads the application to the copy",
+        a_stale_key_stops_the_run_and_its_template_leads_the_application_to_the_copy(&world, &rows),
+    )
+    .await?;
     // Invariant: no password enters state data, logs, errors, tags or messages.
     part("no password is written down", async {
-        let found = leaks(&world, &[&first, &second]).await?;
+        let found = leaks(&world, &[&first, &second, &third]).await?;
         ensure!(found.is_empty(), "{found:#?}");
         Ok(())
     })
