@@ -71,7 +71,7 @@ async fn copied_when_replicated(
     let live = world.secret(&secret).await?;
     assert_eq!(live.db_instance_identifier, format!("{name}-{run}"));
     assert_eq!(live.connect().await?.fingerprint().await?.len(), 3);
-    let restored = world.target.instance_in(&live.db_instance_identifier, "available").await?;
+    let restored = world.target.instance(&live.db_instance_identifier).await?;
     assert_eq!(restored.kms_key_id(), Some(world.target_outputs.get("CopyKeyArn")?), "{name}");
     let handoff = handoff_of(&source)?;
     Ok(handoff["dbSnapshotArn"].as_str().unwrap_or_default().ends_with("-copy"))
@@ -154,7 +154,7 @@ async fn the_copy_has_every_setting_of_production_unless_the_target_says_otherwi
     assert!(restore.is_some_and(|looks| looks < 20), "the setting is not asked for again: {restore:?}");
 
     let live = world.secret(&secret).await?;
-    let copy = world.target.instance_in(&live.db_instance_identifier, "available").await?;
+    let copy = world.target.instance(&live.db_instance_identifier).await?;
     // As the target says.
     assert_eq!((copy.multi_az(), copy.backup_retention_period()), (Some(false), Some(2)));
     assert_eq!(copy.db_instance_class(), Some("db.r6g.large"));

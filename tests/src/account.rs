@@ -98,6 +98,13 @@ impl Account {
         Ok(())
     }
 
+    /// The DB instance, whatever its status.
+    pub async fn instance(&self, identifier: &str) -> Result<DbInstance> {
+        let answer = self.rds.describe_db_instances().db_instance_identifier(identifier).send().await?;
+        let it = answer.db_instances.unwrap_or_default().into_iter().next();
+        it.with_context(|| format!("{identifier} is not there"))
+    }
+
     /// The DB instance, once it is in this status.
     pub async fn instance_in(&self, identifier: &str, status: &str) -> Result<DbInstance> {
         eventually(&format!("{identifier} to be {status}"), || async {

@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Statuses in which a DB instance serves.
-pub const SERVING: &[&str] = &["available", "backing-up", "modifying", "resetting-master-credentials"];
+pub const SERVING: &[&str] =
+    &["available", "backing-up", "modifying", "resetting-master-credentials", "storage-initialization"];
 /// How long a DB instance may be away after its server was killed: long for RDS here, short for a broken one.
 const RECOVERY: Duration = Duration::from_secs(20);
 
@@ -122,12 +123,11 @@ pub async fn serves(account: &Account, login: &SecretSays) -> Result<()> {
     login.connect().await.map(|_| ()).with_context(|| format!("{identifier} refuses the credentials"))
 }
 
-/// This DB instance is live, and available.
+/// This DB instance is live, and serves.
 pub async fn is_live(account: &Account, secret: &str, expected: &str) -> Result<SecretSays> {
     let (_, login) = current(account, secret).await?.context("nothing is live")?;
     let live = &login.db_instance_identifier;
     ensure!(live == expected, "expected {expected} to be live, but it is {live}");
-    account.instance_in(expected, "available").await?;
     serves(account, &login).await?;
     Ok(login)
 }

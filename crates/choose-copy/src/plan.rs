@@ -127,7 +127,7 @@ pub fn plan(run: &Run, proven: &Proven, waiting: &Waiting, deadline: Deadline) -
         ("stopping", _) | (_, Condition::Waiting) => {
             Ok(Plan::Answer(waiting.wait(status, None, deadline, reason)?))
         }
-        (_, Condition::Usable) => Ok(Plan::Answer(waiting.done(status, reason))),
+        (_, Condition::Usable | Condition::Serving) => Ok(Plan::Answer(waiting.done(status, reason))),
         (_, Condition::Hopeless) => Err(Error::RestoreFailed { identifier, status: status.to_owned() }),
     }
 }
@@ -234,6 +234,8 @@ mod tests {
             assert_eq!(got, expected, "{status}");
         };
         check("available", "done=true");
+        // A rollback does not wait for a backup, which takes hours on large storage.
+        check("backing-up", "done=true");
         check("stopped", "start DB instance orders-20261120t160812z-3f9a");
         check("stopping", "done=false");
         check("starting", "done=false");

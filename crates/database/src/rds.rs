@@ -44,16 +44,20 @@ impl Database {
         made("CreateDBSnapshot", create.send().await)
     }
 
-    /// Changes settings, at once.
+    /// Changes settings. All of them apply at once without ApplyImmediately, which would also apply whatever else is
+    /// pending, such as another class, and restart the database.
+    ///
+    /// Source: RDS User Guide, "Modifying an Amazon RDS DB instance", settings; RDS API, ModifyDBInstance,
+    /// ApplyImmediately.
     pub async fn modify(&self, rds: &Client, changes: Changes) -> Result<(), CallFailed> {
         let modify = rds.modify_db_instance().db_instance_identifier(self.served()?);
-        made("ModifyDBInstance", changes.put_into(modify).apply_immediately(true).send().await)
+        made("ModifyDBInstance", changes.put_into(modify).send().await)
     }
 
-    /// Sets the master user's password, at once.
+    /// Sets the master user's password, which never waits for the maintenance window.
     pub async fn set_master_password(&self, rds: &Client, password: &str) -> Result<(), CallFailed> {
         let modify = rds.modify_db_instance().db_instance_identifier(self.served()?);
-        made("ModifyDBInstance", modify.master_user_password(password).apply_immediately(true).send().await)
+        made("ModifyDBInstance", modify.master_user_password(password).send().await)
     }
 
     /// Starts a stopped one.

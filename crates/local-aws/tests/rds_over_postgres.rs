@@ -151,6 +151,55 @@ async fn a_stopped_instance_keeps_rows_and_a_renamed_one_its_data() {
     assert_eq!(account.rds("DescribeDBInstances", &named).await.unwrap_err(), "DBInstanceNotFound");
 }
 
+// Rule of AWS: ApplyImmediately also applies what is pending, which may restart the DB instance.
+#[tokio::test]
+async fn apply_immediately_applies_what_is_pending_and_closes_connections() {
+    let aws = LocalAws::start(FAST);
+    let account = aws.account(SOURCE);
+    let orders = create(account, "orders", &[]).await;
+    let mut connection = log_in(&orders, "Orders_Master", PASSWORD, "orders").await.unwrap();
+    let modify = async |setting: (&str, &str), immediately: &str| {
+        let more = [("DBInstanceIdentifier", "orders"), setting, ("ApplyImmediately", immediately)];
+        account.rds("ModifyDBInstance", &more).await.unwrap();
+        account.instance("orders").await
+    };
+    let queued = modify(("DBInstanceClass", "db.r6g.large"), "false").await;
+    let pending = text(&queued, "PendingModifiedValues").unwrap();
+    assert_eq!(text(&pending, "DBInstanceClass").as_deref(), Some("db.r6g.large"));
+    modify(("VpcSecurityGroupIds.VpcSecurityGroupId.1", "sg-1"), "false").await;
+    connection.ping().await.unwrap();
+    let applied = modify(("VpcSecurityGroupIds.VpcSecurityGroupId.1", "sg-2"), "true").await;
+    assert_eq!(text(&applied, "PendingModifiedValues").as_deref(), Some(""));
+    assert_eq!(text(&applied, "DBInstanceClass").as_deref(), Some("db.r6g.large"));
+    connection.ping().await.unwrap_err();
+    log_in(&applied, "Orders_Master", PASSWORD, "orders").await.unwrap();
+}
+
+// Rule of AWS: turning automated backups on restarts the DB instance, and begins a backup that lasts by size.
+#[tokio::test]
+async fn turning_backups_on_closes_connections_and_begins_a_backup_that_refuses_changes() {
+    let aws = LocalAws::start(FAST);
+    let account = aws.account(SOURCE);
+    let orders =
+        create(account, "orders", &[("BackupRetentionPeriod", "0"), ("AllocatedStorage", "1000")]).await;
+    let mut connection = log_in(&orders, "Orders_Master", PASSWORD, "orders").await.unwrap();
+    let on = [("DBInstanceIdentifier", "orders"), ("BackupRetentionPeriod", "7")];
+    account.rds("ModifyDBInstance", &on).await.unwrap();
+    let waits = account.instance("orders").await;
+    let pending = text(&waits, "PendingModifiedValues").unwrap();
+    assert_eq!(text(&pending, "BackupRetentionPeriod").as_deref(), Some("7"));
+    connection.ping().await.unwrap();
+
+    account.rds("ModifyDBInstance", &[on[0], on[1], ("ApplyImmediately", "true")]).await.unwrap();
+    let backed_up = account.instance_in("orders", "backing-up").await;
+    connection.ping().await.unwrap_err();
+    log_in(&backed_up, "Orders_Master", PASSWORD, "orders").await.unwrap();
+    let protect = [on[0], ("DeletionProtection", "true")];
+    assert_eq!(account.rds("ModifyDBInstance", &protect).await.unwrap_err(), "InvalidDBInstanceState");
+    account.instance("orders").await;
+    account.rds("ModifyDBInstance", &protect).await.unwrap();
+}
+
 // Rule of AWS: a DB instance that is made again under its identifier has its endpoint again.
 #[tokio::test]
 async fn an_instance_that_is_made_again_has_the_endpoint_that_it_had() {

@@ -287,7 +287,6 @@ async fn a_protected_instance_is_unprotected_and_a_stopped_one_started_before_it
     let stopped = "<DBInstanceStatus>stopped</DBInstanceStatus>";
     let unprotect = json!({
         "Action": "ModifyDBInstance", "DBInstanceIdentifier": OLD, "DeletionProtection": "false",
-        "ApplyImmediately": "true",
     });
     let start = json!({"Action": "StartDBInstance", "DBInstanceIdentifier": OLD});
     for (instance_says, expected) in [

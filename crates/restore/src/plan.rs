@@ -140,7 +140,7 @@ pub fn plan(
     };
     match seen.condition() {
         Condition::Hopeless => Err(Error::RestoreFailed { identifier, status: status.to_owned() }),
-        Condition::Waiting => wait(0, status, reason),
+        Condition::Serving | Condition::Waiting => wait(0, status, reason),
         Condition::Usable => {
             let missing = missing(wanted, &seen.settings);
             if !missing.is_empty() && !modified {

@@ -207,7 +207,7 @@ async fn what_a_restore_does_not_take_is_modified_once_the_instance_is_available
     let (answer, sent) = look(&[instance("available"), modified()], request.clone()).await;
     assert_waits(answer);
     let expected = json!({
-        "Action": "ModifyDBInstance", "DBInstanceIdentifier": IDENTIFIER, "ApplyImmediately": "true",
+        "Action": "ModifyDBInstance", "DBInstanceIdentifier": IDENTIFIER,
         "MaxAllocatedStorage": "1000", "PreferredMaintenanceWindow": "sun:04:00-sun:04:30",
         "MonitoringInterval": "60", "MonitoringRoleArn": "role", "EnablePerformanceInsights": "true",
         "PerformanceInsightsRetentionPeriod": "7",

@@ -13,6 +13,6 @@ pub(crate) fn of_run<'a>(run: &Run, seen: Option<&'a DatabaseSeen>) -> Result<&'
     }
     match seen.condition() {
         Condition::Hopeless => Err(Error::RestoreFailed { identifier, status: seen.status.clone() }),
-        Condition::Usable | Condition::Waiting => Ok(seen),
+        _ => Ok(seen),
     }
 }

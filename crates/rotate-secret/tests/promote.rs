@@ -169,7 +169,7 @@ async fn the_copy_is_opened_to_applications_before_it_goes_live() {
     assert!(!assert_waits(answer).live);
     assert_eq!(actions(&sent), [&CHECKS[..], &["ModifyDBInstance"]].concat());
     let expected = json!({
-        "Action": "ModifyDBInstance", "DBInstanceIdentifier": IDENTIFIER, "ApplyImmediately": "true",
+        "Action": "ModifyDBInstance", "DBInstanceIdentifier": IDENTIFIER,
         "VpcSecurityGroupIds.VpcSecurityGroupId.1": "sg-a", "VpcSecurityGroupIds.VpcSecurityGroupId.2": "sg-b",
         "DeletionProtection": "true",
     });

@@ -323,7 +323,6 @@ async fn look_with(rds: &[Rule], secrets: &[Rule], request: Value) -> (Result<Re
 fn assert_sets_password(sent: &[Value], password: &str, version: &str) {
     let modify = json!({
         "Action": "ModifyDBInstance", "DBInstanceIdentifier": IDENTIFIER, "MasterUserPassword": password,
-        "ApplyImmediately": "true",
     });
     assert_eq!(*the("ModifyDBInstance", sent), modify);
     let tag = json!({

@@ -43,7 +43,7 @@ pub fn plan_without_snapshot(
     match seen.condition() {
         Condition::Usable => Ok(Plan::Create),
         Condition::Hopeless => Err(Error::SourceNotAvailable { database: source.to_string(), status }),
-        Condition::Waiting => {
+        Condition::Serving | Condition::Waiting => {
             let reason = format!("{source} is {status}");
             Ok(Plan::Answer(waiting.wait(&status, None, deadline, reason)?))
         }

@@ -8,7 +8,10 @@ use std::{
 use rustix::process::Signal;
 use tokio::{
     process::Child,
-    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    sync::{
+        mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+        oneshot,
+    },
     task::JoinHandle,
 };
 
@@ -28,6 +31,7 @@ pub struct Server {
 enum Command {
     End(Signal),
     Crash,
+    Restart(oneshot::Sender<()>),
 }
 
 /// What the task that looks after a server has.
@@ -80,6 +84,16 @@ impl Server {
         let _ = self.commands.send(Command::Crash);
     }
 
+    /// Stops the server and starts it again, and ends once it is up. Open connections are closed.
+    pub fn restart(&self) -> impl Future<Output = ()> + use<> {
+        let (restarted, up) = oneshot::channel();
+        // If the keeper has ended, there is nothing to restart, and nothing to wait for.
+        let _ = self.commands.send(Command::Restart(restarted));
+        async {
+            let _ = up.await;
+        }
+    }
+
     async fn end(self, signal: Signal) {
         let _ = self.commands.send(Command::End(signal));
         if let Err(error) = self.keeper.await {
@@ -97,6 +111,13 @@ impl Keeper {
                         if let Err(error) = child.start_kill() {
                             tracing::error!("cannot kill the server of port {}: {error}", self.front.port());
                         }
+                    }
+                    Some(Command::Restart(restarted)) => {
+                        process::end(&mut child, Signal::INT, STOP_PATIENCE).await;
+                        let Some(another) = self.restart().await else { return };
+                        child = another;
+                        // Nobody need wait for it.
+                        let _ = restarted.send(());
                     }
                     Some(Command::End(signal)) => return process::end(&mut child, signal, STOP_PATIENCE).await,
                     // The server was dropped. Dropping the process's handle kills the process.

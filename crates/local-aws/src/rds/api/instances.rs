@@ -55,7 +55,7 @@ pub fn describe(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
 
 /// The DB instance as DescribeDBInstances shows it, which a misbehaviour may change.
 fn seen(rds: &Rds, state: &State, instance: &Instance) -> Element {
-    if instance.status != InstanceStatus::Available {
+    if !instance.is_at_rest() {
         return to_element(state, instance);
     }
     let status = rds.misbehaviours().shown_status(&instance.identifier).unwrap_or(instance.status);

@@ -12,6 +12,11 @@ pub const RESTORE: Duration = Duration::from_secs(300);
 pub const PASSWORD_CHANGE: Duration = Duration::from_secs(30);
 /// How long an automated backup takes; the DB instance is `backing-up` for this long.
 pub const AUTOMATED_BACKUP: Duration = Duration::from_secs(60);
+/// How long each GiB adds to the first automated backup of a database that holds data. RDS has no earlier one to build
+/// on: hours on large storage (hashicorp/terraform-provider-aws#44104).
+pub const FIRST_BACKUP_PER_GIB: Duration = Duration::from_secs(5);
+/// How long each GiB of a restored DB instance is in `storage-initialization`: hours on large storage.
+pub const STORAGE_INITIALIZATION_PER_GIB: Duration = Duration::from_secs(5);
 /// How long a restored DB instance is available before RDS backs it up for the first time.
 pub const UNTIL_BACKUP: Duration = Duration::from_secs(20);
 /// How long any other modification takes.

@@ -28,6 +28,7 @@ pub enum InstanceStatus {
     InsufficientCapacity,
     Maintenance,
     Modifying,
+    Rebooting,
     Renaming,
     ResettingMasterCredentials,
     RestoreError,
@@ -35,6 +36,7 @@ pub enum InstanceStatus {
     Stopped,
     Stopping,
     StorageFull,
+    StorageInitialization,
     StorageOptimization,
     Upgrading,
 }
@@ -79,6 +81,7 @@ impl InstanceStatus {
             Self::InsufficientCapacity => "insufficient-capacity",
             Self::Maintenance => "maintenance",
             Self::Modifying => "modifying",
+            Self::Rebooting => "rebooting",
             Self::Renaming => "renaming",
             Self::ResettingMasterCredentials => "resetting-master-credentials",
             Self::RestoreError => "restore-error",
@@ -86,6 +89,7 @@ impl InstanceStatus {
             Self::Stopped => "stopped",
             Self::Stopping => "stopping",
             Self::StorageFull => "storage-full",
+            Self::StorageInitialization => "storage-initialization",
             Self::StorageOptimization => "storage-optimization",
             Self::Upgrading => "upgrading",
         }
@@ -114,6 +118,8 @@ pub struct Instance {
     pub port: Option<u16>,
     /// What ModifyDBInstance has not applied yet.
     pub pending: Pending,
+    /// RDS still loads its storage from the snapshot that it was restored from.
+    pub initializes_storage: bool,
 }
 
 /// PendingModifiedValues.
@@ -131,6 +137,30 @@ impl Instance {
     /// Its ARN.
     pub fn arn(&self) -> String {
         self.place.arn("db", &self.identifier)
+    }
+
+    /// Its status while no operation is under way.
+    pub fn status_at_rest(&self) -> InstanceStatus {
+        match self.initializes_storage {
+            true => InstanceStatus::StorageInitialization,
+            false => InstanceStatus::Available,
+        }
+    }
+
+    /// Is no operation under way? Then the DB instance takes changes.
+    /// Source: RDS User Guide, statuses: `storage-initialization` remains available for operations.
+    pub fn is_at_rest(&self) -> bool {
+        self.status == self.status_at_rest()
+    }
+
+    /// Its allocated storage, in GiB.
+    pub fn allocated_storage(&self) -> u32 {
+        self.database.settings.get("AllocatedStorage").and_then(|it| it.parse().ok()).unwrap_or_default()
+    }
+
+    /// Does RDS make automated backups of it?
+    pub fn is_backed_up(&self) -> bool {
+        self.database.settings.get("BackupRetentionPeriod").is_some_and(|it| it != "0")
     }
 
     /// Refuses unless the DB instance has this status.

@@ -156,10 +156,22 @@ pub fn integer(parameter: &str, value: &str) -> Result<i64, Refusal> {
     value.parse().map_err(invalid)
 }
 
-/// Splits changes into those that apply at once and those that wait for the maintenance window.
-pub fn split(changes: Changes) -> (Changes, Changes) {
-    let later = |name: &str| SETTINGS.iter().any(|it| it.parameter == name && it.later);
-    changes.into_iter().partition(|(name, _)| !later(name))
+/// Splits changes of `present` into those that apply at once and those that wait for the maintenance window. The days
+/// that backups are kept wait only where backups are turned on or off.
+/// Source: RDS User Guide, USER_ModifyInstance.Settings.
+pub fn split(changes: Changes, present: &Settings) -> (Changes, Changes) {
+    let is_off = |days: Option<&str>| days == Some("0");
+    let later = |name: &str, value: &str| match name {
+        "BackupRetentionPeriod" => is_off(Some(value)) != is_off(present.get(name)),
+        _ => SETTINGS.iter().any(|it| it.parameter == name && it.later),
+    };
+    changes.into_iter().partition(|(name, value)| !later(name, value))
+}
+
+/// Do these changes restart the server, once they are applied?
+/// Source: RDS User Guide, USER_ModifyInstance.Settings, the column on downtime.
+pub fn restart(applied: &Changes) -> bool {
+    ["DBInstanceClass", "Port", "BackupRetentionPeriod"].iter().any(|name| applied.contains_key(name))
 }
 
 /// Element and value of those changes that an answer shows, in RDS's order.
@@ -260,8 +272,23 @@ mod tests {
 
     #[test]
     fn class_waits_for_the_window_and_protection_does_not() {
-        let (at_once, later) = split(changes(&[("DBInstanceClass", "x"), ("DeletionProtection", "false")]));
+        let (at_once, later) = split(
+            changes(&[("DBInstanceClass", "x"), ("DeletionProtection", "false")]),
+            &Settings::default(),
+        );
         assert_eq!(at_once.keys().collect::<Vec<_>>(), [&"DeletionProtection"]);
         assert_eq!(later.keys().collect::<Vec<_>>(), [&"DBInstanceClass"]);
+    }
+
+    #[test]
+    fn backups_wait_for_the_window_only_where_they_are_turned_on_or_off() {
+        for (present, wanted, waits) in
+            [("0", "7", true), ("7", "0", true), ("7", "1", false), ("0", "0", false)]
+        {
+            let present =
+                Settings::new(changes(&[("BackupRetentionPeriod", present)]), ListChanges::default());
+            let (_, later) = split(changes(&[("BackupRetentionPeriod", wanted)]), &present);
+            assert_eq!(!later.is_empty(), waits, "{wanted}");
+        }
     }
 }

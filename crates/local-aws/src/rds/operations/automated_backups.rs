@@ -10,41 +10,56 @@ use crate::{
     rds::model::{clock, instances::InstanceStatus, refusal::Refusal},
 };
 
-/// RDS backs a new DB instance up as soon as its backup retention is above 0: a restored one goes from `available` to
-/// `backing-up` and back, a created one is `backing-up` before it is `available` for the first time.
+/// What the first automated backup of a DB instance comes after.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum After {
+    /// It was created, and holds nothing yet.
+    Creation,
+    /// It was restored.
+    Restore,
+    /// Its automated backups were turned on.
+    TurningOn,
+}
+
+/// RDS backs a DB instance up as soon as its backup retention is above 0: a restored one works for a moment, goes to
+/// `backing-up` and back; a created one is `backing-up` before it is `available` for the first time. It lasts by size.
 /// Source: RDS User Guide, USER_WorkingWithAutomatedBackups; that a restored one is `available` before is how it is
 /// seen in production.
 ///
 /// Unlike on AWS, this first backup leaves no automated DB snapshot: `begin` makes one where a test wants it.
-pub(super) fn first(rds: &Arc<Rds>, resource_id: &str, restored: bool) {
-    let retention = {
+pub(super) fn first(rds: &Arc<Rds>, resource_id: &str, after: After) {
+    let size = {
         let state = rds.state();
-        let instance = state.instances.get(resource_id);
-        instance.and_then(|it| it.database.settings.get("BackupRetentionPeriod")?.parse::<u32>().ok())
+        let Some(instance) = state.instances.get(resource_id).filter(|it| it.is_backed_up()) else { return };
+        instance.allocated_storage()
     };
-    if retention.unwrap_or_default() == 0 {
-        return;
-    }
-    let (available, busy) = (InstanceStatus::Available, InstanceStatus::BackingUp);
-    let begun = !restored && turn(rds, resource_id, available, busy);
+    let takes = match after {
+        After::Creation => clock::AUTOMATED_BACKUP,
+        After::Restore | After::TurningOn => clock::AUTOMATED_BACKUP + clock::FIRST_BACKUP_PER_GIB * size,
+    };
+    let begun = after != After::Restore && begins(rds, resource_id);
     let (rds, resource_id) = (Arc::clone(rds), resource_id.to_owned());
     tokio::spawn(async move {
-        if restored {
+        if after == After::Restore {
             rds.clock.pass(clock::UNTIL_BACKUP).await;
         }
-        if begun || turn(&rds, &resource_id, available, busy) {
-            rds.clock.pass(clock::AUTOMATED_BACKUP).await;
-            turn(&rds, &resource_id, busy, available);
+        if begun || begins(&rds, &resource_id) {
+            rds.clock.pass(takes).await;
+            rds.change(&resource_id, |it| {
+                if it.status == InstanceStatus::BackingUp {
+                    it.status = it.status_at_rest();
+                }
+            });
         }
     });
 }
 
-/// Changes a DB instance's status, unless it is busy with something else; false then. RDS would try again in its backup
-/// window; the local AWS does not.
-fn turn(rds: &Rds, resource_id: &str, from: InstanceStatus, to: InstanceStatus) -> bool {
+/// Begins the first backup, unless the DB instance is busy with something else; false then. RDS would try again in its
+/// backup window; the local AWS does not.
+fn begins(rds: &Rds, resource_id: &str) -> bool {
     let mut state = rds.state();
-    let instance = state.instances.get_mut(resource_id).filter(|it| it.status == from);
-    instance.map(|instance| instance.status = to).is_some()
+    let instance = state.instances.get_mut(resource_id).filter(|it| it.is_at_rest());
+    instance.map(|instance| instance.status = InstanceStatus::BackingUp).is_some()
 }
 
 /// Begins a backup of an available DB instance; answers the automated DB snapshot's identifier.

@@ -7,7 +7,10 @@ use std::sync::Arc;
 use anyhow::Context;
 use jiff::Timestamp;
 
-use super::{automated_backups, rds::Rds};
+use super::{
+    automated_backups::{self, After},
+    rds::Rds,
+};
 use crate::{
     place::Place,
     postgres::{directory::Directory, programs::Master, server::Server},
@@ -84,6 +87,7 @@ pub fn begin(rds: &Arc<Rds>, state: &mut State, place: &Place, new: NewInstance)
         server: None,
         port: None,
         pending: Pending::default(),
+        initializes_storage: false,
         database,
     };
     let port = state.ports.get(&(place.clone(), instance.identifier.clone())).copied();
@@ -120,7 +124,9 @@ async fn finish(
             instance.port = Some(server.port());
             instance.server = Some(server);
             instance.database.created_at = Some(Timestamp::now());
-            instance.status = InstanceStatus::Available;
+            instance.initializes_storage = restored;
+            instance.status = instance.status_at_rest();
+            let size = instance.allocated_storage();
             let (name, port) = ((instance.place.clone(), instance.identifier.clone()), instance.port);
             state.ports.extend(port.map(|port| (name, port)));
             match snapshot {
@@ -134,13 +140,29 @@ async fn finish(
                 None => state.events.of_instance(instance, "creation", "DB instance created"),
             }
             drop(guard);
-            automated_backups::first(&rds, &database.resource_id, restored);
+            let after = if restored { After::Restore } else { After::Creation };
+            automated_backups::first(&rds, &database.resource_id, after);
+            if restored {
+                tokio::spawn(initialize_storage(Arc::clone(&rds), database.resource_id, size));
+            }
         }
         Err(error) => {
             tracing::error!("{} failed: {error:#}", instance.arn());
             instance.status = InstanceStatus::Failed;
         }
     }
+}
+
+/// Loads a restored DB instance's storage, while it works.
+async fn initialize_storage(rds: Arc<Rds>, resource_id: String, gib: u32) {
+    rds.clock.pass(clock::STORAGE_INITIALIZATION_PER_GIB * gib).await;
+    rds.change(&resource_id, |it| {
+        let rests = it.is_at_rest();
+        it.initializes_storage = false;
+        if rests {
+            it.status = it.status_at_rest();
+        }
+    });
 }
 
 async fn server(

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
+    automated_backups::{self, After},
     rds::Rds,
     snapshots::{self, NewSnapshot},
 };
@@ -60,7 +61,7 @@ pub fn modify(
         return Err(Refusal::DbInstanceAlreadyExists);
     }
     let instance = state.instance(place, given)?;
-    rds.must_be_available(instance)?;
+    rds.must_take_changes(instance)?;
     let database = instance.database.clone();
     catalogue::check(&changes, &database)?;
     monitoring::check(&changes, &database.settings)?;
@@ -76,7 +77,7 @@ pub fn modify(
     storage::check(&changes, &wanted)?;
     storage::ceiling(&changes, &wanted, true)?;
 
-    let (at_once, later) = settings::split(changes.clone());
+    let (at_once, later) = settings::split(changes.clone(), &database.settings);
     let mut modifies = !at_once.is_empty() || !lists.is_empty();
     let instance = state.instance(place, given)?;
     let hidden = rds.misbehaviours().never_shown(&instance.identifier);
@@ -120,17 +121,25 @@ async fn carry_out(
     modifies: bool,
     due: Pending,
 ) {
+    let mut turned_on = false;
     if let Some(password) = password {
         change_password(&rds, &resource_id, &password).await;
     }
     if modifies {
         rds.set_status(&resource_id, InstanceStatus::Modifying);
         rds.clock.pass(clock::MODIFY).await;
+        let mut restarts = false;
         rds.change(&resource_id, |it| {
+            let was_backed_up = it.is_backed_up();
             it.pending.settings.retain(|name, _| !due.settings.contains_key(name));
+            restarts = settings::restart(&due.settings);
             it.database.settings.apply(due.settings);
             storage::settle(&mut it.database.settings);
+            turned_on = !was_backed_up && it.is_backed_up();
         });
+        if restarts {
+            restart(&rds, &resource_id).await;
+        }
     }
     if let Some(identifier) = due.identifier {
         rds.set_status(&resource_id, InstanceStatus::Renaming);
@@ -140,7 +149,19 @@ async fn carry_out(
             it.pending.identifier = None;
         });
     }
-    rds.set_status(&resource_id, InstanceStatus::Available);
+    rds.end_operation(&resource_id);
+    if turned_on {
+        automated_backups::first(&rds, &resource_id, After::TurningOn);
+    }
+}
+
+/// Restarts the server of a DB instance: connections are closed, and the endpoint stays.
+async fn restart(rds: &Rds, resource_id: &str) {
+    let restarted =
+        rds.state().instances.get(resource_id).and_then(|it| it.server.as_ref()).map(Server::restart);
+    if let Some(restarted) = restarted {
+        restarted.await;
+    }
 }
 
 async fn change_password(rds: &Rds, resource_id: &str, password: &str) {
@@ -171,7 +192,7 @@ pub fn stop(
     snapshot: Option<NewSnapshot>,
 ) -> Result<String, Refusal> {
     let instance = state.instance(place, given)?;
-    rds.must_be_available(instance)?;
+    rds.must_take_changes(instance)?;
     let resource_id = instance.database.resource_id.clone();
     let snapshot = snapshot.map(|new| snapshots::insert(rds, state, place, &resource_id, new)).transpose()?;
     state.instance(place, given)?.status = InstanceStatus::Stopping;
@@ -205,7 +226,7 @@ pub fn start(rds: &Arc<Rds>, state: &mut State, place: &Place, given: &str) -> R
             Ok(server) => {
                 instance.port = Some(server.port());
                 instance.server = Some(server);
-                instance.status = InstanceStatus::Available;
+                instance.status = instance.status_at_rest();
             }
             Err(error) => {
                 tracing::error!("{} failed: {error:#}", instance.arn());
@@ -239,13 +260,13 @@ pub fn delete(
         return Err(Refusal::InvalidParameterCombination(message.to_owned()));
     }
     match instance.status {
-        InstanceStatus::Available => {}
+        _ if instance.is_at_rest() => {}
         it if skip && it.may_be_deleted() => {}
         InstanceStatus::Deleting => {
             let message = format!("Instance {} is already being deleted.", instance.identifier);
             return Err(Refusal::InvalidDbInstanceState(message));
         }
-        _ => rds.must_be_available(instance)?,
+        _ => return Err(instance.is_not(InstanceStatus::Available)),
     }
     let resource_id = instance.database.resource_id.clone();
     let snapshot =

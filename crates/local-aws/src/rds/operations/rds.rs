@@ -77,6 +77,14 @@ impl Rds {
         }
     }
 
+    /// Refuses unless the DB instance takes changes and no misbehaviour hides that.
+    pub(super) fn must_take_changes(&self, instance: &Instance) -> Result<(), Refusal> {
+        match self.misbehaviours.status(&instance.identifier) {
+            None if instance.is_at_rest() => Ok(()),
+            _ => Err(instance.is_not(InstanceStatus::Available)),
+        }
+    }
+
     /// Changes a DB instance, unless it was deleted meanwhile.
     pub(super) fn change(&self, resource_id: &str, change: impl FnOnce(&mut Instance)) {
         if let Some(instance) = self.state().instances.get_mut(resource_id) {
@@ -95,5 +103,10 @@ impl Rds {
     /// Gives a DB instance a status, unless it was deleted meanwhile.
     pub(super) fn set_status(&self, resource_id: &str, status: InstanceStatus) {
         self.change(resource_id, |it| it.status = status);
+    }
+
+    /// Ends the operation that a DB instance is busy with, unless it was deleted meanwhile.
+    pub(super) fn end_operation(&self, resource_id: &str) {
+        self.change(resource_id, |it| it.status = it.status_at_rest());
     }
 }

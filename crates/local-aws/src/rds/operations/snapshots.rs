@@ -53,7 +53,7 @@ pub(super) async fn back_up(rds: Arc<Rds>, resource_id: String, serial: u64) {
     rds.tell(&resource_id, "backup", "Backing up DB instance");
     take(&rds, serial).await;
     rds.tell(&resource_id, "backup", "Finished DB instance backup");
-    rds.set_status(&resource_id, InstanceStatus::Available);
+    rds.end_operation(&resource_id);
 }
 
 /// Refuses the identifier of a DB snapshot that exists.
