@@ -181,7 +181,8 @@ fn nothing_is_deleted_before_what_replaces_it_is_made() {
     for machine in ["source-account", "target-account"].map(Machine::of) {
         let order = machine.tasks_in_order();
         let prune = order.iter().position(|name| *name == "Prune").unwrap();
-        let made = machine.tasks().map(|(name, _)| name).filter(|name| !["Prune", "Report"].contains(name));
+        let made = machine.tasks().map(|(name, _)| name);
+        let made = made.filter(|name| !["Prune", "Report"].contains(name) && function_of(name) == *name);
         let before: BTreeSet<&str> = order[..prune].iter().copied().collect();
         assert_eq!(before, made.collect(), "{}: {order:?}", machine.file.path);
     }

@@ -1,6 +1,6 @@
 //! A waiting step is three states over one variable: a task, the question whether it is done, and a wait.
 
-use crate::machines::Machine;
+use crate::machines::{Machine, function_of};
 use crate::tree::none;
 use serde_json::Value;
 
@@ -27,7 +27,7 @@ fn every_waiting_step_is_task_choice_and_wait() {
             for (is, what) in [
                 (task["Type"] == "Task" && choice["Type"] == "Choice", "it is Task, Choice, Wait, and back"),
                 (choice["Default"] == name.as_str(), "its Choice leads here by default"),
-                (choice["Choices"].as_array().is_some_and(|it| it.len() == 1), "its Choice has one way out"),
+                (ways_out(choice).all(|it| is_again(&it["Next"])), "its Choice has one way out"),
                 (
                     choice["Choices"][0]["Condition"] == format!("{{% ${variable}.done %}}"),
                     "its Choice asks for `done`",
@@ -46,4 +46,14 @@ fn every_waiting_step_is_task_choice_and_wait() {
     }
     none(&broken);
     assert!(waits >= 10, "{waits}");
+}
+
+/// The ways out of a Choice beside its first one.
+fn ways_out(choice: &Value) -> impl Iterator<Item = &Value> {
+    choice["Choices"].as_array().into_iter().flatten().skip(1)
+}
+
+/// Whether the way leads back: something is done again, then the step itself.
+fn is_again(next: &Value) -> bool {
+    next.as_str().is_some_and(|it| function_of(it) != it)
 }

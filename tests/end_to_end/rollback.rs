@@ -23,11 +23,25 @@ async fn a_rollback_outlasts_a_later_run_a_rotation_and_foreign_edits_and_each_r
     let mut settings = world.settings();
     settings["verification"] = json!({"logins": "rotate"});
     settings["dbInstance"] = json!({"deletionProtection": true, "maxAllocatedStorage": 100});
+    for group in ["ours", "quarantine"] {
+        let create = world.target.rds.create_db_parameter_group().db_parameter_group_name(group);
+        create.db_parameter_group_family("postgres16").description(group).send().await?;
+    }
+    settings["placement"]["dbParameterGroupName"] = json!("ours");
+    settings["placement"]["quarantineDbParameterGroupName"] = json!("quarantine");
     world.put_settings(&settings).await?;
     let reports = world.target.listen(world.target_outputs.get("OperationsTopicArn")?, "operations").await?;
     let first = orders.fingerprint().await?;
     let execution = world.start_run(&world.input()).await?;
     let (a, execution, _) = world.finish_run(&execution).await?;
+    part("the live copy has left the quarantine's parameter group, by a reboot", async {
+        let copy = world.target.instance(&format!("{REPLICATION}-{a}")).await?;
+        let group = copy.db_parameter_groups().first().context("a copy has a parameter group")?;
+        assert_eq!(group.db_parameter_group_name(), Some("ours"));
+        assert_eq!(group.parameter_apply_status(), Some("in-sync"));
+        Ok(())
+    })
+    .await?;
     trouble_comes(&world, &reports, &handoff_of(&execution)?).await?;
     part(
         "a rollback that has nowhere to go is reported and changes nothing",

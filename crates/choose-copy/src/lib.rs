@@ -8,8 +8,10 @@ pub use error::Error;
 use aws_sdk_rds::Client as Rds;
 use database::Database;
 use lambda_support::{CallFailed, Config, SignedClient, find_parameter};
-use plan::{Plan, To, advice, after_refusal, choose, live_run, pin, plan, proven};
-use replication::{ApplicationSecret, Pin, ReplicationName, Run, RunId, TargetSettings};
+use plan::{Plan, To, advice, after_refusal, backup_retention_period, choose, live_run, pin, plan, proven};
+use replication::{
+    ApplicationSecret, BackupRetentionPeriod, Pin, ReplicationName, Run, RunId, TargetSettings,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use step::{Deadline, Look, Waiting, parse};
@@ -79,6 +81,10 @@ pub struct Response {
     pub vpc_security_group_ids: Vec<String>,
     /// Whether RDS refuses to delete the live copy; null when the settings do not say.
     pub deletion_protection: Option<bool>,
+    /// The days that automated backups are kept once the copy is live; null when nothing says.
+    pub backup_retention_period: Option<BackupRetentionPeriod>,
+    /// The DB parameter group that replaces that of the quarantine; null when there is no such quarantine.
+    pub db_parameter_group_name: Option<String>,
     /// How long a stage may wait, in seconds.
     pub stage_deadline_seconds: Deadline,
 }
@@ -96,7 +102,8 @@ pub async fn handle(clients: &Clients, payload: Value) -> Result<Response, Error
     let settings = TargetSettings::read(&replication, parameter.as_deref())?;
     let application_secret_arn = settings.application_secret_arn.unwrap_or(application_secret_arn);
 
-    let proven = proven(&replication, Database::list(&clients.rds).await?);
+    let databases = Database::list(&clients.rds).await?;
+    let proven = proven(&replication, &databases);
     let said = secret::read_current(&clients.secrets, &application_secret_arn).await?.value();
     let live = live_run(&replication, said.as_ref());
     let id = match &chosen {
@@ -112,6 +119,9 @@ pub async fn handle(clients: &Clients, payload: Value) -> Result<Response, Error
             waiting.wait("starting", None, deadline, reason)?
         }
     };
+    let retention = settings.db_instance.backup_retention_period;
+    let retention = retention.or_else(|| backup_retention_period(&run, &databases));
+    let parameter_group = settings.placement.opening_db_parameter_group_name().map(str::to_owned);
     tracing::info!(%replication, run = %run.id, done = look.done, reason = look.reason, "looked");
     Ok(Response {
         look,
@@ -125,6 +135,8 @@ pub async fn handle(clients: &Clients, payload: Value) -> Result<Response, Error
         application_secret: settings.application_secret,
         vpc_security_group_ids: settings.placement.vpc_security_group_ids,
         deletion_protection: settings.db_instance.deletion_protection,
+        backup_retention_period: retention,
+        db_parameter_group_name: parameter_group,
         stage_deadline_seconds: deadline,
     })
 }

@@ -3,12 +3,12 @@
 use crate::Error;
 use database::{Condition, Database, DatabaseSeen, Refusal};
 use lambda_support::CallFailed;
-use replication::{Pin, ReplicationName, Run, RunId, tag};
+use replication::{BackupRetentionPeriod, Pin, ReplicationName, Run, RunId, tag};
 use secret::SecretValue;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
-use step::{Deadline, InvalidIdentifier, Look, Waiting};
+use step::{Bounded, Deadline, InvalidIdentifier, Look, Waiting};
 
 /// Where a rollback goes.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -66,13 +66,20 @@ pub fn advice(to: &To) -> &'static str {
 pub type Proven = BTreeMap<RunId, String>;
 
 /// The proven copies of a replication among all databases of the account.
-pub fn proven(replication: &ReplicationName, databases: Vec<DatabaseSeen>) -> Proven {
-    let run_of = |it: DatabaseSeen| {
+pub fn proven(replication: &ReplicationName, databases: &[DatabaseSeen]) -> Proven {
+    let run_of = |it: &DatabaseSeen| {
         let run = Run::that_made(it.database.identifier(), &it.tags)?;
         let is_way_back = run.replication == *replication && it.tags.contains_key(tag::PROVEN);
-        is_way_back.then_some((run.id, it.status))
+        is_way_back.then(|| (run.id, it.status.clone()))
     };
-    databases.into_iter().filter_map(run_of).collect()
+    databases.iter().filter_map(run_of).collect()
+}
+
+/// The days that the copy's automated backups are kept, as its restore said: in a run, the source fills in what the
+/// settings leave open.
+pub fn backup_retention_period(run: &Run, databases: &[DatabaseSeen]) -> Option<BackupRetentionPeriod> {
+    let copy = databases.iter().find(|it| run.made(it.database.identifier(), &it.tags))?;
+    Bounded::new(copy.tags.get(tag::BACKUP_RETENTION_PERIOD)?.parse::<i64>().ok()?)
 }
 
 /// The run of this replication whose copy the application's secret names; `None` when it names none.
@@ -204,12 +211,12 @@ mod tests {
             tags.extend(is_proven.then(|| (tag::PROVEN.to_owned(), String::new())));
             DatabaseSeen { tags, ..DatabaseSeen::named(Database::Instance(identifier.to_owned())) }
         };
-        let all = vec![
+        let all = [
             seen("orders-20261101t000000z-0000", true),
             seen("orders-20261102t000000z-0000", false),
             seen("payroll-20261103t000000z-0000", true),
         ];
-        assert_eq!(proven(&orders, all).into_keys().collect::<Vec<_>>(), [run(1)]);
+        assert_eq!(proven(&orders, &all).into_keys().collect::<Vec<_>>(), [run(1)]);
 
         let live = |identifier: &str| {
             let text = format!(r#"{{"dbInstanceIdentifier": "{identifier}"}}"#);
@@ -219,6 +226,21 @@ mod tests {
         assert_eq!(live("payroll-20261101t000000z-0000"), None);
         assert_eq!(live("orders-legacy"), None);
         assert_eq!(live_run(&orders, None), None);
+    }
+
+    // A6: a copy that was never live has no automated backups yet, and gets those of its run.
+    #[test]
+    fn the_copy_itself_says_how_long_its_backups_are_kept() {
+        let run = Run::from_identifier("orders-20261120t160812z-3f9a").unwrap();
+        let copy = |days: Option<&str>| {
+            let mut tags = run.tags();
+            tags.extend(days.map(|it| (tag::BACKUP_RETENTION_PERIOD.to_owned(), it.to_owned())));
+            [DatabaseSeen { tags, ..DatabaseSeen::named(Database::Instance(run.identifier())) }]
+        };
+        assert_eq!(backup_retention_period(&run, &copy(Some("7"))), Bounded::new(7));
+        for other in [copy(None), copy(Some("many")), copy(Some("36"))] {
+            assert_eq!(backup_retention_period(&run, &other), None);
+        }
     }
 
     #[test]

@@ -30,6 +30,7 @@ async fn the_previous_copy_is_chosen_with_all_that_the_next_steps_need() {
         "dbInstanceIdentifier": OLDER, "secretId": "snapferry/orders/20261119t160812z-2222",
         "applicationSecretArn": STACKS_SECRET,
         "applicationSecret": {"templates": {}, "acceptedStaleKeys": []}, "vpcSecurityGroupIds": [], "deletionProtection": null,
+        "backupRetentionPeriod": null, "dbParameterGroupName": null,
         "stageDeadlineSeconds": 86_400,
     });
     for (key, value) in expected.as_object().unwrap() {

@@ -9,6 +9,10 @@ pub struct Changes {
     pub vpc_security_group_ids: Option<Vec<String>>,
     /// Whether RDS refuses a deletion.
     pub deletion_protection: Option<bool>,
+    /// The days that automated backups are kept; from 0 to any other number, RDS restarts the database.
+    pub backup_retention_period: Option<i32>,
+    /// The DB parameter group; RDS takes its static parameters at the next reboot.
+    pub db_parameter_group_name: Option<String>,
     /// `gp3`, `io2`, …
     pub storage_type: Option<String>,
     /// Allocated storage, in GiB.
@@ -58,6 +62,8 @@ impl Changes {
         let all = [
             ("VpcSecurityGroupIds", self.vpc_security_group_ids.is_some()),
             ("DeletionProtection", self.deletion_protection.is_some()),
+            ("BackupRetentionPeriod", self.backup_retention_period.is_some()),
+            ("DBParameterGroupName", self.db_parameter_group_name.is_some()),
             ("StorageType", self.storage_type.is_some()),
             ("AllocatedStorage", self.allocated_storage.is_some()),
             ("Iops", self.iops.is_some()),
@@ -70,10 +76,27 @@ impl Changes {
         all.into_iter().filter_map(|(name, changes)| changes.then_some(name)).collect()
     }
 
+    /// Whether RDS would keep them for the maintenance window. All others apply at once.
+    ///
+    /// ApplyImmediately also applies whatever else is pending, such as another class, and restarts the database. So only
+    /// changes that need it bring it.
+    /// Source: RDS User Guide, USER_ModifyInstance.Settings; RDS API, ModifyDBInstance, ApplyImmediately.
+    fn wait_for_the_window(&self) -> bool {
+        self.backup_retention_period.is_some()
+            || self.storage_type.is_some()
+            || self.allocated_storage.is_some()
+            || self.iops.is_some()
+            || self.storage_throughput.is_some()
+    }
+
     pub(crate) fn put_into(self, modify: ModifyDBInstanceFluentBuilder) -> ModifyDBInstanceFluentBuilder {
+        let waits = self.wait_for_the_window();
         let (interval, role) = self.monitoring.map(|it| (it.interval, it.role_arn)).unzip();
         let insights = self.performance_insights;
         modify
+            .set_apply_immediately(waits.then_some(true))
+            .set_backup_retention_period(self.backup_retention_period)
+            .set_db_parameter_group_name(self.db_parameter_group_name)
             .set_vpc_security_group_ids(self.vpc_security_group_ids)
             .set_deletion_protection(self.deletion_protection)
             .set_storage_type(self.storage_type)

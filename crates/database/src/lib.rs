@@ -17,7 +17,7 @@ pub use identity::Database;
 pub use last_run::{expecting, keep_seconds, last_snapshot_seconds};
 pub use rds::add_tag;
 pub use refusal::Refusal;
-pub use seen::{DatabaseSeen, Endpoint};
+pub use seen::{DatabaseSeen, Endpoint, ParameterGroup};
 pub use snapshot::SnapshotSeen;
 pub use status::Condition;
 

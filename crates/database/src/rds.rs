@@ -44,11 +44,7 @@ impl Database {
         made("CreateDBSnapshot", create.send().await)
     }
 
-    /// Changes settings. All of them apply at once without ApplyImmediately, which would also apply whatever else is
-    /// pending, such as another class, and restart the database.
-    ///
-    /// Source: RDS User Guide, "Modifying an Amazon RDS DB instance", settings; RDS API, ModifyDBInstance,
-    /// ApplyImmediately.
+    /// Changes settings, at once.
     pub async fn modify(&self, rds: &Client, changes: Changes) -> Result<(), CallFailed> {
         let modify = rds.modify_db_instance().db_instance_identifier(self.served()?);
         made("ModifyDBInstance", changes.put_into(modify).send().await)
@@ -58,6 +54,11 @@ impl Database {
     pub async fn set_master_password(&self, rds: &Client, password: &str) -> Result<(), CallFailed> {
         let modify = rds.modify_db_instance().db_instance_identifier(self.served()?);
         made("ModifyDBInstance", modify.master_user_password(password).send().await)
+    }
+
+    /// Reboots it, which applies the static parameters of its parameter group.
+    pub async fn reboot(&self, rds: &Client) -> Result<(), CallFailed> {
+        made("RebootDBInstance", rds.reboot_db_instance().db_instance_identifier(self.served()?).send().await)
     }
 
     /// Starts a stopped one.

@@ -29,6 +29,8 @@ pub struct DatabaseSeen {
     pub db_name: Option<String>,
     /// Whether a change of the master password is not applied yet.
     pub password_pending: bool,
+    /// Its parameter group.
+    pub parameter_group: ParameterGroup,
     /// The security groups that are attached or being attached.
     pub vpc_security_group_ids: Vec<String>,
     /// When it was created, once it was.
@@ -37,6 +39,15 @@ pub struct DatabaseSeen {
     pub settings: DbInstanceSettings,
     /// Its tags.
     pub tags: Tags,
+}
+
+/// The DB parameter group of a database.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ParameterGroup {
+    /// Its name.
+    pub name: String,
+    /// RDS's word for how far its parameters are applied: `in-sync`, `applying`, `pending-reboot`.
+    pub apply_status: String,
 }
 
 /// Where a database answers.
@@ -61,6 +72,7 @@ impl DatabaseSeen {
             master_username: String::new(),
             db_name: None,
             password_pending: false,
+            parameter_group: ParameterGroup::default(),
             vpc_security_group_ids: Vec::new(),
             created_at: None,
             settings: DbInstanceSettings::default(),
@@ -96,12 +108,22 @@ impl From<DbInstance> for DatabaseSeen {
             master_username: it.master_username.unwrap_or_default(),
             db_name: it.db_name,
             password_pending: pending.is_some_and(|it| it.master_user_password.is_some()),
+            parameter_group: parameter_group(it.db_parameter_groups),
             vpc_security_group_ids: groups.into_iter().filter_map(|it| it.vpc_security_group_id).collect(),
             created_at: it.instance_create_time.and_then(|at| Timestamp::new(at.secs(), 0).ok()),
             settings,
             tags: tags(it.tag_list, |it| (it.key, it.value)),
         }
     }
+}
+
+/// A DB instance has one parameter group.
+fn parameter_group(groups: Option<Vec<types::DbParameterGroupStatus>>) -> ParameterGroup {
+    let group = groups.and_then(|it| it.into_iter().next());
+    group.map_or_else(ParameterGroup::default, |it| ParameterGroup {
+        name: it.db_parameter_group_name.unwrap_or_default(),
+        apply_status: it.parameter_apply_status.unwrap_or_default(),
+    })
 }
 
 /// Every setting as RDS says it. Values that no setting takes are left out.

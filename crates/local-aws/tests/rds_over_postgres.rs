@@ -200,6 +200,30 @@ async fn turning_backups_on_closes_connections_and_begins_a_backup_that_refuses_
     account.rds("ModifyDBInstance", &protect).await.unwrap();
 }
 
+// Rule of AWS: another parameter group counts after a reboot, which closes connections.
+#[tokio::test]
+async fn another_parameter_group_waits_for_a_reboot() {
+    let aws = LocalAws::start(FAST);
+    let account = aws.account(SOURCE);
+    let group =
+        [("DBParameterGroupName", "ours"), ("DBParameterGroupFamily", "postgres16"), ("Description", "d")];
+    account.rds("CreateDBParameterGroup", &group).await.unwrap();
+    let orders = create(account, "orders", &[]).await;
+    assert_eq!(text(&orders, "ParameterApplyStatus").as_deref(), Some("in-sync"));
+    let mut connection = log_in(&orders, "Orders_Master", PASSWORD, "orders").await.unwrap();
+    let named = [("DBInstanceIdentifier", "orders"), group[0]];
+    let modified = account.rds("ModifyDBInstance", &named).await.unwrap();
+    assert_eq!(text(&modified, "ParameterApplyStatus").as_deref(), Some("applying"));
+    let waits = account.instance("orders").await;
+    assert_eq!(text(&waits, "ParameterApplyStatus").as_deref(), Some("pending-reboot"));
+    connection.ping().await.unwrap();
+    account.rds("RebootDBInstance", &named[..1]).await.unwrap();
+    let rebooted = account.instance("orders").await;
+    assert_eq!(text(&rebooted, "ParameterApplyStatus").as_deref(), Some("in-sync"));
+    connection.ping().await.unwrap_err();
+    log_in(&rebooted, "Orders_Master", PASSWORD, "orders").await.unwrap();
+}
+
 // Rule of AWS: a DB instance that is made again under its identifier has its endpoint again.
 #[tokio::test]
 async fn an_instance_that_is_made_again_has_the_endpoint_that_it_had() {

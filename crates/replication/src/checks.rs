@@ -129,6 +129,8 @@ fn of_placement(it: &Placement) -> Checked {
         "letters, digits, spaces, and . _ -, at most 255",
     )?;
     form("placement.dbParameterGroupName", it.db_parameter_group_name.as_deref(), names::is_group, group)?;
+    let quarantine = it.quarantine_db_parameter_group_name.as_deref();
+    form("placement.quarantineDbParameterGroupName", quarantine, names::is_group, group)?;
     form("placement.optionGroupName", it.option_group_name.as_deref(), names::is_group, group)?;
     for (path, ids) in [
         ("placement.vpcSecurityGroupIds", &it.vpc_security_group_ids),
@@ -154,6 +156,10 @@ fn of_placement(it: &Placement) -> Checked {
     if !it.quarantine_security_group_ids.is_empty() && it.vpc_security_group_ids.is_empty() {
         let problem = "must name the security groups that replace those of the quarantine";
         return refuse("placement.vpcSecurityGroupIds", problem);
+    }
+    if it.quarantine_db_parameter_group_name.is_some() && it.db_parameter_group_name.is_none() {
+        let problem = "must name the DB parameter group that replaces that of the quarantine";
+        return refuse("placement.dbParameterGroupName", problem);
     }
     if it.copy_option_group && it.option_group_name.is_some() {
         return refuse("placement.copyOptionGroup", "cannot be true while optionGroupName names a group");

@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use step::Bounded;
 
+/// The days that automated backups are kept; 0 turns them off.
+pub type BackupRetentionPeriod = Bounded<0, 35>;
+
 macro_rules! settings {
     ($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)* }) => {
         $(#[$meta])*
@@ -60,7 +63,7 @@ settings! {
         /// The certificate authority of the server's certificate.
         ca_certificate_identifier: String,
         /// Automated backups are kept this many days; 0 turns them off.
-        backup_retention_period: Bounded<0, 35>,
+        backup_retention_period: BackupRetentionPeriod,
         /// `hh24:mi-hh24:mi`, UTC.
         preferred_backup_window: String,
         /// `ddd:hh24:mi-ddd:hh24:mi`, UTC; applied after the restore.

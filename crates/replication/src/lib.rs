@@ -32,7 +32,7 @@ pub use account::Account;
 pub use application_secret::{ApplicationSecret, ApplicationUser};
 pub use arn::DbSnapshotArn;
 pub use copy_settings::{CopySettings, StackDefaults};
-pub use db_instance_settings::{DbInstanceSettings, ProcessorFeature};
+pub use db_instance_settings::{BackupRetentionPeriod, DbInstanceSettings, ProcessorFeature};
 pub use handoff::Handoff;
 pub use pin::Pin;
 pub use placement::Placement;

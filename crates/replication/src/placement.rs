@@ -18,6 +18,9 @@ pub struct Placement {
     /// The DB parameter group; the engine's default when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub db_parameter_group_name: Option<String>,
+    /// The DB parameter group until the copy goes live, which takes a reboot more; the same as above when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quarantine_db_parameter_group_name: Option<String>,
     /// The option group; the engine's default when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub option_group_name: Option<String>,
@@ -44,6 +47,19 @@ impl Placement {
             &self.quarantine_security_group_ids
         }
     }
+
+    /// The DB parameter group of a copy that is not live yet, and the setting that names it.
+    pub fn restore_db_parameter_group_name(&self) -> (&'static str, Option<&str>) {
+        match &self.quarantine_db_parameter_group_name {
+            Some(quarantine) => ("placement.quarantineDbParameterGroupName", Some(quarantine)),
+            None => ("placement.dbParameterGroupName", self.db_parameter_group_name.as_deref()),
+        }
+    }
+
+    /// The DB parameter group that replaces that of the quarantine.
+    pub fn opening_db_parameter_group_name(&self) -> Option<&str> {
+        self.quarantine_db_parameter_group_name.as_ref().and(self.db_parameter_group_name.as_deref())
+    }
 }
 
 #[cfg(test)]
@@ -58,5 +74,12 @@ mod tests {
         assert_eq!(placement.restore_security_group_ids(), ["sg-app"]);
         placement.quarantine_security_group_ids = vec!["sg-quarantine".to_owned()];
         assert_eq!(placement.restore_security_group_ids(), ["sg-quarantine"]);
+
+        placement.db_parameter_group_name = Some("ours".to_owned());
+        assert_eq!(placement.restore_db_parameter_group_name().1, Some("ours"));
+        assert_eq!(placement.opening_db_parameter_group_name(), None, "it has it from the restore");
+        placement.quarantine_db_parameter_group_name = Some("quarantine".to_owned());
+        assert_eq!(placement.restore_db_parameter_group_name().1, Some("quarantine"));
+        assert_eq!(placement.opening_db_parameter_group_name(), Some("ours"));
     }
 }

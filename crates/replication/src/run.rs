@@ -25,6 +25,8 @@ pub mod tag {
     pub const LAST_LIVE: &str = "snapferry:last-live";
     /// On a snapshot or DB instance: the seconds that the run waited for it; the next run expects as many.
     pub const SECONDS: &str = "snapferry:seconds";
+    /// On a DB instance: the days that its automated backups are kept once it is live. Until then there are none.
+    pub const BACKUP_RETENTION_PERIOD: &str = "snapferry:backup-retention-period";
     /// On anything: an operator's word that it must not be pruned; the value does not matter.
     pub const KEEP: &str = "snapferry:keep";
     /// On the application's secret: the run that a rollback pinned; no other one is promoted.

@@ -197,6 +197,10 @@ mod tests {
             "quarantineSecurityGroupIds",
         );
         check(json!({"quarantineSecurityGroupIds": ["sg-1"], "vpcSecurityGroupIds": ["sg-2"]}), "");
+        check(json!({"quarantineDbParameterGroupName": "q"}), "dbParameterGroupName");
+        let both = json!({"quarantineDbParameterGroupName": "a_b", "dbParameterGroupName": "ours"});
+        check(both, "quarantineDbParameterGroupName");
+        check(json!({"quarantineDbParameterGroupName": "q", "dbParameterGroupName": "ours"}), "");
         check(json!({"copyOptionGroup": true, "optionGroupName": "og"}), "copyOptionGroup");
         check(json!({"copyOptionGroup": true}), "");
         check(json!({"optionGroupName": "og"}), "");

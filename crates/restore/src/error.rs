@@ -14,8 +14,8 @@ lambda_support::failures! {
         RestoreFailed { identifier: String, status: String } => RestoreFailed,
         #[error("DB subnet group {0:?} does not exist in this account and Region: correct placement.dbSubnetGroupName")]
         SubnetGroupNotFound(String) => SubnetGroupNotFound,
-        #[error("DB parameter group {0:?} does not exist in this account and Region: correct placement.dbParameterGroupName")]
-        ParameterGroupNotFound(String) => ParameterGroupNotFound,
+        #[error("DB parameter group {name:?} does not exist in this account and Region: correct {setting}")]
+        ParameterGroupNotFound { name: String, setting: &'static str } => ParameterGroupNotFound,
         #[error("option group {0:?} does not exist in this account and Region: correct placement.optionGroupName")]
         OptionGroupNotFound(String) => OptionGroupNotFound,
         #[error("RDS does not offer {class} here with this engine, version and storage ({message}): correct dbInstance.dbInstanceClass")]

@@ -9,7 +9,7 @@ use aws_sdk_rds::Client;
 use database::{Condition, Database, expecting, keep_seconds, processor_features, tag_list};
 use lambda_support::{CallFailed, Service, call_failed};
 use plan::{AfterRefusal, MODIFIED, Plan, after_refusal, at_restore, busy_or_failed, later_settings, plan};
-use replication::{DbInstanceSettings, Placement, ReplicationName, Run, RunId};
+use replication::{DbInstanceSettings, Placement, ReplicationName, Run, RunId, tag};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use step::{Bounded, Deadline, Look, Waiting, parse};
@@ -47,7 +47,8 @@ pub struct Response {
 /// names the instance.
 ///
 /// It comes up in quarantine and without deletion protection: a failed one must stay deletable, and PromoteSecret attaches
-/// the target's security groups.
+/// the target's security groups. It comes up without automated backups: the first backup takes hours on large storage, and
+/// RDS refuses changes meanwhile. PromoteSecret turns them on; a tag says how many days they are kept.
 /// A restore does not take monitoring, Performance Insights, storage autoscaling and the maintenance window, nor the
 /// storage of SQL Server. The step modifies them once the instance is available, and keeps the time of it all as a tag
 /// for the next run.
@@ -101,6 +102,8 @@ async fn restore(rds: &Client, run: &Run, request: &Request) -> Result<(), CallF
     let groups = placement.restore_security_group_ids().to_vec();
     let mut tags = placement.tags.clone();
     tags.extend(run.tags());
+    let retention = instance.backup_retention_period;
+    tags.extend(retention.map(|days| (tag::BACKUP_RETENTION_PERIOD.to_owned(), days.as_i32().to_string())));
     let answer = rds
         .restore_db_instance_from_db_snapshot()
         .db_instance_identifier(&identifier)
@@ -118,7 +121,7 @@ async fn restore(rds: &Client, run: &Run, request: &Request) -> Result<(), CallF
         .set_enable_iam_database_authentication(instance.enable_iam_database_authentication)
         .set_enable_cloudwatch_logs_exports(instance.enable_cloudwatch_logs_exports)
         .set_ca_certificate_identifier(instance.ca_certificate_identifier)
-        .set_backup_retention_period(instance.backup_retention_period.map(Bounded::as_i32))
+        .backup_retention_period(0)
         .set_preferred_backup_window(instance.preferred_backup_window)
         .set_auto_minor_version_upgrade(instance.auto_minor_version_upgrade)
         .set_engine_lifecycle_support(instance.engine_lifecycle_support)
@@ -126,7 +129,7 @@ async fn restore(rds: &Client, run: &Run, request: &Request) -> Result<(), CallF
         .set_copy_tags_to_snapshot(instance.copy_tags_to_snapshot)
         .set_network_type(instance.network_type)
         .set_db_subnet_group_name(placement.db_subnet_group_name.clone())
-        .set_db_parameter_group_name(placement.db_parameter_group_name.clone())
+        .set_db_parameter_group_name(placement.restore_db_parameter_group_name().1.map(str::to_owned))
         .set_option_group_name(placement.option_group_name.clone())
         .set_vpc_security_group_ids(Some(groups).filter(|groups| !groups.is_empty()))
         .publicly_accessible(placement.publicly_accessible)

@@ -193,7 +193,8 @@ pub fn after_refusal(run: &Run, request: &Request, failed: CallFailed) -> Result
             Err(Error::SubnetGroupNotFound(name(&placement.db_subnet_group_name)))
         }
         Refusal::ParameterGroupNotFound => {
-            Err(Error::ParameterGroupNotFound(name(&placement.db_parameter_group_name)))
+            let (setting, name) = placement.restore_db_parameter_group_name();
+            Err(Error::ParameterGroupNotFound { name: name.unwrap_or_default().to_owned(), setting })
         }
         Refusal::OptionGroupNotFound => Err(Error::OptionGroupNotFound(name(&placement.option_group_name))),
         Refusal::DatabaseQuota => Err(Error::InstanceQuotaExceeded),

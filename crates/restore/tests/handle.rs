@@ -31,11 +31,11 @@ async fn every_setting_of_the_copy_is_asked_for() {
         "DBInstanceClass": "db.r6g.large", "MultiAZ": "true", "Port": "5433", "StorageType": "io1",
         "Iops": "12000", "StorageThroughput": "500", "EnableIAMDatabaseAuthentication": "true",
         "EnableCloudwatchLogsExports.member.1": "postgresql", "CACertificateIdentifier": "rds-ca-rsa2048-g1",
-        "BackupRetentionPeriod": "7", "PreferredBackupWindow": "03:00-03:30",
-        "AutoMinorVersionUpgrade": "false", "EngineLifecycleSupport": "open-source-rds-extended-support",
+        "PreferredBackupWindow": "03:00-03:30", "AutoMinorVersionUpgrade": "false",
+        "EngineLifecycleSupport": "open-source-rds-extended-support",
         "LicenseModel": "license-included", "CopyTagsToSnapshot": "true", "NetworkType": "IPV4",
     });
-    assert_eq!(sent[1], restore(expected));
+    assert_eq!(sent[1], restore_for_days("7", expected));
 }
 
 #[tokio::test]
@@ -56,7 +56,7 @@ async fn every_setting_is_asked_for_as_it_is_said_also_when_it_turns_something_o
         "DBInstanceClass": "db.t4g.medium", "MultiAZ": "false", "Port": "5432", "StorageType": "gp3",
         "Iops": "3000", "StorageThroughput": "125", "EnableIAMDatabaseAuthentication": "false",
         "EnableCloudwatchLogsExports.member.1": "upgrade", "EnableCloudwatchLogsExports.member.2": "postgresql",
-        "CACertificateIdentifier": "rds-ca-ecc384-g1", "BackupRetentionPeriod": "0",
+        "CACertificateIdentifier": "rds-ca-ecc384-g1",
         "PreferredBackupWindow": "05:00-05:30", "AutoMinorVersionUpgrade": "true",
         "EngineLifecycleSupport": "open-source-rds-extended-support-disabled",
         "LicenseModel": "bring-your-own-license", "CopyTagsToSnapshot": "false", "NetworkType": "DUAL",
@@ -64,7 +64,7 @@ async fn every_setting_is_asked_for_as_it_is_said_also_when_it_turns_something_o
         "ProcessorFeatures.ProcessorFeature.1.Name": "coreCount",
         "ProcessorFeatures.ProcessorFeature.1.Value": "4",
     });
-    assert_eq!(sent[1], restore(expected));
+    assert_eq!(sent[1], restore_for_days("0", expected));
 }
 
 #[tokio::test]
@@ -82,6 +82,17 @@ async fn the_copy_is_placed_where_the_target_says_and_in_quarantine_until_it_is_
         "VpcSecurityGroupIds.VpcSecurityGroupId.2": "sg-dba",
     });
     assert_eq!(sent[1], restore(expected));
+}
+
+#[tokio::test]
+async fn the_copy_comes_up_in_the_quarantines_parameter_group_which_is_told_by_its_setting() {
+    let placement =
+        json!({"dbParameterGroupName": "parameters", "quarantineDbParameterGroupName": "quarantine"});
+    let request = with(&["placement"], placement);
+    let (_, sent) = look(&[no_instance(), started()], request.clone()).await;
+    assert_eq!(sent[1], restore(json!({"DBParameterGroupName": "quarantine"})));
+    let (answer, _) = look(&[no_instance(), refused("DBParameterGroupNotFound")], request).await;
+    assert_fails(answer, "Snapferry.ParameterGroupNotFound", "placement.quarantineDbParameterGroupName");
 }
 
 #[tokio::test]
@@ -297,7 +308,7 @@ fn restore(more: Value) -> Value {
     let mut call = json!({
         "Action": "RestoreDBInstanceFromDBSnapshot",
         "DBInstanceIdentifier": IDENTIFIER, "DBSnapshotIdentifier": IDENTIFIER,
-        "PubliclyAccessible": "false", "DeletionProtection": "false",
+        "PubliclyAccessible": "false", "DeletionProtection": "false", "BackupRetentionPeriod": "0",
         "Tags.Tag.1.Key": "snapferry:made-by", "Tags.Tag.1.Value": "snapferry",
         "Tags.Tag.2.Key": "snapferry:replication", "Tags.Tag.2.Value": "orders",
         "Tags.Tag.3.Key": "snapferry:run", "Tags.Tag.3.Value": "20261120t160812z-3f9a",
@@ -320,4 +331,20 @@ async fn look(rules: &[Rule], request: Value) -> (Result<Response, Error>, Vec<V
     });
     let answer = handle(&rds, request).await;
     (answer, calls.sent())
+}
+
+/// The same where the settings say how long automated backups are kept: a tag says it until the copy is live.
+fn restore_for_days(days: &str, more: Value) -> Value {
+    let mut call = restore(more);
+    let tags = [
+        ("snapferry:backup-retention-period", days),
+        ("snapferry:made-by", "snapferry"),
+        ("snapferry:replication", "orders"),
+        ("snapferry:run", "20261120t160812z-3f9a"),
+    ];
+    for (index, (key, value)) in tags.into_iter().enumerate() {
+        call[format!("Tags.Tag.{}.Key", index + 1)] = json!(key);
+        call[format!("Tags.Tag.{}.Value", index + 1)] = json!(value);
+    }
+    call
 }

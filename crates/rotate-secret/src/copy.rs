@@ -1,8 +1,8 @@
-//! The check that both steps begin with; sees only its arguments.
+//! What both steps ask of a copy; sees only its arguments.
 
 use crate::Error;
 use database::{Condition, DatabaseSeen};
-use replication::Run;
+use replication::{Run, tag};
 
 /// The run's DB instance, if the run made it and it may still come good.
 pub(crate) fn of_run<'a>(run: &Run, seen: Option<&'a DatabaseSeen>) -> Result<&'a DatabaseSeen, Error> {
@@ -15,4 +15,9 @@ pub(crate) fn of_run<'a>(run: &Run, seen: Option<&'a DatabaseSeen>) -> Result<&'
         Condition::Hopeless => Err(Error::RestoreFailed { identifier, status: seen.status.clone() }),
         _ => Ok(seen),
     }
+}
+
+/// Whether the copy was live before: applications may have changed its password since, and written into it.
+pub(crate) fn was_live(seen: &DatabaseSeen) -> bool {
+    seen.tags.contains_key(tag::LAST_LIVE)
 }

@@ -9,6 +9,11 @@ lambda_support::failures! {
         DbInstanceNotOurs(String) => DbInstanceNotOurs,
         #[error("DB instance {identifier} is {status}, and waiting does not change that: start a new run")]
         RestoreFailed { identifier: String, status: String } => RestoreFailed,
+        #[error(
+            "DB parameter group {0:?} does not exist in this account and Region: make it, or correct \
+             placement.dbParameterGroupName, then resume the run"
+        )]
+        ParameterGroupNotFound(String) => ParameterGroupNotFound,
         #[error("secret {0} does not exist: resume the run, StageSecret makes it")]
         SecretNotFound(String) => SecretNotFound,
         #[error("the application's secret {0} does not exist: correct applicationSecretArn, then resume the run")]

@@ -6,8 +6,6 @@
 mod promotion;
 mod support;
 
-use aws_sdk_rds::operation::modify_db_instance::ModifyDbInstanceOutput;
-use aws_sdk_rds::types::VpcSecurityGroupMembership;
 use aws_sdk_secretsmanager::Client as Secrets;
 use aws_smithy_mocks::mock;
 use promotion::*;
@@ -156,33 +154,6 @@ async fn an_outgoing_copy_that_is_gone_and_a_database_of_others_are_let_be() {
             world(&json!({"dbInstanceIdentifier": others, "username": "orders_master", "password": "p"}));
         assert_moved(look(&[copy()], &rules).await.0);
     }
-}
-
-#[tokio::test]
-async fn the_copy_is_opened_to_applications_before_it_goes_live() {
-    let mut request = request_to_promote();
-    request["vpcSecurityGroupIds"] = json!(["sg-a", "sg-b"]);
-    request["deletionProtection"] = json!(true);
-    let opened = mock!(aws_sdk_rds::Client::modify_db_instance)
-        .then_output(|| ModifyDbInstanceOutput::builder().build());
-    let (answer, sent) = look_with(&[copy(), opened], &world(&json!({})), request.clone()).await;
-    assert!(!assert_waits(answer).live);
-    assert_eq!(actions(&sent), [&CHECKS[..], &["ModifyDBInstance"]].concat());
-    let expected = json!({
-        "Action": "ModifyDBInstance", "DBInstanceIdentifier": IDENTIFIER,
-        "VpcSecurityGroupIds.VpcSecurityGroupId.1": "sg-a", "VpcSecurityGroupIds.VpcSecurityGroupId.2": "sg-b",
-        "DeletionProtection": "true",
-    });
-    assert_eq!(sent[4], expected);
-
-    let group = |id: &str| VpcSecurityGroupMembership::builder().vpc_security_group_id(id).build();
-    let open = proven(made_by_run(IDENTIFIER)).deletion_protection(true);
-    let open = open.vpc_security_groups(group("sg-b")).vpc_security_groups(group("sg-a"));
-    assert_moved(look_with(&[instance(open)], &world(&json!({})), request.clone()).await.0);
-
-    let busy = mock!(aws_sdk_rds::Client::modify_db_instance)
-        .then_http_response(|| rds_fault("InvalidDBInstanceState"));
-    assert_waits(look_with(&[copy(), busy], &world(&json!({})), request).await.0);
 }
 
 #[tokio::test]

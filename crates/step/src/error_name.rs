@@ -148,7 +148,7 @@ error_names! {
     /// Repair: correct `placement.dbSubnetGroupName`, and start a new run.
     SubnetGroupNotFound: fatal,
     /// The DB parameter group of the settings does not exist.
-    /// Repair: correct `placement.dbParameterGroupName`, and start a new run.
+    /// Repair: correct the setting that the message names, and start a new run.
     ParameterGroupNotFound: fatal,
     /// The option group of the settings does not exist.
     /// Repair: correct `placement.optionGroupName`, and start a new run.

@@ -1,5 +1,6 @@
 //! State `PromoteSecret`: points the application's secret at the copy, in one compare-and-swap.
 
+mod opening;
 pub mod plan;
 mod promoted;
 mod stale;
@@ -10,13 +11,14 @@ use aws_sdk_secretsmanager::Client as Secrets;
 use database::Database;
 use jiff::Timestamp;
 use lambda_support::CallFailed;
-use plan::{Act, Promotion, Seen, Wanted, after_refusal, plan};
+use opening::Opened;
+use plan::{Act, OPENING, Promotion, REBOOTING, Seen, Wanted, after_refusal, plan};
 use promoted::{outgoing_value, promoted_value};
-use replication::{ApplicationSecret, Pin, ReplicationName, Run, RunId, tag};
+use replication::{ApplicationSecret, BackupRetentionPeriod, Pin, ReplicationName, Run, RunId, tag};
 use secret::{AWSCURRENT, AWSPENDING, Version};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use step::{Deadline, Look, Waiting, parse};
+use step::{Bounded, Deadline, Look, Waiting, parse};
 
 /// The label of the version that is about to become current.
 const LABEL: &str = "snapferry";
@@ -34,6 +36,15 @@ pub struct Request {
     /// Whether RDS refuses to delete the copy once it is live; left as it is when absent.
     #[serde(default)]
     pub deletion_protection: Option<bool>,
+    /// The days that automated backups are kept once it is live; left as it is when absent.
+    #[serde(default)]
+    pub backup_retention_period: Option<BackupRetentionPeriod>,
+    /// The DB parameter group that replaces that of the quarantine; left as it is when absent.
+    #[serde(default)]
+    pub db_parameter_group_name: Option<String>,
+    /// Whether `Verify` logged in to the copy since an answer asked for it by `checkLogin`.
+    #[serde(default)]
+    pub login_checked: bool,
     /// The application's secret.
     pub application_secret_arn: String,
     /// What applications find in it.
@@ -60,10 +71,15 @@ pub struct Response {
     pub db_instance_identifier: String,
     /// Whether it is live; false on a done look means that a newer run or a pin forbids it.
     pub live: bool,
+    /// Whether the next look wants `loginChecked`: the copy may have restarted since it was verified.
+    pub check_login: bool,
 }
 
-/// Puts the connection keys over the application's secret as it is now, and moves AWSCURRENT to that version only if it
-/// is still where it was seen. When somebody else moved it meanwhile, the next look starts from the top.
+/// Opens the copy to applications: it gets the target's security groups, deletion protection, automated backups and
+/// parameter group. RDS may restart the copy for it, so somebody logs in once more before it goes live.
+///
+/// Then it puts the connection keys over the application's secret as it is now, and moves AWSCURRENT to that version only
+/// if it is still where it was seen. When somebody else moved it meanwhile, the next look starts from the top.
 ///
 /// Before that, the outgoing copy's secret gets the credentials that were current, so that a password rotated meanwhile
 /// still works after a rollback. Both DB instances are tagged with the time, which their grace is counted from.
@@ -74,9 +90,11 @@ pub struct Response {
 /// between, our compare-and-swap fails.
 /// Errors: `Snapferry.SecretNotInitialised`, `SecretNotJson`, `SecretBinary`, `SecretTooLarge`, `SecretNotFound`,
 /// `SecretOfAnotherReplication`, `SecretKeysStale`, `ApplicationUserUndecided`, `ApplicationUserUnknown`,
-/// `TemplateUnusable`, `DbInstanceNotFound`, `DbInstanceNotOurs`, `RestoreFailed`, `InvalidRequest`, `StageTimedOut`,
-/// `RdsRefused`, `SecretsManagerRefused` (fatal), `RdsUnavailable`, `SecretsManagerUnavailable` (retry).
-/// Source: Secrets Manager API `PutSecretValue`, `UpdateSecretVersionStage`.
+/// `TemplateUnusable`, `ParameterGroupNotFound`, `DbInstanceNotFound`, `DbInstanceNotOurs`, `RestoreFailed`,
+/// `InvalidRequest`, `StageTimedOut`, `RdsRefused`, `SecretsManagerRefused` (fatal), `RdsUnavailable`,
+/// `SecretsManagerUnavailable` (retry).
+/// Source: RDS API `ModifyDBInstance`, `RebootDBInstance`; Secrets Manager API `PutSecretValue`,
+/// `UpdateSecretVersionStage`.
 pub async fn handle(rds: &Rds, secrets: &Secrets, payload: Value) -> Result<Response, Error> {
     let request: Request = parse(payload)?;
     let run = Run::new(&request.replication, &request.run);
@@ -84,8 +102,13 @@ pub async fn handle(rds: &Rds, secrets: &Secrets, payload: Value) -> Result<Resp
         (Database::Instance(run.identifier()), &request.waiting, request.stage_deadline_seconds);
     let application = request.application_secret_arn.as_str();
     let wanted = Wanted {
-        vpc_security_group_ids: &request.vpc_security_group_ids,
-        deletion_protection: request.deletion_protection,
+        opened: Opened {
+            vpc_security_group_ids: &request.vpc_security_group_ids,
+            deletion_protection: request.deletion_protection,
+            backup_retention_period: request.backup_retention_period.map(Bounded::as_i32),
+            db_parameter_group_name: request.db_parameter_group_name.as_deref(),
+        },
+        login_checked: request.login_checked,
         pin: request.pin,
         deadline,
     };
@@ -106,15 +129,27 @@ pub async fn handle(rds: &Rds, secrets: &Secrets, payload: Value) -> Result<Resp
     if !leads_here && !matches!(plan.act, Act::Leave { .. } | Act::Promote(_)) {
         next.read(secrets, &run).await?;
     }
+    let mut check_login = false;
     let (look, live) = match plan.act {
         Act::Leave { look, live } => (look, live),
         Act::Wait(look) => (look, false),
-        Act::Prepare(changes) => {
+        Act::CheckLogin(look) => {
+            check_login = true;
+            (look, false)
+        }
+        Act::Open(changes) => {
             let reason = match database.modify(rds, changes).await {
-                Ok(()) => format!("preparing {database} for applications"),
-                Err(failed) => after_refusal(&database, failed)?,
+                Ok(()) => format!("opening {database} to applications"),
+                Err(failed) => after_refusal(&database, &wanted.opened, failed)?,
             };
-            (waiting.wait("preparing", None, deadline, reason)?, false)
+            (waiting.wait(OPENING, None, deadline, reason)?, false)
+        }
+        Act::Reboot => {
+            let reason = match database.reboot(rds).await {
+                Ok(()) => format!("rebooting {database} to apply its parameter group"),
+                Err(failed) => after_refusal(&database, &wanted.opened, failed)?,
+            };
+            (waiting.wait(REBOOTING, None, deadline, reason)?, false)
         }
         Act::SetPin => {
             secret::tag(secrets, application, tag::PINNED, run.id.as_str()).await?;
@@ -133,7 +168,7 @@ pub async fn handle(rds: &Rds, secrets: &Secrets, payload: Value) -> Result<Resp
         }
     };
     tracing::info!(replication = %run.replication, run = %run.id, done = look.done, live, reason = look.reason, "looked");
-    Ok(Response { look, db_instance_identifier: run.identifier(), live })
+    Ok(Response { look, db_instance_identifier: run.identifier(), live, check_login })
 }
 
 /// The version of the application's secret that leads to the copy, over the one that was seen.

@@ -1,12 +1,12 @@
 //! Decides whether a copy goes live; sees only its arguments.
 
+use super::opening::{Opened, Opening, opening};
 use crate::Error;
-use crate::copy::of_run;
-use database::{Changes, Condition, Database, DatabaseSeen, Refusal};
+use crate::copy::{of_run, was_live};
+use database::{Changes, Database, DatabaseSeen, Refusal};
 use lambda_support::CallFailed;
 use replication::{Pin, Run, tag};
 use secret::{AWSPENDING, AWSPREVIOUS, SecretSeen, Version};
-use std::collections::BTreeSet;
 use step::{Deadline, Look, Waiting};
 
 /// All that a look saw.
@@ -23,10 +23,10 @@ pub struct Seen<'a> {
 /// What the copy must look like before it goes live.
 #[derive(Debug)]
 pub struct Wanted<'a> {
-    /// The security groups that applications come through; left as they are when there are none.
-    pub vpc_security_group_ids: &'a [String],
-    /// Whether RDS refuses to delete the copy; left as it is when absent.
-    pub deletion_protection: Option<bool>,
+    /// What the copy is like once applications may use it.
+    pub opened: Opened<'a>,
+    /// Whether somebody logged in to the copy after it was opened.
+    pub login_checked: bool,
     /// What becomes of the pin.
     pub pin: Pin,
     /// How long the stage may wait.
@@ -50,8 +50,12 @@ pub enum Act {
     SetPin,
     /// Release the pin, then look again.
     ReleasePin,
-    /// Attach the applications' security groups and set deletion protection, then look again.
-    Prepare(Changes),
+    /// Open the copy to applications by these changes, then look again.
+    Open(Changes),
+    /// Reboot the copy, then look again.
+    Reboot,
+    /// Have somebody log in to the copy, then look again.
+    CheckLogin(Look),
     /// Move AWSCURRENT from the version that was seen.
     Promote(Promotion),
     /// Nothing, and never: the reason says why the copy does not go live, or that it is live already.
@@ -64,6 +68,12 @@ pub enum Act {
     /// Nothing now.
     Wait(Look),
 }
+
+/// What a look remembers: that it opened the copy, rebooted it, or saw it open.
+pub const OPENING: &str = "opening";
+/// See [`OPENING`].
+pub const REBOOTING: &str = "rebooting";
+const OPEN: &str = "open";
 
 /// What goes with a move of AWSCURRENT.
 #[derive(Debug, PartialEq, Eq)]
@@ -142,11 +152,29 @@ fn act(
             }
         }
     }
-    if instance.condition() != Condition::Usable {
-        return wait(&instance.status, format!("DB instance {identifier} is {}", instance.status));
+    // RDS may show an act late, so the look after it does not repeat it.
+    match opening(instance, &wanted.opened) {
+        Opening::Change(changes) if !waiting.saw(OPENING) => return Ok(Act::Open(changes)),
+        Opening::Reboot if !waiting.saw(REBOOTING) => return Ok(Act::Reboot),
+        Opening::Change(_) | Opening::Reboot => {
+            return wait(
+                "not seen yet",
+                format!("RDS does not show yet what was changed of DB instance {identifier}"),
+            );
+        }
+        Opening::Patience(reason) => return wait(&instance.status, reason),
+        Opening::Done => {}
     }
-    if let Some(changes) = preparation(instance, wanted) {
-        return Ok(Act::Prepare(changes));
+    if !was_live(instance) && !wanted.login_checked {
+        // RDS may also show a status late, so after an act it counts on two consecutive looks.
+        if waiting.looks > 0 && !waiting.saw(OPEN) {
+            return wait(
+                OPEN,
+                format!("DB instance {identifier} is open to applications; looking once more"),
+            );
+        }
+        let reason = format!("DB instance {identifier} is open to applications: logging in once more");
+        return Ok(Act::CheckLogin(Look { done: false, ..waiting.done(OPEN, reason) }));
     }
     if pending.is_some() {
         return wait_for_rotation();
@@ -166,24 +194,14 @@ fn pending_rotation<'a>(seen: &'a Seen<'_>) -> Option<&'a str> {
     seen.secret.version_with(AWSPENDING).filter(|version| !ended(version))
 }
 
-/// What the instance still lacks before applications may use it.
-fn preparation(instance: &DatabaseSeen, wanted: &Wanted<'_>) -> Option<Changes> {
-    let groups = BTreeSet::from_iter(wanted.vpc_security_group_ids);
-    let same_groups = groups.is_empty() || groups == BTreeSet::from_iter(&instance.vpc_security_group_ids);
-    let same_protection = wanted.deletion_protection.is_none_or(|it| it == instance.is_protected());
-    let changes = Changes {
-        vpc_security_group_ids: Some(wanted.vpc_security_group_ids.to_vec()).filter(|it| !it.is_empty()),
-        deletion_protection: wanted.deletion_protection,
-        ..Changes::default()
-    };
-    (!same_groups || !same_protection).then_some(changes)
-}
-
-/// What a refused preparation leads to: another look, with its reason, or a failure.
-pub fn after_refusal(database: &Database, failed: CallFailed) -> Result<String, CallFailed> {
+/// What a refused act of the opening leads to: another look, with its reason, or a failure.
+pub fn after_refusal(database: &Database, wanted: &Opened<'_>, failed: CallFailed) -> Result<String, Error> {
     match Refusal::of(&failed) {
         Refusal::WrongState => Ok(format!("{database} became busy")),
-        _ => Err(failed),
+        Refusal::ParameterGroupNotFound => {
+            Err(Error::ParameterGroupNotFound(wanted.db_parameter_group_name.unwrap_or_default().to_owned()))
+        }
+        _ => Err(failed.into()),
     }
 }
 
@@ -220,8 +238,12 @@ mod tests {
         let check =
             |instance: &DatabaseSeen, secret: &SecretSeen, live: &str, groups: bool, expected: &str| {
                 let wanted = Wanted {
-                    vpc_security_group_ids: if groups { &application_groups } else { &[] },
-                    deletion_protection: Some(false),
+                    opened: Opened {
+                        vpc_security_group_ids: if groups { &application_groups } else { &[] },
+                        deletion_protection: Some(false),
+                        ..Opened::default()
+                    },
+                    login_checked: true,
                     pin: Pin::Respect,
                     deadline: Deadline::constant::<300>(),
                 };
@@ -233,7 +255,7 @@ mod tests {
                     }
                     Ok(Act::Promote(it)) if it.finished_rotation => "promote after rotation".to_owned(),
                     Ok(Act::Promote(_)) => "promote".to_owned(),
-                    Ok(Act::Prepare(_)) => "prepare".to_owned(),
+                    Ok(Act::Open(_)) => "open".to_owned(),
                     Ok(act) => format!("{act:?}"),
                     Err(error) => error.name().to_string(),
                 };
@@ -252,12 +274,12 @@ mod tests {
             false,
             "Snapferry.SecretOfAnotherReplication",
         );
-        check(&instance, &idle, "", true, "prepare");
+        check(&instance, &idle, "", true, "open");
         let prepared = DatabaseSeen { vpc_security_group_ids: vec!["sg-1".to_owned()], ..instance.clone() };
         check(&prepared, &idle, "", true, PROMOTE);
         let settings = DbInstanceSettings { deletion_protection: Some(true), ..Default::default() };
         let protected = DatabaseSeen { settings, ..instance.clone() };
-        check(&protected, &idle, "", false, "prepare");
+        check(&protected, &idle, "", false, "open");
         check(
             &DatabaseSeen { status: "modifying".to_owned(), ..instance.clone() },
             &idle,
@@ -290,5 +312,52 @@ mod tests {
             false,
             "Snapferry.RestoreFailed",
         );
+    }
+    // A6: what an opening restarts is not live yet, and must log in before it is.
+    #[test]
+    fn an_opened_copy_must_log_in_before_it_goes_live_and_one_that_was_live_need_not() {
+        let run = Run::from_identifier("orders-20261120t160812z-3f9a").unwrap();
+        let copy = |status: &str, days: i32| DatabaseSeen {
+            status: status.to_owned(),
+            tags: run.tags(),
+            settings: DbInstanceSettings {
+                backup_retention_period: step::Bounded::new(days),
+                ..DbInstanceSettings::default()
+            },
+            ..DatabaseSeen::named(Database::Instance(run.identifier()))
+        };
+        let value = SecretValue::parse("{}").unwrap();
+        let current = Version { arn: String::new(), version_id: "v1".to_owned(), value };
+        let secret = SecretSeen::default();
+        let check = |instance: &DatabaseSeen, last: Option<&str>, login_checked: bool, expected: &str| {
+            let opened = Opened { backup_retention_period: Some(7), ..Opened::default() };
+            let deadline = Deadline::constant::<300>();
+            let wanted = Wanted { opened, login_checked, pin: Pin::Respect, deadline };
+            let seen = Seen { instance: Some(instance), secret: &secret, current: &current };
+            let waiting = Waiting {
+                looks: last.iter().len() as u32,
+                status: last.map(str::to_owned),
+                ..Waiting::default()
+            };
+            let got = match plan(&run, &seen, &wanted, &waiting).unwrap().act {
+                Act::Open(changes) => format!("open {:?}", changes.backup_retention_period),
+                Act::CheckLogin(look) => format!("log in, done={} {} s", look.done, look.wait_seconds),
+                Act::Wait(look) => format!("wait {}", look.waiting.status.unwrap_or_default()),
+                Act::Promote(_) => "promote".to_owned(),
+                act => format!("{act:?}"),
+            };
+            assert_eq!(got, expected, "{} after {last:?}", instance.status);
+        };
+        check(&copy("available", 0), None, false, "open Some(7)");
+        check(&copy("available", 0), Some(OPENING), false, "wait not seen yet");
+        check(&copy("available", 0), Some("not seen yet"), false, "open Some(7)");
+        check(&copy("modifying", 0), Some(OPENING), false, "wait modifying");
+        check(&copy("backing-up", 7), Some("modifying"), false, "wait open");
+        check(&copy("backing-up", 7), Some(OPEN), false, "log in, done=false 0 s");
+        check(&copy("backing-up", 7), Some(OPEN), true, "promote");
+        check(&copy("available", 7), None, false, "log in, done=false 0 s");
+        let mut was_live = copy("backing-up", 0);
+        was_live.tags.insert(tag::LAST_LIVE.to_owned(), String::new());
+        check(&was_live, None, false, "promote");
     }
 }

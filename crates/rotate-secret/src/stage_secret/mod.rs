@@ -3,11 +3,12 @@
 pub mod plan;
 
 use crate::Error;
+use crate::copy::was_live;
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use database::Database;
 use lambda_support::CallFailed;
-use plan::{Asked, NewPassword, Plan, after_create_refused, after_refusal, password_of, plan, was_live};
+use plan::{Asked, NewPassword, Plan, after_create_refused, after_refusal, password_of, plan};
 use replication::{ReplicationName, Run, RunId, tag};
 use secret::{AWSCURRENT, Connection, SecretValue};
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! Decides how far the copy's own password has come; sees only its arguments.
 
 use crate::Error;
-use crate::copy::of_run;
+use crate::copy::{of_run, was_live};
 use database::{Condition, DatabaseSeen, Refusal};
 use lambda_support::CallFailed;
 use replication::{Run, tag};
@@ -55,12 +55,6 @@ pub struct Asked<'a> {
     pub db_name: Option<String>,
     /// How long the stage may wait.
     pub deadline: Deadline,
-}
-
-/// Whether the copy went live before, in an execution that is resumed: applications may have changed its password
-/// since, and written into it.
-pub fn was_live(seen: &DatabaseSeen) -> bool {
-    seen.tags.contains_key(tag::LAST_LIVE)
 }
 
 /// RDS never gives a password back, and its status lags behind a change. So the instance is tagged with the version

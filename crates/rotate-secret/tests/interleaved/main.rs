@@ -101,7 +101,7 @@ async fn promote(clients: &Clients, account: &Account, identifier: &str, pin: &s
     let run = Run::from_identifier(identifier).unwrap();
     let mut request = json!({
         "replication": run.replication, "run": run.id, "vpcSecurityGroupIds": [], "stageDeadlineSeconds": 86_400,
-        "applicationSecretArn": APPLICATION, "pin": pin, "stage": {},
+        "loginChecked": true, "applicationSecretArn": APPLICATION, "pin": pin, "stage": {},
     });
     for _ in 0..20 {
         let answer = serde_json::to_value(handle(rds, secrets, request.clone()).await.unwrap()).unwrap();

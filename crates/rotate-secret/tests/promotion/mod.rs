@@ -1,6 +1,7 @@
 //! A promotion in the tests: the application's secret, the copy and its own secret, and one look at them.
 
 mod application;
+mod opening;
 
 use crate::support::*;
 use aws_sdk_rds::types::{Tag, builders::DbInstanceBuilder};
@@ -19,6 +20,7 @@ pub fn request_to_promote() -> Value {
     let mut request = request();
     request["applicationSecretArn"] = json!(APPLICATION);
     request["vpcSecurityGroupIds"] = json!([]);
+    request["loginChecked"] = json!(true);
     request
 }
 

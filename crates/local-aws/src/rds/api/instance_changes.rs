@@ -1,4 +1,4 @@
-//! ModifyDBInstance, StartDBInstance, StopDBInstance and DeleteDBInstance.
+//! ModifyDBInstance, RebootDBInstance, StartDBInstance, StopDBInstance and DeleteDBInstance.
 
 use std::sync::Arc;
 
@@ -37,6 +37,18 @@ pub fn modify(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
         Modification { immediately, password, identifier, given: changes, lists, subnet_group };
     let mut state = rds.state();
     let resource_id = instance_changes::modify(rds, &mut state, place, &given, modification)?;
+    Ok(instances::shown(&state, &resource_id))
+}
+
+/// RebootDBInstance.
+pub fn reboot(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
+    let given = request.parameters.required("DBInstanceIdentifier")?;
+    if request.parameters.flag("ForceFailover")? {
+        let message = "A forced failover does not exist in the local AWS.";
+        return Err(Refusal::InvalidParameterCombination(message.to_owned()));
+    }
+    let mut state = rds.state();
+    let resource_id = instance_changes::reboot(rds, &mut state, request.place, given)?;
     Ok(instances::shown(&state, &resource_id))
 }
 

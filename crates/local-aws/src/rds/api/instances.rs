@@ -116,7 +116,6 @@ fn show(state: &State, instance: &Instance, status: InstanceStatus, port: Option
         Element::new("VpcSecurityGroupMembership").text("VpcSecurityGroupId", id).text("Status", "active")
     });
     let major = major(&database.engine_version);
-    let parameter_group = settings.get("DBParameterGroupName").map(str::to_owned);
     let option_group = settings.get("OptionGroupName").map(str::to_owned);
     element
         .list("DBSecurityGroups", [])
@@ -124,11 +123,8 @@ fn show(state: &State, instance: &Instance, status: InstanceStatus, port: Option
         .list(
             "DBParameterGroups",
             [Element::new("DBParameterGroup")
-                .text(
-                    "DBParameterGroupName",
-                    parameter_group.unwrap_or_else(|| groups::default_parameter_group(major)),
-                )
-                .text("ParameterApplyStatus", "in-sync")],
+                .text("DBParameterGroupName", instance.parameter_group())
+                .text("ParameterApplyStatus", instance.parameters.as_str())],
         )
         .list(
             "OptionGroupMemberships",

@@ -81,6 +81,7 @@ impl Api {
             "RestoreDBInstanceFromDBSnapshot" => bring_up::restore(rds, keys, request).await,
             "DescribeDBInstances" => instances::describe(rds, request),
             "ModifyDBInstance" => instance_changes::modify(rds, request),
+            "RebootDBInstance" => instance_changes::reboot(rds, request),
             "StartDBInstance" => instance_changes::start(rds, keys, request).await,
             "StopDBInstance" => instance_changes::stop(rds, request),
             "DeleteDBInstance" => instance_changes::delete(rds, request),

@@ -25,6 +25,8 @@ pub const MODIFY: Duration = Duration::from_secs(30);
 pub const CREATE: Duration = Duration::from_secs(300);
 /// How long a deletion takes.
 pub const DELETE: Duration = Duration::from_secs(60);
+/// How long a reboot takes.
+pub const REBOOT: Duration = Duration::from_secs(60);
 /// How long a start takes.
 pub const START: Duration = Duration::from_secs(120);
 /// How long a stop takes.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{database::Database, refusal::Refusal, settings::Changes, tags::Tags};
+use super::{catalogue::major, database::Database, groups, refusal::Refusal, settings::Changes, tags::Tags};
 use crate::{
     place::Place,
     postgres::{directory::Directory, server::Server},
@@ -118,8 +118,31 @@ pub struct Instance {
     pub port: Option<u16>,
     /// What ModifyDBInstance has not applied yet.
     pub pending: Pending,
+    /// How far its parameter group is applied.
+    pub parameters: ParameterApplyStatus,
     /// RDS still loads its storage from the snapshot that it was restored from.
     pub initializes_storage: bool,
+}
+
+/// The ParameterApplyStatus values in use.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[allow(missing_docs)] // RDS's words.
+pub enum ParameterApplyStatus {
+    #[default]
+    InSync,
+    Applying,
+    PendingReboot,
+}
+
+impl ParameterApplyStatus {
+    /// As RDS writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InSync => "in-sync",
+            Self::Applying => "applying",
+            Self::PendingReboot => "pending-reboot",
+        }
+    }
 }
 
 /// PendingModifiedValues.
@@ -151,6 +174,12 @@ impl Instance {
     /// Source: RDS User Guide, statuses: `storage-initialization` remains available for operations.
     pub fn is_at_rest(&self) -> bool {
         self.status == self.status_at_rest()
+    }
+
+    /// The name of its parameter group.
+    pub fn parameter_group(&self) -> String {
+        let given = self.database.settings.get("DBParameterGroupName").map(str::to_owned);
+        given.unwrap_or_else(|| groups::default_parameter_group(major(&self.database.engine_version)))
     }
 
     /// Its allocated storage, in GiB.

@@ -19,7 +19,7 @@ use crate::{
         catalogue, clock,
         database::Database,
         groups,
-        instances::{Instance, InstanceStatus, Pending},
+        instances::{Instance, InstanceStatus, ParameterApplyStatus, Pending},
         monitoring, quotas,
         refusal::Refusal,
         settings::Changes,
@@ -87,6 +87,7 @@ pub fn begin(rds: &Arc<Rds>, state: &mut State, place: &Place, new: NewInstance)
         server: None,
         port: None,
         pending: Pending::default(),
+        parameters: ParameterApplyStatus::default(),
         initializes_storage: false,
         database,
     };

@@ -12,7 +12,7 @@ use crate::{
     postgres::server::Server,
     rds::model::{
         catalogue, clock, groups,
-        instances::{InstanceStatus, Pending},
+        instances::{InstanceStatus, ParameterApplyStatus, Pending},
         monitoring,
         refusal::Refusal,
         settings::{self, Changes, ListChanges},
@@ -80,6 +80,9 @@ pub fn modify(
     let (at_once, later) = settings::split(changes.clone(), &database.settings);
     let mut modifies = !at_once.is_empty() || !lists.is_empty();
     let instance = state.instance(place, given)?;
+    if at_once.get("DBParameterGroupName").is_some_and(|it| *it != instance.parameter_group()) {
+        instance.parameters = ParameterApplyStatus::Applying;
+    }
     let hidden = rds.misbehaviours().never_shown(&instance.identifier);
     instance
         .database
@@ -135,6 +138,9 @@ async fn carry_out(
             restarts = settings::restart(&due.settings);
             it.database.settings.apply(due.settings);
             storage::settle(&mut it.database.settings);
+            if it.parameters == ParameterApplyStatus::Applying {
+                it.parameters = ParameterApplyStatus::PendingReboot;
+            }
             turned_on = !was_backed_up && it.is_backed_up();
         });
         if restarts {
@@ -181,6 +187,23 @@ async fn change_password(rds: &Rds, resource_id: &str, password: &str) {
     }
     rds.tell(resource_id, "configuration change", "Reset master credentials");
     rds.change(resource_id, |it| it.pending.password = false);
+}
+
+/// Begins to reboot the DB instance that is `given`, without a failover; answers its resource id. Connections are closed,
+/// and the static parameters of its parameter group are applied.
+/// Source: RDS User Guide, USER_RebootInstance.
+pub fn reboot(rds: &Arc<Rds>, state: &mut State, place: &Place, given: &str) -> Result<String, Refusal> {
+    let instance = state.instance(place, given)?;
+    rds.must_take_changes(instance)?;
+    instance.status = InstanceStatus::Rebooting;
+    let resource_id = instance.database.resource_id.clone();
+    let (rds, rebooting) = (Arc::clone(rds), resource_id.clone());
+    tokio::spawn(async move {
+        tokio::join!(restart(&rds, &rebooting), rds.clock.pass(clock::REBOOT));
+        rds.change(&rebooting, |it| it.parameters = ParameterApplyStatus::InSync);
+        rds.end_operation(&rebooting);
+    });
+    Ok(resource_id)
 }
 
 /// Begins to stop the DB instance that is `given`; answers its resource id.

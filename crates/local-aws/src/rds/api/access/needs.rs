@@ -48,7 +48,6 @@ pub fn needs(state: &mut State, place: &Place, action: &str, parameters: &Parame
             needs.groups(false);
             needs.pass_monitoring_role();
         }
-        // Rebooting does not exist here, but as in RDS a caller without the permission is told so first.
         "RebootDBInstance" | "StartDBInstance" => needs.of("db", db),
         "StopDBInstance" => {
             needs.of("db", db);
