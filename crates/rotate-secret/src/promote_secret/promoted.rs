@@ -64,12 +64,18 @@ fn credentials(
             return if is_master { Ok(master) } else { Err(undecided()) };
         }
     };
-    if *login == connection.username {
+    // A login of MySQL has a host pattern, `app@%`, that is no part of the user who logs in. A password that was saved
+    // for the way back is below the user alone, and newer.
+    let is_mysql = ["mysql", "mariadb"].contains(&connection.engine.as_str());
+    let username = login.rsplit_once('@').filter(|_| is_mysql).map_or(login.as_str(), |(user, _)| user);
+    if username == connection.username {
         return Ok(master);
     }
-    let password = own.value.texts_below(LOGINS).remove(login);
+    let mut logins = own.value.texts_below(LOGINS);
+    let names = [username, login, &format!("{username}@%")];
+    let password = names.into_iter().find_map(|it| logins.remove(it));
     let unknown = || Error::ApplicationUserUnknown { login: login.clone(), secret: name.to_owned() };
-    Ok((login.clone(), password.ok_or_else(unknown)?))
+    Ok((username.to_owned(), password.ok_or_else(unknown)?))
 }
 
 /// The database that applications use now: that of a secret which they can log in with.
@@ -217,6 +223,20 @@ mod tests {
         let error = promoted_value(&run, "s", &version(&own), &version(&json!({})), &wanted).unwrap_err();
         assert_eq!(error.name().as_str(), "Snapferry.TemplateUnusable");
         assert!(error.to_string().contains("applicationSecret.database"), "{error}");
+    }
+
+    #[test]
+    fn a_login_of_mysql_logs_in_without_its_host_pattern() {
+        let mut own = own();
+        own["engine"] = json!("mysql");
+        own["logins"] = json!({"app@%": "a", "web@10.%": "w"});
+        let run = Run::from_identifier("orders-20261120t160812z-3f9a").unwrap();
+        for (login, expected) in [("app", ("app", "a")), ("app@%", ("app", "a")), ("web@10.%", ("web", "w"))]
+        {
+            let wanted = serde_json::from_value(json!({"applicationUser": {"login": login}})).unwrap();
+            let promoted = promoted_value(&run, "s", &version(&own), &version(&json!({})), &wanted).unwrap();
+            assert_eq!(promoted.credentials(), Some(expected), "{login}");
+        }
     }
 
     #[test]
