@@ -111,6 +111,9 @@ mod tests {
 
     use super::*;
 
+    /// Between fork and exec a child holds the sockets of every test of this process.
+    static FORKING: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
     #[test]
     fn the_socket_is_found_by_its_local_end() {
         let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n   \
@@ -122,6 +125,7 @@ mod tests {
 
     #[test]
     fn only_a_descendant_is_killed() {
+        let _alone = crate::lock(&FORKING);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let connect = format!("exec 3<>/dev/tcp/127.0.0.1/{port}; echo there; read -r _");
@@ -140,6 +144,7 @@ mod tests {
 
     #[test]
     fn of_our_descendants_one_that_runs_the_program_is_killed() {
+        let _alone = crate::lock(&FORKING);
         let folder = tempfile::tempdir().unwrap();
         let program = folder.path().join("a-program-of-our-own");
         fs::copy("/bin/sleep", &program).unwrap();
