@@ -40,6 +40,22 @@ async fn a_copy_fails_when_its_source_goes_if_asked_to() {
     account.snapshot_in(name, "failed").await;
 }
 
+// What RDS has just begun to make need not list its tags.
+#[tokio::test]
+async fn tags_of_a_snapshot_appear_after_some_looks() {
+    let account = shared().account("500000000031");
+    account.create("late", &[]).await;
+    let late = json!({ "dbSnapshotIdentifier": "late-1", "looks": 2 });
+    shared().misbehave(json!({ "tagsAppearLate": late })).await;
+    let names = [("DBInstanceIdentifier", "late"), ("DBSnapshotIdentifier", "late-1")];
+    let tag = [("Tags.Tag.1.Key", "team"), ("Tags.Tag.1.Value", "shop")];
+    account.rds("CreateDBSnapshot", &[names, tag].concat()).await.unwrap();
+    for expected in [false, false, true] {
+        let seen = account.rds("DescribeDBSnapshots", &names[1..]).await.unwrap();
+        assert_eq!(seen.contains("<Value>shop</Value>"), expected, "{seen}");
+    }
+}
+
 // Rule of AWS: a restore may end as incompatible, and can then be deleted.
 #[tokio::test]
 async fn a_restore_ends_badly_and_what_it_made_can_still_be_deleted() {

@@ -20,7 +20,7 @@ use crate::{
     rds::{
         model::{
             arn::Arn, catalogue::major, database::Database, groups, identifiers, refusal::Refusal,
-            snapshots::Snapshot, state::State,
+            snapshots::Snapshot, state::State, tags::Tags,
         },
         operations::{
             rds::Rds,
@@ -105,7 +105,11 @@ pub fn describe(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
         let here = it.place.region == place.region && of_type(it) && !hidden(it);
         here && filters.pass(|name, value| has(it, place, name, value))
     });
-    let all: Vec<_> = all.map(|it| (it.arn(), to_element(it, place))).collect();
+    let seen = |it: &Snapshot| match rds.misbehaviours().tags_are_late(&it.identifier) {
+        true => to_element(&Snapshot { tags: Tags::default(), ..it.clone() }, place),
+        false => to_element(it, place),
+    };
+    let all: Vec<_> = all.map(|it| (it.arn(), seen(it))).collect();
     match identifier {
         // With the identifier of a DB instance, the answer is a list, which may be empty.
         Some(identifier) if all.is_empty() && given("DBInstanceIdentifier").is_none() => {

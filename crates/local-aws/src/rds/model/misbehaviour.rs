@@ -36,6 +36,13 @@ pub enum Misbehaviour {
         /// The copies, in any account and Region.
         target_db_snapshot_identifier: String,
     },
+    /// The next looks at the DB snapshot or copy with this name show no tags: RDS does not promise them from the start.
+    TagsAppearLate {
+        /// The DB snapshot or copy, in any account and Region.
+        db_snapshot_identifier: String,
+        /// How many times DescribeDBSnapshots leaves the tags out.
+        looks: u32,
+    },
     /// The next restore to this name ends in a status such as `incompatible-restore`.
     RestoreEndsAs {
         /// The DB instance, in any account and Region.
@@ -108,6 +115,15 @@ impl Misbehaviours {
         let found =
             self.find(target, |it| matches!(it, Misbehaviour::CopyNeedsItsSource { .. }).then_some(()));
         found.is_some()
+    }
+
+    /// Are the tags of the snapshot left out this time?
+    pub fn tags_are_late(&self, snapshot: &str) -> bool {
+        let late = self.count_down(snapshot, |it| match it {
+            Misbehaviour::TagsAppearLate { looks, .. } => Some((looks, ())),
+            _ => None,
+        });
+        late.is_some()
     }
 
     /// The status in which the restore ends, if not as it should.
@@ -191,12 +207,13 @@ impl Misbehaviours {
 }
 
 impl Misbehaviour {
-    /// Is it about the DB instance or the copy with this name?
+    /// Is it about the DB instance, the DB snapshot or the copy with this name?
     fn concerns(&self, name: &str) -> bool {
         let (Self::SnapshotFails { db_instance_identifier: wanted, .. }
         | Self::CopyFails { target_db_snapshot_identifier: wanted, .. }
         | Self::CopyIsQueued { target_db_snapshot_identifier: wanted, .. }
         | Self::CopyNeedsItsSource { target_db_snapshot_identifier: wanted }
+        | Self::TagsAppearLate { db_snapshot_identifier: wanted, .. }
         | Self::RestoreEndsAs { db_instance_identifier: wanted, .. }
         | Self::EndpointIsMissing { db_instance_identifier: wanted, .. }
         | Self::InstanceIs { db_instance_identifier: wanted, .. }
