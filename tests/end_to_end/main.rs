@@ -7,6 +7,7 @@ mod boto3;
 mod denials;
 mod handoffs;
 mod named_failures;
+mod network;
 mod overlap;
 mod part;
 mod passwords;

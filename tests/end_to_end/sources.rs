@@ -145,7 +145,8 @@ async fn the_copy_has_every_setting_of_production_unless_the_target_says_otherwi
     settings["applicationSecretArn"] = json!(secret);
     settings["dbInstance"] =
         json!({"multiAz": false, "dbInstanceClass": "db.r6g.large", "backupRetentionPeriod": 2});
-    settings["placement"]["vpcSecurityGroupIds"] = json!(["sg-0123456789abcdef0"]);
+    let live_group = &world.network.copies_group;
+    settings["placement"]["vpcSecurityGroupIds"] = json!([live_group]);
     settings["placement"]["tags"] = json!({"team": "staging"});
     world.put_settings_of("production", &settings).await?;
     let execution = world.start_run(&world.input_for("production", "production")).await?;
@@ -160,7 +161,7 @@ async fn the_copy_has_every_setting_of_production_unless_the_target_says_otherwi
     assert_eq!(copy.db_instance_class(), Some("db.r6g.large"));
     let groups: Vec<_> =
         copy.vpc_security_groups().iter().filter_map(|it| it.vpc_security_group_id()).collect();
-    assert_eq!(groups, ["sg-0123456789abcdef0"]);
+    assert_eq!(groups, [live_group]);
     assert_eq!(copy.db_subnet_group().and_then(|it| it.db_subnet_group_name()), Some("private"));
     assert!(copy.tag_list().iter().any(|it| it.key() == Some("team") && it.value() == Some("staging")));
     assert_eq!(copy.publicly_accessible(), Some(false));

@@ -1,6 +1,6 @@
 //! The real templates, deployed into the two accounts.
 
-use crate::{Account, SOURCE_ACCOUNT, TARGET_ACCOUNT, eventually};
+use crate::{Account, Network, SOURCE_ACCOUNT, TARGET_ACCOUNT, eventually};
 use anyhow::{Context, Result, bail};
 use aws_sdk_cloudformation::types::{Capability, Parameter, StackStatus};
 use std::collections::BTreeMap;
@@ -28,15 +28,16 @@ pub async fn deploy_source(account: &Account) -> Result<Outputs> {
 
 /// Deploys the target account's template, and subscribes its queue: the local AWS creates no subscription to a topic of
 /// another account from a template.
-pub async fn deploy_target(account: &Account, source: &Outputs) -> Result<Outputs> {
+pub async fn deploy_target(account: &Account, source: &Outputs, network: &Network) -> Result<Outputs> {
     let topic = source.get("HandoffTopicArn")?;
     let parameters = [
         ("SourceAccountIds", SOURCE_ACCOUNT),
         ("HandoffTopicArn", topic),
-        ("VerifySubnetIds", "subnet-0123456789abcdef0,subnet-0123456789abcdef1"),
-        ("VerifySecurityGroupIds", "sg-0123456789abcdef1"),
+        ("VerifySubnetIds", &network.subnet_ids.join(",")),
+        ("VerifySecurityGroupIds", &network.verify_group),
     ];
     let outputs = deploy(account, "target-account", &parameters).await?;
+    account.place_function("Verify", &network.subnet_ids, &[&network.verify_group]).await?;
     let queue = outputs.get("HandoffQueueArn")?;
     account.sns.subscribe().topic_arn(topic).protocol("sqs").endpoint(queue).send().await?;
     Ok(outputs)

@@ -2,8 +2,8 @@
 
 use crate::run::run_of;
 use crate::{
-    Account, LocalAws, Orders, Outputs, REGION, SOURCE_ACCOUNT, TARGET_ACCOUNT, Tools, deploy_source,
-    deploy_target, eventually,
+    Account, LocalAws, Network, Orders, Outputs, REGION, SOURCE_ACCOUNT, TARGET_ACCOUNT, Tools,
+    deploy_source, deploy_target, eventually,
 };
 use anyhow::{Context, Result};
 use aws_sdk_rds::operation::create_db_instance::builders::CreateDBInstanceFluentBuilder;
@@ -32,6 +32,8 @@ pub struct World {
     pub source: Account,
     /// The target account.
     pub target: Account,
+    /// The target account's network.
+    pub network: Network,
     /// What the source stack says.
     pub source_outputs: Outputs,
     /// What the target stack says.
@@ -87,11 +89,12 @@ impl World {
         let target = Account::new(TARGET_ACCOUNT, &local_aws.endpoint);
         tokio::try_join!(source.upload_artifacts(tools, replaced), target.upload_artifacts(tools, replaced))?;
         let source_outputs = deploy_source(&source).await?;
-        let target_outputs = deploy_target(&target, &source_outputs).await?;
+        let network = Network::create(&target).await?;
+        let target_outputs = deploy_target(&target, &source_outputs, &network).await?;
         let subnets = target.rds.create_db_subnet_group().db_subnet_group_name("private");
-        let subnets = subnets.db_subnet_group_description("where copies live").subnet_ids("subnet-1");
-        subnets.subnet_ids("subnet-2").send().await?;
-        let world = Self { source, target, source_outputs, target_outputs, local_aws };
+        let subnets = subnets.db_subnet_group_description("where copies live");
+        subnets.set_subnet_ids(Some(network.subnet_ids.clone())).send().await?;
+        let world = Self { source, target, network, source_outputs, target_outputs, local_aws };
         world.put_settings(&world.settings()).await?;
         Ok(world)
     }
@@ -105,7 +108,9 @@ impl World {
     pub fn settings_for(&self, instance: &str) -> Value {
         json!({
             "source": {"accountId": SOURCE_ACCOUNT, "region": REGION, "dbInstanceIdentifier": instance},
-            "placement": {"dbSubnetGroupName": "private"}
+            "placement": {
+                "dbSubnetGroupName": "private", "vpcSecurityGroupIds": [self.network.copies_group]
+            }
         })
     }
 

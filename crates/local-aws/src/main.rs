@@ -10,7 +10,11 @@ use local_aws::{
     mends::Mends,
     ministack::{self, MiniStack},
     postgres::programs::Postgres,
-    rds::{api::Api, model::clock::Clock, operations::rds::Rds},
+    rds::{
+        api::Api,
+        model::clock::Clock,
+        operations::{network, rds::Rds},
+    },
     relay::{self, calls::Relay, server},
     tls_front::Authority,
 };
@@ -88,7 +92,10 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let roles = Arc::new(Roles::new(client.clone()));
     let keys = Arc::new(Keys::new(client.clone(), Arc::clone(&roles)));
     let mends = Mends::new(client.clone(), Arc::clone(&roles));
-    let rds = Arc::new(Rds::new(postgres, Clock::new(arguments.time_scale)));
+    let rds = Arc::new_cyclic(|rds| {
+        let postgres = postgres.behind(network::gate(rds.clone(), client.clone()));
+        Rds::new(postgres, Clock::new(arguments.time_scale))
+    });
     let api = Api::new(Arc::clone(&rds), Arc::clone(&keys), roles);
     let announcement = serde_json::json!({ "endpoint": endpoint, "ministack": client.url() });
     let relay = Arc::new(Relay::new(client, keys, mends, api));

@@ -136,6 +136,16 @@ pub struct Function {
     pub role: String,
 }
 
+/// The network of a Lambda function; both are empty for a function in no VPC.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct VpcConfig {
+    /// Its subnets.
+    pub subnet_ids: Vec<String>,
+    /// Its security groups.
+    pub security_group_ids: Vec<String>,
+}
+
 impl Client {
     fn new(url: String) -> anyhow::Result<Self> {
         // Everything is on this machine, so a proxy of the environment must not be used.
@@ -185,6 +195,24 @@ impl Client {
         let request = self.http.get(format!("{}/{path}", self.url));
         let request = request.header(AUTHORIZATION, as_root(&place.account_id, &place.region, "s3"));
         Ok(request.send().await?.error_for_status()?.text().await?)
+    }
+
+    /// The network of a Lambda function.
+    pub async fn vpc_config(
+        &self,
+        account_id: &str,
+        region: &str,
+        function_name: &str,
+    ) -> anyhow::Result<VpcConfig> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Configuration {
+            vpc_config: Option<VpcConfig>,
+        }
+        let url = format!("{}/2015-03-31/functions/{function_name}/configuration", self.url);
+        let request = self.http.get(url).header(AUTHORIZATION, as_root(account_id, region, "lambda"));
+        let answer: Configuration = request.send().await?.error_for_status()?.json().await?;
+        Ok(answer.vpc_config.unwrap_or_default())
     }
 
     /// The account that an access key belongs to, as MiniStack's STS knows it or reads it from the key.
@@ -248,6 +276,17 @@ impl Client {
         }
         bail!("MiniStack's {target} answers {answer}")
     }
+}
+
+/// The texts of all elements of this name.
+pub fn elements<'a>(xml: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
+    let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+    let mut rest = xml;
+    std::iter::from_fn(move || {
+        let (text, after) = rest.split_once(open.as_str())?.1.split_once(close.as_str())?;
+        rest = after;
+        Some(text)
+    })
 }
 
 /// The authorization of an account's root user. MiniStack does not check the signature.

@@ -58,6 +58,33 @@ pub fn kill_one_that_runs(program: &str, nth: usize) -> Result<bool, String> {
     }
 }
 
+/// A process that runs a Lambda function, as its environment says.
+pub struct FunctionProcess {
+    /// The function's name.
+    pub function_name: String,
+    /// The function's Region.
+    pub region: String,
+    /// The access key of the function's role.
+    pub access_key_id: String,
+}
+
+impl FunctionProcess {
+    /// Finds the one that holds this end of a connection to us; none if no function of ours does.
+    pub fn that_holds(peer: SocketAddr) -> Option<Self> {
+        let environment = fs::read(format!("/proc/{}/environ", owner_of(peer)?)).ok()?;
+        let environment = String::from_utf8_lossy(&environment);
+        let get = |name: &str| {
+            let mut variables = environment.split('\0').filter_map(|variable| variable.split_once('='));
+            variables.find(|it| it.0 == name).map(|it| it.1.to_owned())
+        };
+        Some(Self {
+            function_name: get("AWS_LAMBDA_FUNCTION_NAME")?,
+            region: get("AWS_REGION")?,
+            access_key_id: get("AWS_ACCESS_KEY_ID")?,
+        })
+    }
+}
+
 fn processes() -> std::io::Result<impl Iterator<Item = i32>> {
     Ok(fs::read_dir("/proc")?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()))
 }

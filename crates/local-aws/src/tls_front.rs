@@ -4,8 +4,10 @@
 //! that lives as long as this process. `SSL_CERT_FILE` tells clients where the authority's own certificate is.
 
 use std::{
-    io,
+    fmt, io,
+    net::SocketAddr,
     path::Path,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU16, Ordering},
@@ -79,6 +81,32 @@ impl Authority {
     }
 }
 
+type Answer = Pin<Box<dyn Future<Output = bool> + Send>>;
+
+/// Decides, by a front's port and a client's address, whether the client gets an answer.
+#[derive(Clone)]
+pub struct Gate(Arc<dyn Fn(u16, SocketAddr) -> Answer + Send + Sync>);
+
+impl Gate {
+    /// Asks `lets_in`.
+    pub fn new<F: Future<Output = bool> + Send + 'static>(
+        lets_in: impl Fn(u16, SocketAddr) -> F + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(move |port, peer| Box::pin(lets_in(port, peer))))
+    }
+
+    /// Lets everybody in.
+    pub fn open() -> Self {
+        Self::new(|_, _| std::future::ready(true))
+    }
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Gate")
+    }
+}
+
 /// A port that offers TLS and leads to another one. Dropping it closes the port; connections end with the server.
 #[derive(Debug)]
 pub struct Front {
@@ -89,7 +117,12 @@ pub struct Front {
 
 impl Front {
     /// Listens on `preferred` when that port is free, else on any.
-    pub async fn open(authority: &Authority, server: u16, preferred: Option<u16>) -> io::Result<Self> {
+    pub async fn open(
+        authority: &Authority,
+        server: u16,
+        preferred: Option<u16>,
+        gate: &Gate,
+    ) -> io::Result<Self> {
         let listener = match preferred {
             Some(port) => match TcpListener::bind(("127.0.0.1", port)).await {
                 Ok(listener) => listener,
@@ -100,14 +133,18 @@ impl Front {
         let port = listener.local_addr()?.port();
         let acceptor = TlsAcceptor::from(Arc::clone(&authority.server));
         let server = Arc::new(AtomicU16::new(server));
-        let leads_to = Arc::clone(&server);
+        let (leads_to, gate) = (Arc::clone(&server), gate.clone());
         let task = tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
+            while let Ok((client, peer)) = listener.accept().await {
                 let acceptor = acceptor.clone();
                 let server = leads_to.load(Ordering::Relaxed);
+                let lets_in = gate.0(port, peer);
                 tokio::spawn(async move {
                     // An error means that one side ended the connection early.
-                    let _ = carry(client, server, acceptor).await;
+                    let _ = match lets_in.await {
+                        true => carry(client, server, acceptor).await,
+                        false => ignore(client).await,
+                    };
                 });
             }
         });
@@ -129,6 +166,13 @@ impl Drop for Front {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+/// Answers nothing, however long the client waits: AWS's network drops what it does not let through.
+async fn ignore(mut client: TcpStream) -> io::Result<()> {
+    let mut heard = [0; 1024];
+    while client.read(&mut heard).await? > 0 {}
+    Ok(())
 }
 
 async fn carry(mut client: TcpStream, server: u16, acceptor: TlsAcceptor) -> io::Result<()> {
@@ -154,6 +198,8 @@ async fn carry(mut client: TcpStream, server: u16, acceptor: TlsAcceptor) -> io:
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use tokio_rustls::{
         TlsConnector,
@@ -162,6 +208,19 @@ mod tests {
             pki_types::{CertificateDer, ServerName, pem::PemObject},
         },
     };
+
+    // Rule of AWS: the network drops what it does not let through, so that a client waits in vain.
+    #[tokio::test]
+    async fn a_client_whom_the_gate_does_not_let_in_gets_no_answer() {
+        let authority = Authority::new().unwrap();
+        let gate = Gate::new(|_, _| std::future::ready(false));
+        let front = Front::open(&authority, 1, None, &gate).await.unwrap();
+        let mut client = TcpStream::connect(("127.0.0.1", front.port())).await.unwrap();
+        client.write_all(&SSL_REQUEST).await.unwrap();
+        let mut answer = [0];
+        let answered = tokio::time::timeout(Duration::from_millis(200), client.read(&mut answer)).await;
+        assert!(answered.is_err(), "{answered:?}");
+    }
 
     // Rule of AWS: a DB instance offers TLS by a certificate that an authority vouches for.
     #[tokio::test]
@@ -176,7 +235,7 @@ mod tests {
             }
         });
         let authority = Authority::new().unwrap();
-        let front = Front::open(&authority, port, None).await.unwrap();
+        let front = Front::open(&authority, port, None, &Gate::open()).await.unwrap();
         let mut heard = [0; 12];
 
         let mut plain = TcpStream::connect(("127.0.0.1", front.port())).await.unwrap();

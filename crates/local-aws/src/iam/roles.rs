@@ -9,7 +9,10 @@ use std::{
 use anyhow::Context;
 
 use super::policy::Policy;
-use crate::{lock, ministack::Client};
+use crate::{
+    lock,
+    ministack::{Client, elements},
+};
 
 /// Shorter than a test's patience: IAM itself shows a change only after some seconds.
 const REMEMBERED: Duration = Duration::from_secs(2);
@@ -66,17 +69,6 @@ impl Roles {
     async fn ask(&self, account_id: &str, action: &str, more: &[(&str, &str)]) -> anyhow::Result<String> {
         self.ministack.query(account_id, "us-east-1", "iam", action, more).await
     }
-}
-
-/// The texts of all elements of this name.
-fn elements<'a>(xml: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
-    let (open, close) = (format!("<{name}>"), format!("</{name}>"));
-    let mut rest = xml;
-    std::iter::from_fn(move || {
-        let (text, after) = rest.split_once(open.as_str())?.1.split_once(close.as_str())?;
-        rest = after;
-        Some(text)
-    })
 }
 
 /// IAM answers documents percent-encoded.

@@ -15,7 +15,11 @@ use sqlx::{
 };
 use tokio::process::{Child, Command};
 
-use crate::{privileges::Privileges, process, random_hex, tls_front::Authority};
+use crate::{
+    privileges::Privileges,
+    process, random_hex,
+    tls_front::{Authority, Gate},
+};
 
 /// The superuser, whose password only this process knows.
 const ADMINISTRATOR: &str = "rdsadmin";
@@ -32,6 +36,7 @@ pub struct Postgres {
     password: String,
     version: String,
     authority: Authority,
+    gate: Gate,
 }
 
 /// The master user of a new server, and the database that it owns.
@@ -45,7 +50,8 @@ pub struct Master<'a> {
 }
 
 impl Postgres {
-    /// Prepares `folder` for data and asks the programs for their version. Servers have certificates of `authority`.
+    /// Prepares `folder` for data and asks the programs for their version. Servers have certificates of `authority`,
+    /// and everybody reaches them.
     pub async fn open(binaries: &Path, folder: &Path, authority: Authority) -> anyhow::Result<Self> {
         tokio::fs::create_dir_all(folder).await.context("cannot make the folder for PostgreSQL's data")?;
         let output = Command::new(binaries.join("postgres")).arg("--version").output().await;
@@ -63,7 +69,13 @@ impl Postgres {
             password: random_hex(24)?,
             version: version.to_owned(),
             authority,
+            gate: Gate::open(),
         })
+    }
+
+    /// Puts a gate before every server that is started from now on.
+    pub fn behind(self, gate: Gate) -> Self {
+        Self { gate, ..self }
     }
 
     /// The version, such as `16.14`.
@@ -74,6 +86,11 @@ impl Postgres {
     /// The authority of the servers' certificates.
     pub fn authority(&self) -> &Authority {
         &self.authority
+    }
+
+    /// What stands before the servers.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
     }
 
     /// A name for new data, in the folder given at the start.

@@ -51,7 +51,7 @@ impl Server {
         preferred: Option<u16>,
     ) -> anyhow::Result<Self> {
         let (child, port) = postgres.start_somewhere(directory).await?;
-        let front = Front::open(postgres.authority(), port, preferred).await?;
+        let front = Front::open(postgres.authority(), port, preferred, postgres.gate()).await?;
         let (commands, received) = unbounded_channel();
         let port = front.port();
         let keeper = Keeper {

@@ -107,11 +107,7 @@ fn show(state: &State, instance: &Instance, status: InstanceStatus, port: Option
         element = element.text("AvailabilityZone", format!("{}a", place.region));
     }
 
-    let default_groups = [place.invented("sg")];
-    let groups = match settings.security_group_ids.is_empty() {
-        true => &default_groups[..],
-        false => &settings.security_group_ids,
-    };
+    let groups = instance.security_group_ids();
     let groups = groups.iter().map(|id| {
         Element::new("VpcSecurityGroupMembership").text("VpcSecurityGroupId", id).text("Status", "active")
     });

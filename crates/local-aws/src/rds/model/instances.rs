@@ -192,6 +192,14 @@ impl Instance {
         self.database.settings.get("BackupRetentionPeriod").is_some_and(|it| it != "0")
     }
 
+    /// Its VPC security groups; the default one of its VPC unless others were given.
+    pub fn security_group_ids(&self) -> Vec<String> {
+        match &*self.database.settings.security_group_ids {
+            [] => vec![self.place.invented("sg")],
+            given => given.to_vec(),
+        }
+    }
+
     /// Refuses unless the DB instance has this status.
     pub fn must_be(&self, status: InstanceStatus) -> Result<(), Refusal> {
         match self.status == status {

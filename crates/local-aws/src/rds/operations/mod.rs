@@ -6,6 +6,7 @@
 pub mod automated_backups;
 pub mod bring_up;
 pub mod instance_changes;
+pub mod network;
 pub mod rds;
 pub mod snapshot_copies;
 pub mod snapshots;

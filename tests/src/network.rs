@@ -1,0 +1,88 @@
+//! The target account's network, as README's commands expect it: subnets, a security group for `Verify`, and one for
+//! copies that lets it in.
+
+use crate::{Account, eventually};
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+
+/// What the target stack and the settings name.
+#[derive(Debug, Clone)]
+pub struct Network {
+    /// The VPC.
+    pub vpc_id: String,
+    /// The subnets of `Verify` and of copies.
+    pub subnet_ids: Vec<String>,
+    /// The security group of `Verify`.
+    pub verify_group: String,
+    /// The security group of copies.
+    pub copies_group: String,
+}
+
+impl Network {
+    /// Makes the network of an account.
+    pub async fn create(account: &Account) -> Result<Self> {
+        let vpc = account.ec2("CreateVpc", &[("CidrBlock", "10.1.0.0/16")], "vpcId").await?;
+        let mut subnet_ids = Vec::new();
+        for cidr in ["10.1.0.0/24", "10.1.1.0/24"] {
+            let subnet = [("VpcId", vpc.as_str()), ("CidrBlock", cidr)];
+            subnet_ids.push(account.ec2("CreateSubnet", &subnet, "subnetId").await?);
+        }
+        let verify_group = account.security_group(&vpc, "verify").await?;
+        let copies_group = account.security_group(&vpc, "copies").await?;
+        account.let_in(&copies_group, &verify_group).await?;
+        Ok(Self { vpc_id: vpc, subnet_ids, verify_group, copies_group })
+    }
+}
+
+impl Account {
+    /// Makes a security group that lets nobody in.
+    pub async fn security_group(&self, vpc: &str, name: &str) -> Result<String> {
+        let group = [("VpcId", vpc), ("GroupName", name), ("GroupDescription", name)];
+        self.ec2("CreateSecurityGroup", &group, "groupId").await
+    }
+
+    /// Lets the members of a security group connect to every port of the members of another one. A copy takes over the
+    /// port of the source's endpoint, and that is a free port of this machine.
+    pub async fn let_in(&self, into: &str, from: &str) -> Result<()> {
+        let rule = [
+            ("GroupId", into),
+            ("IpPermissions.1.IpProtocol", "tcp"),
+            ("IpPermissions.1.FromPort", "0"),
+            ("IpPermissions.1.ToPort", "65535"),
+            ("IpPermissions.1.Groups.1.GroupId", from),
+        ];
+        self.ec2("AuthorizeSecurityGroupIngress", &rule, "return").await.map(drop)
+    }
+
+    /// Puts the step's function into subnets with security groups, or out of its VPC. CloudFormation does so on AWS; the
+    /// local AWS drops a template's VpcConfig.
+    pub async fn place_function(&self, step: &str, subnet_ids: &[String], groups: &[&str]) -> Result<()> {
+        let functions = self.functions().await?;
+        let function = functions.iter().find(|it| it.step().is_ok_and(|name| name == step));
+        let arn = &function.with_context(|| format!("there is no function {step}"))?.function_arn;
+        let url = format!("{}/2015-03-31/functions/{arn}/configuration", self.endpoint);
+        let config = json!({"VpcConfig": {"SubnetIds": subnet_ids, "SecurityGroupIds": groups}});
+        let put = reqwest::Client::new().put(&url).header("authorization", self.authorization("lambda"));
+        put.body(config.to_string()).send().await?.error_for_status()?;
+        eventually(&format!("{step} in its network"), || async {
+            let get = reqwest::Client::new().get(&url).header("authorization", self.authorization("lambda"));
+            let answer: Value = get.send().await?.error_for_status()?.json().await?;
+            Ok((answer["LastUpdateStatus"] == "Successful").then_some(()))
+        })
+        .await
+    }
+
+    /// One call of EC2; the text of the first element of this name in its answer.
+    async fn ec2(&self, action: &str, parameters: &[(&str, &str)], element: &str) -> Result<String> {
+        let version = [("Action", action), ("Version", "2016-11-15")];
+        let form = reqwest::Url::parse_with_params(&self.endpoint, version.iter().chain(parameters))?;
+        let request = reqwest::Client::new().post(&self.endpoint);
+        let request = request.header("authorization", self.authorization("ec2"));
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let response = request.body(form.query().unwrap_or_default().to_owned()).send().await?;
+        let (status, xml) = (response.status(), response.text().await?);
+        ensure!(status.is_success(), "{action} is refused: {xml}");
+        let text = xml.split_once(&format!("<{element}>")).and_then(|(_, rest)| rest.split_once('<'));
+        Ok(text.with_context(|| format!("{action} answers without {element}: {xml}"))?.0.to_owned())
+    }
+}
