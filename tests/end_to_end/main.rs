@@ -13,6 +13,7 @@ mod part;
 mod passwords;
 mod redrive;
 mod refusals;
+mod regions;
 mod replications;
 mod resumption;
 mod roles;

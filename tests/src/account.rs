@@ -1,6 +1,6 @@
 //! One of the two accounts, with a client for each service that an operator would use.
 
-use crate::{REGION, Tools, eventually};
+use crate::{Tools, eventually};
 use anyhow::{Context, Result};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
@@ -12,11 +12,12 @@ use std::io::{Cursor, Write};
 use std::path::PathBuf;
 use zip::write::{SimpleFileOptions, ZipWriter};
 
-/// An account, as its root or in the name of a role.
+/// An account in a Region, as its root or in the name of a role.
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "each client is of the service of that name")]
 pub struct Account {
     pub id: &'static str,
+    pub region: &'static str,
     pub endpoint: String,
     pub cloudformation: aws_sdk_cloudformation::Client,
     pub kms: aws_sdk_kms::Client,
@@ -30,21 +31,27 @@ pub struct Account {
 
 impl Account {
     /// Clients of this account at the local AWS: a 12-digit access key is the account's root there.
-    pub fn new(id: &'static str, endpoint: &str) -> Self {
-        Self::with(id, endpoint, Credentials::new(id, "local", None, None, "the account's root"))
+    pub fn new(id: &'static str, region: &'static str, endpoint: &str) -> Self {
+        Self::with(id, region, endpoint, Credentials::new(id, "local", None, None, "the account's root"))
     }
 
     /// Clients of this account at the local AWS, with these credentials.
-    pub(crate) fn with(id: &'static str, endpoint: &str, credentials: Credentials) -> Self {
+    pub(crate) fn with(
+        id: &'static str,
+        region: &'static str,
+        endpoint: &str,
+        credentials: Credentials,
+    ) -> Self {
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
-            .region(Region::from_static(REGION))
+            .region(Region::from_static(region))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .http_client(Builder::new().build_http())
             .endpoint_url(endpoint)
             .build();
         Self {
             id,
+            region,
             endpoint: endpoint.to_owned(),
             cloudformation: aws_sdk_cloudformation::Client::new(&config),
             kms: aws_sdk_kms::Client::new(&config),
@@ -64,7 +71,7 @@ impl Account {
 
     /// Puts zips, state machines and templates into the account's bucket.
     pub async fn upload_artifacts(&self, tools: &Tools, replaced: &[(&str, PathBuf)]) -> Result<()> {
-        self.put("", Vec::new()).await?;
+        self.put("", self.where_a_bucket_is()).await?;
         for folder in [
             tools.lambdas.clone(),
             tools.checkout.join("statemachines"),
@@ -84,9 +91,18 @@ impl Account {
         Ok(())
     }
 
+    /// What CreateBucket says of the Region: nothing in us-east-1, which is not a value there.
+    fn where_a_bucket_is(&self) -> Vec<u8> {
+        if self.region == "us-east-1" {
+            return Vec::new();
+        }
+        let place = format!("<LocationConstraint>{}</LocationConstraint>", self.region);
+        format!("<CreateBucketConfiguration>{place}</CreateBucketConfiguration>").into_bytes()
+    }
+
     /// One S3 PUT. The local AWS reads the account from the credential and asks for no signature of an account's root.
     async fn put(&self, key: &str, body: Vec<u8>) -> Result<()> {
-        let credential = format!("{}/20260101/{REGION}/s3/aws4_request", self.id);
+        let credential = format!("{}/20260101/{}/s3/aws4_request", self.id, self.region);
         let request = reqwest::Client::new()
             .put(format!("{}/{}/{key}", self.endpoint, self.bucket()))
             .header(
@@ -127,15 +143,23 @@ impl Account {
     }
 
     pub(crate) fn authorization(&self, service: &str) -> String {
-        let credential = format!("{}/20260101/{REGION}/{service}/aws4_request", self.id);
+        let credential = format!("{}/20260101/{}/{service}/aws4_request", self.id, self.region);
         format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0")
     }
 
     /// A queue that gets everything that the topic of this account publishes.
     pub async fn listen(&self, topic_arn: &str, name: &str) -> Result<String> {
+        let url = self.queue_for(topic_arn, name).await?;
+        let arn = self.arn("sqs", name);
+        self.sns.subscribe().topic_arn(topic_arn).protocol("sqs").endpoint(arn).send().await?;
+        Ok(url)
+    }
+
+    /// A queue that takes messages of this topic; answers its URL.
+    pub(crate) async fn queue_for(&self, topic_arn: &str, name: &str) -> Result<String> {
         let url =
             self.sqs.create_queue().queue_name(name).send().await?.queue_url.context("a queue has an URL")?;
-        let arn = format!("arn:aws:sqs:{REGION}:{}:{name}", self.id);
+        let arn = self.arn("sqs", name);
         let policy = json!({"Version": "2012-10-17", "Statement": [{
             "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage",
             "Resource": arn, "Condition": {"ArnEquals": {"aws:SourceArn": topic_arn}}
@@ -147,7 +171,6 @@ impl Account {
             .attributes(attribute, policy.to_string())
             .send()
             .await?;
-        self.sns.subscribe().topic_arn(topic_arn).protocol("sqs").endpoint(arn).send().await?;
         Ok(url)
     }
 

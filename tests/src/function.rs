@@ -1,6 +1,6 @@
 //! The functions of an account, and what may be done in the names of their roles.
 
-use crate::{Account, REGION};
+use crate::Account;
 use anyhow::{Context, Result};
 use aws_credential_types::Credentials;
 use serde::Deserialize;
@@ -56,12 +56,12 @@ impl Account {
         let access_key_id = format!("ASIA{}", digest[..16].to_uppercase());
         let [secret, token] = ["secret", "token"].map(|what| hex(&format!("{what}:{digest}")));
         let credentials = Credentials::new(access_key_id, secret, Some(token), None, "a function's role");
-        Ok(Self::with(self.id, &self.endpoint, credentials))
+        Ok(Self::with(self.id, self.region, &self.endpoint, credentials))
     }
 
     /// The ARN of something in this account.
     pub fn arn(&self, service: &str, resource: &str) -> String {
-        format!("arn:aws:{service}:{REGION}:{}:{resource}", self.id)
+        format!("arn:aws:{service}:{}:{}:{resource}", self.region, self.id)
     }
 }
 

@@ -42,5 +42,5 @@ pub use world::{MASTER_PASSWORD, REPLICATION, SOURCE_INSTANCE, SecretSays, World
 pub const SOURCE_ACCOUNT: &str = "111111111111";
 /// The target account of every rehearsal.
 pub const TARGET_ACCOUNT: &str = "222222222222";
-/// The Region of every rehearsal.
+/// The Region of the source account's stack, and of the target account's where a test does not say otherwise.
 pub const REGION: &str = "us-east-1";

@@ -1,6 +1,6 @@
 //! The real templates, deployed into the two accounts.
 
-use crate::{Account, Network, SOURCE_ACCOUNT, TARGET_ACCOUNT, eventually};
+use crate::{Account, Network, REGION, SOURCE_ACCOUNT, TARGET_ACCOUNT, eventually};
 use anyhow::{Context, Result, bail};
 use aws_sdk_cloudformation::types::{Capability, Parameter, StackStatus};
 use std::collections::BTreeMap;
@@ -30,8 +30,16 @@ pub async fn deploy_source(account: &Account) -> Result<Outputs> {
 /// another account from a template.
 pub async fn deploy_target(account: &Account, source: &Outputs, network: &Network) -> Result<Outputs> {
     let topic = source.get("HandoffTopicArn")?;
+    let in_its_region = Account::new(account.id, REGION, &account.endpoint);
+    let mut undelivered = String::new();
+    if account.region != REGION {
+        // The queue for hand-offs that cannot be delivered must be in the topic's Region.
+        in_its_region.queue_for(topic, "undelivered").await?;
+        undelivered = in_its_region.arn("sqs", "undelivered");
+    }
     let parameters = [
         ("SourceAccountIds", SOURCE_ACCOUNT),
+        ("SubscriptionDeadLetterQueueArn", &undelivered),
         ("HandoffTopicArn", topic),
         ("VerifySubnetIds", &network.subnet_ids.join(",")),
         ("VerifySecurityGroupIds", &network.verify_group),
@@ -39,7 +47,7 @@ pub async fn deploy_target(account: &Account, source: &Outputs, network: &Networ
     let outputs = deploy(account, "target-account", &parameters).await?;
     account.place_function("Verify", &network.subnet_ids, &[&network.verify_group]).await?;
     let queue = outputs.get("HandoffQueueArn")?;
-    account.sns.subscribe().topic_arn(topic).protocol("sqs").endpoint(queue).send().await?;
+    in_its_region.sns.subscribe().topic_arn(topic).protocol("sqs").endpoint(queue).send().await?;
     Ok(outputs)
 }
 

@@ -84,9 +84,20 @@ impl World {
         time_scale: f64,
         replaced: &[(&str, PathBuf)],
     ) -> Result<Self> {
+        Self::start_across(tools, parent, time_scale, replaced, REGION).await
+    }
+
+    /// The same with the target account's stack in this Region. The source account's is in [`REGION`].
+    pub async fn start_across(
+        tools: &Tools,
+        parent: &Path,
+        time_scale: f64,
+        replaced: &[(&str, PathBuf)],
+        target_region: &'static str,
+    ) -> Result<Self> {
         let local_aws = LocalAws::start(tools, parent, time_scale).await?;
-        let source = Account::new(SOURCE_ACCOUNT, &local_aws.endpoint);
-        let target = Account::new(TARGET_ACCOUNT, &local_aws.endpoint);
+        let source = Account::new(SOURCE_ACCOUNT, REGION, &local_aws.endpoint);
+        let target = Account::new(TARGET_ACCOUNT, target_region, &local_aws.endpoint);
         tokio::try_join!(source.upload_artifacts(tools, replaced), target.upload_artifacts(tools, replaced))?;
         let source_outputs = deploy_source(&source).await?;
         let network = Network::create(&target).await?;
