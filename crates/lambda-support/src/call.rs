@@ -15,6 +15,7 @@ pub enum Service {
     Sns,
     SecretsManager,
     Ssm,
+    Logs,
     States,
 }
 
@@ -26,6 +27,7 @@ impl fmt::Display for Service {
             Self::Sns => "SNS",
             Self::SecretsManager => "Secrets Manager",
             Self::Ssm => "Systems Manager",
+            Self::Logs => "CloudWatch Logs",
             Self::States => "Step Functions",
         })
     }
@@ -40,6 +42,7 @@ impl Service {
             Self::Sns => ErrorName::SnsUnavailable,
             Self::SecretsManager => ErrorName::SecretsManagerUnavailable,
             Self::Ssm => ErrorName::SsmUnavailable,
+            Self::Logs => ErrorName::LogsUnavailable,
             Self::States => ErrorName::StatesUnavailable,
         }
     }
@@ -52,6 +55,7 @@ impl Service {
             Self::Sns => ErrorName::SnsRefused,
             Self::SecretsManager => ErrorName::SecretsManagerRefused,
             Self::Ssm => ErrorName::SsmRefused,
+            Self::Logs => ErrorName::LogsRefused,
             Self::States => ErrorName::StatesRefused,
         }
     }

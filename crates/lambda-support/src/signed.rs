@@ -41,6 +41,11 @@ impl SignedClient {
         Self::new(Service::Ssm, "ssm", "AmazonSSM", "SSM", config)
     }
 
+    /// A client of CloudWatch Logs. It follows `AWS_ENDPOINT_URL_CLOUDWATCH_LOGS` and `AWS_ENDPOINT_URL`, as the SDK does.
+    pub fn logs(config: &Config) -> Self {
+        Self::new(Service::Logs, "logs", "Logs_20140328", "CloudWatch Logs", config)
+    }
+
     fn new(service: Service, name: &'static str, target: &'static str, id: &str, config: &Config) -> Self {
         let region = config.sdk.region().map(ToString::to_string).unwrap_or_default();
         let key = ServiceConfigKey::builder()
@@ -87,7 +92,11 @@ impl SignedClient {
         };
         let status = response.status().as_u16();
         let body = ByteStream::new(response.into_body()).collect().await.map(|it| it.into_bytes());
-        let answer: Option<Value> = body.ok().and_then(|body| serde_json::from_slice(&body).ok());
+        let answer: Option<Value> = body.ok().and_then(|body| match body.is_empty() {
+            // `DeleteLogGroup` answers nothing.
+            true => Some(Value::Null),
+            false => serde_json::from_slice(&body).ok(),
+        });
         match answer {
             Some(answer) if status < 300 => Ok(answer),
             // `com.amazonaws.ssm#ParameterNotFound` or the bare name.

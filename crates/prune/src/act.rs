@@ -1,9 +1,9 @@
 //! Deletes, resource by resource, as the plan says.
 
-use crate::Error;
 use crate::live::ApplicationSecret;
 use crate::look;
 use crate::plan::{Action, taken};
+use crate::{Clients, Error, log_group};
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use database::{Changes, snapshot};
@@ -33,8 +33,7 @@ pub(crate) struct Acted {
 /// `before` is `None` in the source account. Else the application's secret is read again before each deletion of a
 /// database: nothing is deleted that went live meanwhile.
 pub(crate) async fn act(
-    rds: &Rds,
-    secrets: &Secrets,
+    clients: &Clients,
     actions: &[Action],
     before: Option<Before<'_>>,
 ) -> Result<Acted, Error> {
@@ -43,19 +42,23 @@ pub(crate) async fn act(
     let mut staying = BTreeSet::new();
     let deletes_database = |action: &Action| matches!(action, Action::DeleteDatabase(_));
     let mut read_just_now = actions.iter().any(deletes_database);
-    if read_just_now && has_changed(secrets, before).await? {
+    if read_just_now && has_changed(&clients.secrets, before).await? {
         return Ok(Acted { live_changed: true, ..Acted::default() });
     }
     for action in actions {
         let stays = action.database().is_some_and(|it| staying.contains(it.identifier()));
-        if deletes_database(action) && !stays && !read_just_now && has_changed(secrets, before).await? {
+        if deletes_database(action)
+            && !stays
+            && !read_just_now
+            && has_changed(&clients.secrets, before).await?
+        {
             (acted.done, acted.live_changed) = (false, true);
             break;
         }
         read_just_now = false;
         let was_taken = match stays {
             true => Ok(false),
-            false => perform(rds, secrets, action).await,
+            false => perform(clients, action).await,
         };
         if let Action::DeleteSnapshot(it) | Action::WaitForSnapshot(it) = action
             && !matches!(was_taken, Ok(true))
@@ -84,14 +87,15 @@ async fn has_changed(secrets: &Secrets, before: Option<Before<'_>>) -> Result<bo
 ///
 /// Another execution may have deleted the thing meanwhile. IAM then denies the call, because no tag is left that allows
 /// it, and RDS never comes to say that the thing is gone. So a denied call looks again.
-async fn perform(rds: &Rds, secrets: &Secrets, action: &Action) -> Result<bool, CallFailed> {
-    match call(rds, secrets, action).await {
-        Err(failed) if failed.is_denied() && is_gone(rds, action).await? => Ok(false),
+async fn perform(clients: &Clients, action: &Action) -> Result<bool, CallFailed> {
+    match call(clients, action).await {
+        Err(failed) if failed.is_denied() && is_gone(&clients.rds, action).await? => Ok(false),
         answer => answer,
     }
 }
 
-async fn call(rds: &Rds, secrets: &Secrets, action: &Action) -> Result<bool, CallFailed> {
+async fn call(clients: &Clients, action: &Action) -> Result<bool, CallFailed> {
+    let Clients { rds, secrets, logs } = clients;
     match action {
         Action::StartDatabase(it) => taken(it.start(rds).await),
         Action::UnprotectDatabase(it) => {
@@ -101,7 +105,11 @@ async fn call(rds: &Rds, secrets: &Secrets, action: &Action) -> Result<bool, Cal
         Action::DeleteDatabase(it) => taken(it.delete(rds).await),
         Action::DeleteSnapshot(it) => taken(snapshot::delete(rds, it).await),
         Action::DeleteSecret(it) => secret::delete(secrets, it).await.map(|()| true),
-        Action::WaitForDatabase(_) | Action::WaitForSnapshot(_) | Action::WaitWithSecret(_) => Ok(false),
+        Action::DeleteLogGroup(it) => log_group::delete(logs, it).await.map(|()| true),
+        Action::WaitForDatabase(_)
+        | Action::WaitForSnapshot(_)
+        | Action::WaitWithSecret(_)
+        | Action::WaitWithLogGroup(_) => Ok(false),
     }
 }
 

@@ -1,8 +1,10 @@
 //! State `Prune`, in both accounts and in the clean-up: deletes what retention no longer keeps.
 
 mod act;
+mod answer;
 mod error;
 pub mod live;
+mod log_group;
 mod look;
 pub mod plan;
 pub mod resource;
@@ -10,13 +12,13 @@ pub mod resource;
 pub use error::Error;
 
 use act::{Before, act};
+use answer::{dry, live_copy_changed, pruned};
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use jiff::Timestamp;
+use lambda_support::{Config, SignedClient};
 use live::live;
-use plan::{
-    Action, dry, live_copy_changed, plan, pruned, redundant_snapshots, seen_in_source, seen_in_target,
-};
+use plan::{Action, plan, redundant_snapshots, seen_in_source, seen_in_target};
 use replication::retention::{SourceRetention, TargetFacts, TargetRetention, Verdict, of_source, of_target};
 use replication::{ReplicationName, RunId};
 use resource::owned;
@@ -24,6 +26,22 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use step::{Look, Waiting, parse};
+
+/// What the step calls.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "each client is of the service of that name")]
+pub struct Clients {
+    pub rds: Rds,
+    pub secrets: Secrets,
+    pub logs: SignedClient,
+}
+
+impl Clients {
+    /// All of them, once per cold start.
+    pub fn new(config: &Config) -> Self {
+        Self { rds: Rds::new(config), secrets: Secrets::new(config), logs: SignedClient::logs(config) }
+    }
+}
 
 /// `{"account": {"source": {…}} or {"target": {…}}, "deleted": [], "stage": {}}`
 #[derive(Debug, Deserialize)]
@@ -48,7 +66,7 @@ pub struct Request {
 pub enum Account {
     /// The source account: snapshots.
     Source(SourceAccount),
-    /// The target account: snapshots, DB instances and copies' secrets.
+    /// The target account: snapshots, DB instances, copies' secrets and log groups.
     Target(TargetAccount),
 }
 
@@ -82,7 +100,8 @@ pub struct TargetAccount {
     pub current_run: Option<RunId>,
 }
 
-/// What becomes of each run, and what was deleted. Resources are told as `db:…`, `snapshot:…` and `secret:…`.
+/// What becomes of each run, and what was deleted. Resources are told as `db:…`, `snapshot:…`,
+/// `log-group:…` and `secret:…`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Response {
@@ -101,10 +120,12 @@ pub struct Response {
 ///
 /// It never deletes the live copy: while the application's secret cannot say which one that is, every copy that was
 /// ever fit to go live stays.
-/// Errors: `Snapferry.InvalidRequest`, `StageTimedOut`, `RdsRefused`, `SecretsManagerRefused` (fatal),
-/// `RdsUnavailable`, `SecretsManagerUnavailable` (retry).
-/// Source: RDS API `DeleteDBInstance`, `DeleteDBSnapshot`; Secrets Manager API `DeleteSecret`.
-pub async fn handle(rds: &Rds, secrets: &Secrets, payload: Value) -> Result<Response, Error> {
+/// Errors: `Snapferry.InvalidRequest`, `StageTimedOut`, `RdsRefused`, `SecretsManagerRefused`, `LogsRefused` (fatal),
+/// `RdsUnavailable`, `SecretsManagerUnavailable`, `LogsUnavailable` (retry).
+/// Source: RDS API `DeleteDBInstance`, `DeleteDBSnapshot`; Secrets Manager API `DeleteSecret`; CloudWatch Logs API
+/// `DescribeLogGroups`, `DeleteLogGroup`.
+pub async fn handle(clients: &Clients, payload: Value) -> Result<Response, Error> {
+    let Clients { rds, secrets, logs } = clients;
     let Request { account, deleted, dry_run, waiting } = parse(payload)?;
     let now = Timestamp::now();
     let mut said = None;
@@ -118,7 +139,8 @@ pub async fn handle(rds: &Rds, secrets: &Secrets, payload: Value) -> Result<Resp
         Account::Target(it) => {
             let said = said.insert(look::application_secret(secrets, &it.application_secret_arn).await?);
             let mut resources = look::snapshots(rds).await?;
-            // A secret is made after its database: seen in this order, a secret without a database has lost it.
+            // Secrets and log groups are made after their database: seen in this order, one without has lost it.
+            resources.extend(look::log_groups(logs, &it.replication).await?);
             resources.extend(look::secrets(secrets, &it.replication).await?);
             resources.extend(look::databases(rds).await?);
             let live = live(said, &it.replication, &resources);
@@ -129,7 +151,7 @@ pub async fn handle(rds: &Rds, secrets: &Secrets, payload: Value) -> Result<Resp
         }
     };
     let actions = plan(&runs, &owned, &redundant);
-    let goes = |action: &&Action| !matches!(action, Action::WaitWithSecret(_));
+    let goes = |action: &&Action| !action.waits_for_others();
     let planned = actions.iter().filter(goes).map(Action::to_string).collect();
     let kept = runs.values().filter(|it| !it.delete()).count();
     if dry_run {
@@ -139,7 +161,7 @@ pub async fn handle(rds: &Rds, secrets: &Secrets, payload: Value) -> Result<Resp
         (Account::Target(it), Some(said)) => Some(Before { secret_id: &it.application_secret_arn, said }),
         _ => None,
     };
-    let acted = act(rds, secrets, &actions, before).await?;
+    let acted = act(clients, &actions, before).await?;
     let deleted: BTreeSet<String> = deleted.into_iter().chain(acted.deleted).collect();
     let look = if acted.live_changed {
         live_copy_changed(&waiting)?

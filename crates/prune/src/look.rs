@@ -1,13 +1,15 @@
 //! Looks at what there is in the account, made by Snapferry or not.
 
 use crate::live::{ApplicationSecret, Pointer};
+use crate::log_group;
 use crate::resource::{Kind, Resource};
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use database::{Database, DatabaseSeen, SnapshotSeen, snapshot};
-use lambda_support::CallFailed;
+use lambda_support::{CallFailed, SignedClient};
 use replication::{ReplicationName, Run, RunId, tag};
 use secret::SecretListed;
+use step::Tags;
 
 /// The application's secret: where it leads, and the run that it pins.
 pub(crate) async fn application_secret(
@@ -39,6 +41,22 @@ pub(crate) async fn secrets(
 ) -> Result<Vec<Resource>, CallFailed> {
     let listed = secret::list(secrets, &Run::secret_name_prefix(replication)).await?;
     Ok(listed.into_iter().map(Resource::from).collect())
+}
+
+/// All log groups that are named as those of this replication's copies are.
+pub(crate) async fn log_groups(
+    logs: &SignedClient,
+    replication: &ReplicationName,
+) -> Result<Vec<Resource>, CallFailed> {
+    let names = log_group::list(logs, &Run::log_group_prefix(replication)).await?;
+    let seen = |identifier| Resource {
+        identifier,
+        kind: Kind::LogGroup,
+        status: String::new(),
+        created_at: None,
+        tags: Tags::new(),
+    };
+    Ok(names.into_iter().map(seen).collect())
 }
 
 impl From<SnapshotSeen> for Resource {

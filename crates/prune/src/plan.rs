@@ -9,7 +9,6 @@ use replication::retention::{RunSeen, Verdict};
 use replication::{RunId, tag};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use step::{Look, STAGE_DEADLINE, StageTimedOut, Waiting};
 
 /// What to do with one resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,12 +23,16 @@ pub enum Action {
     DeleteSnapshot(String),
     /// Delete a copy's secret.
     DeleteSecret(String),
+    /// Delete a log group of a copy's DB instance.
+    DeleteLogGroup(String),
     /// Wait for a database that is not in a state to be deleted.
     WaitForDatabase(Database),
     /// Wait for a DB snapshot that is not in a state to be deleted.
     WaitForSnapshot(String),
     /// Wait until the rest of a copy is gone, before its secret goes.
     WaitWithSecret(String),
+    /// Wait until a copy's DB instance is gone, which writes to it, before its log group goes.
+    WaitWithLogGroup(String),
 }
 
 impl Action {
@@ -46,12 +49,17 @@ impl Action {
 
     /// Whether it deletes the resource.
     pub fn deletes(&self) -> bool {
-        matches!(self, Self::DeleteDatabase(_) | Self::DeleteSnapshot(_) | Self::DeleteSecret(_))
+        self.is_over_at_once() || matches!(self, Self::DeleteDatabase(_))
+    }
+
+    /// Whether it only waits for other things of its run to go.
+    pub fn waits_for_others(&self) -> bool {
+        matches!(self, Self::WaitWithSecret(_) | Self::WaitWithLogGroup(_))
     }
 
     /// Whether nothing is left to wait for once its call was taken. A database takes minutes to go.
     pub fn is_over_at_once(&self) -> bool {
-        matches!(self, Self::DeleteSnapshot(_) | Self::DeleteSecret(_))
+        matches!(self, Self::DeleteSnapshot(_) | Self::DeleteSecret(_) | Self::DeleteLogGroup(_))
     }
 }
 
@@ -65,6 +73,7 @@ impl fmt::Display for Action {
             | Self::WaitForDatabase(it) => write!(f, "db:{}", it.identifier()),
             Self::DeleteSnapshot(it) | Self::WaitForSnapshot(it) => write!(f, "snapshot:{it}"),
             Self::DeleteSecret(it) | Self::WaitWithSecret(it) => write!(f, "secret:{it}"),
+            Self::DeleteLogGroup(it) | Self::WaitWithLogGroup(it) => write!(f, "log-group:{it}"),
         }
     }
 }
@@ -74,10 +83,15 @@ pub fn seen_in_target(owned: &[Owned]) -> BTreeMap<RunId, RunSeen> {
     let is_database = |it: &Resource| matches!(it.kind, Kind::Database { .. });
     let mut runs = seen(owned, |it| is_database(it) && it.tags.contains_key(tag::PROVEN));
     for (run, it) in &mut runs {
-        // A secret is made for a DB instance that is there, and is the last thing of a run to be deleted.
-        it.remains = owned.iter().filter(|it| it.run == *run).all(|it| it.resource.kind == Kind::Secret);
+        // Secrets and log groups are made for a DB instance that is there, and are deleted last.
+        it.remains = owned.iter().filter(|it| it.run == *run).all(|it| outlives_database(&it.resource));
     }
     runs
+}
+
+/// Whether it is deleted after its run's snapshot and DB instance.
+fn outlives_database(resource: &Resource) -> bool {
+    matches!(resource.kind, Kind::Secret | Kind::LogGroup)
 }
 
 /// What is seen of each run in the source account: good, once a snapshot of it is available.
@@ -114,8 +128,8 @@ pub fn redundant_snapshots(owned: &[Owned], current: Option<&RunId>) -> BTreeSet
 }
 
 /// What to do with all resources of the runs that go, and with redundant snapshots: snapshots first, then databases, then
-/// secrets. An interrupted deletion then leaves the database, whose tags say that it is to go, or the secret, which tells
-/// by itself that it is left over. A snapshot alone tells nothing: it may be all that a failed run has made so far, or
+/// log groups and secrets. An interrupted deletion then leaves the database, whose tags say that it is to go, or the
+/// secret or a log group, which tell by themselves that they are left over. A snapshot alone tells nothing: it may be all that a failed run has made so far, or
 /// somebody kept it when they deleted the database.
 pub fn plan(
     verdicts: &BTreeMap<RunId, Verdict>,
@@ -126,28 +140,35 @@ pub fn plan(
         verdicts.get(&it.run).is_some_and(|verdict| verdict.delete())
             || redundant.contains(&it.resource.identifier)
     };
-    let alive: BTreeSet<&RunId> = owned
-        .iter()
-        .filter(|it| it.resource.kind != Kind::Secret && it.resource.status != "deleting")
-        .map(|it| &it.run)
-        .collect();
+    let others = || owned.iter().filter(|it| !outlives_database(&it.resource));
+    let there: BTreeSet<&RunId> = others().map(|it| &it.run).collect();
+    let alive: BTreeSet<&RunId> =
+        others().filter(|it| it.resource.status != "deleting").map(|it| &it.run).collect();
     let mut going: Vec<&Owned> = owned.iter().filter(goes).collect();
     going.sort_by_key(|it| match it.resource.kind {
         Kind::Snapshot => 0,
         Kind::Database { .. } => 1,
-        Kind::Secret => 2,
+        Kind::LogGroup => 2,
+        Kind::Secret => 3,
     });
-    going.into_iter().filter_map(|it| action(&it.resource, alive.contains(&it.run))).collect()
+    let waits = |it: &Owned| match it.resource.kind {
+        // A DB instance that is being deleted still writes its logs, and RDS would make the group again.
+        Kind::LogGroup => there.contains(&it.run),
+        _ => alive.contains(&it.run),
+    };
+    going.into_iter().filter_map(|it| action(&it.resource, waits(it))).collect()
 }
 
-fn action(resource: &Resource, others_alive: bool) -> Option<Action> {
+fn action(resource: &Resource, waits: bool) -> Option<Action> {
     let identifier = resource.identifier.clone();
     let database = || Database::Instance(resource.identifier.clone());
     Some(match (&resource.kind, resource.status.as_str()) {
         // On its way: nothing is left to do.
         (_, "deleting") => return None,
-        (Kind::Secret, _) if others_alive => Action::WaitWithSecret(identifier),
+        (Kind::Secret, _) if waits => Action::WaitWithSecret(identifier),
         (Kind::Secret, _) => Action::DeleteSecret(identifier),
+        (Kind::LogGroup, _) if waits => Action::WaitWithLogGroup(identifier),
+        (Kind::LogGroup, _) => Action::DeleteLogGroup(identifier),
         (Kind::Snapshot, "available" | "failed") => Action::DeleteSnapshot(identifier),
         (Kind::Snapshot, _) => Action::WaitForSnapshot(identifier),
         // RDS itself knows best in which status it deletes: a refusal is looked at again.
@@ -167,50 +188,6 @@ pub fn taken(answer: Result<(), CallFailed>) -> Result<bool, CallFailed> {
         Refusal::WrongState | Refusal::DatabaseNotFound | Refusal::SnapshotNotFound => Ok(false),
         _ => Err(failed),
     }
-}
-
-/// How long to wait until RDS can delete everything, in seconds: the next run prunes again, and a report should not wait
-/// for it.
-const PATIENCE_SECONDS: u64 = 3_600;
-
-/// What a dry run answers.
-pub fn dry(waiting: &Waiting, kept: usize) -> Look {
-    waiting.done("dry run", format!("{} would be kept", counted(kept, "run")))
-}
-
-/// `1 run`, `2 runs`.
-fn counted(number: usize, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
-}
-
-/// What is answered when the application's secret says something else just before a database would be deleted.
-pub fn live_copy_changed(waiting: &Waiting) -> Result<Look, StageTimedOut> {
-    waiting.wait("moved", None, STAGE_DEADLINE, "another copy went live meanwhile: looking again")
-}
-
-/// What is answered after everything that could be deleted was. `unsure`: the application's secret does not tell which
-/// copy is live.
-pub fn pruned(
-    waiting: &Waiting,
-    done: bool,
-    kept: usize,
-    deleted: usize,
-    unsure: bool,
-) -> Result<Look, StageTimedOut> {
-    let unsure = if unsure {
-        "; the application's secret does not tell the live copy, so every copy that may be live stays"
-    } else {
-        ""
-    };
-    let reason = format!("{} kept, {} deleted{unsure}", counted(kept, "run"), counted(deleted, "thing"));
-    if done {
-        return Ok(waiting.done("pruned", reason));
-    }
-    if waiting.seconds >= PATIENCE_SECONDS {
-        let left = "what RDS does not delete yet is left to the next run";
-        return Ok(waiting.done("pruned in part", format!("{reason}; {left}")));
-    }
-    waiting.wait("pruning", None, STAGE_DEADLINE, reason)
 }
 
 #[cfg(test)]
@@ -355,16 +332,36 @@ mod tests {
     }
 
     #[test]
-    fn what_rds_does_not_delete_is_left_to_the_next_run_after_an_hour() {
-        let check = |seconds: u64, done: bool, expected: &str, is_done: bool| {
-            let waiting = Waiting { seconds, looks: 9, ..Waiting::default() };
-            let look = pruned(&waiting, done, 2, 1, false).unwrap();
-            assert_eq!((look.waiting.status.as_deref(), look.done), (Some(expected), is_done), "{seconds}");
-            assert!(look.reason.starts_with("2 runs kept, 1 thing deleted"), "{}", look.reason);
+    fn a_log_group_goes_once_nothing_else_of_its_run_is_there() {
+        let name = format!("/aws/rds/instance/{}/postgresql", run().identifier());
+        let group = Resource { tags: Tags::new(), ..resource(&name, Kind::LogGroup, "") };
+        let copy_of_source = resource(&run().reencrypted_identifier(), Kind::Snapshot, "available");
+        let actions = |verdict: Verdict, beside: &[Resource]| {
+            let all = [beside, std::slice::from_ref(&group)].concat();
+            plan(&[(run().id, verdict)].into(), &owned(all, &run().replication), &BTreeSet::new())
         };
-        check(0, true, "pruned", true);
-        check(3_599, false, "pruning", false);
-        check(3_600, false, "pruned in part", true);
-        check(3_600, true, "pruned", true);
+        let check = |beside: &[Resource], expected: &[Action]| {
+            assert_eq!(actions(Verdict::DeleteSuperseded, beside), expected, "{beside:?}");
+        };
+        let wait = || Action::WaitWithLogGroup(name.clone());
+        check(&[], &[Action::DeleteLogGroup(name.clone())]);
+        check(&[instance("deleting", false)], &[wait()]);
+        check(&[instance("available", false)], &[Action::DeleteDatabase(instance_of_run()), wait()]);
+        check(
+            std::slice::from_ref(&copy_of_source),
+            &[Action::DeleteSnapshot(run().reencrypted_identifier()), wait()],
+        );
+        let secret = resource(&run().secret_name(), Kind::Secret, "");
+        let both = [Action::DeleteLogGroup(name.clone()), Action::DeleteSecret(run().secret_name())];
+        check(&[secret], &both);
+        // What lost its tags, or never had them, is still there.
+        check(&[Resource { tags: Tags::new(), ..instance("available", false) }], &[]);
+        check(&[Resource { tags: Tags::new(), ..copy_of_source }], &[]);
+        for verdict in [Verdict::KeepLive, Verdict::KeepTagged, Verdict::KeepPinned, Verdict::KeepCurrent] {
+            assert_eq!(actions(verdict, &[]), [], "{verdict:?}");
+        }
+        assert!(owned(vec![group.clone()], &"users".to_owned().try_into().unwrap()).is_empty());
+        let seen = seen_in_target(&owned(vec![group.clone()], &run().replication));
+        assert!(seen[&run().id].remains, "a log group alone is left over");
     }
 }

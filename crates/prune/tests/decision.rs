@@ -51,7 +51,7 @@ struct Sketch {
 }
 
 fn sketch() -> impl Strategy<Value = Sketch> {
-    let what = (0..200i64, 0..4usize, 0..8usize, 0..8usize, 0..6usize);
+    let what = (0..200i64, 0..5usize, 0..8usize, 0..8usize, 0..6usize);
     let more = (any::<bool>(), prop::bool::weighted(0.1), any::<bool>());
     let times = (prop::option::weighted(0.3, 0..200i64), prop::option::weighted(0.5, 0..200i64));
     (what, more, times).prop_map(
@@ -75,6 +75,10 @@ impl Sketch {
         let status = ["available", "stopped", "creating", "failed", "deleting", "modifying"][self.status];
         // Most are as Snapferry names them; the others are a user's own, with or without the tags.
         let identifier = match (self.name, self.kind) {
+            (5, 4) => format!("/aws/rds/instance/{}/postgresql/mine", run.identifier()),
+            (6, 4) => "/aws/rds/instance/orders-rescue/postgresql".to_owned(),
+            (7, 4) => format!("/aws/rds/instance/payroll-{}/postgresql", run.id),
+            (_, 4) => format!("/aws/rds/instance/{}/postgresql", run.identifier()),
             (6, _) => "orders-rescue".to_owned(),
             (7, _) => format!("payroll-{}", run.id),
             (_, 0) => run.secret_name(),
@@ -84,6 +88,7 @@ impl Sketch {
         let kind = match self.kind {
             0 => Kind::Secret,
             1 | 2 => Kind::Snapshot,
+            4 => Kind::LogGroup,
             _ => {
                 let endpoint = Some(Endpoint { address: host(&identifier), port: 5432 });
                 Kind::Database { protected: self.protected, endpoint }
@@ -105,7 +110,11 @@ impl Sketch {
         if let Some(hours) = self.last_live_hours {
             add(tag::LAST_LIVE, hours_ago(hours).to_string());
         }
-        let status = if self.kind == 0 { String::new() } else { status.to_owned() };
+        if kind == Kind::LogGroup {
+            tags = Tags::new();
+        }
+        let has_status = !matches!(kind, Kind::Secret | Kind::LogGroup);
+        let status = if has_status { status.to_owned() } else { String::new() };
         Resource { identifier, kind, status, created_at: self.made_hours.map(hours_ago), tags }
     }
 }
@@ -178,6 +187,7 @@ fn told(resource: &Resource) -> String {
         Kind::Database { .. } => format!("db:{}", resource.identifier),
         Kind::Snapshot => format!("snapshot:{}", resource.identifier),
         Kind::Secret => format!("secret:{}", resource.identifier),
+        Kind::LogGroup => format!("log-group:{}", resource.identifier),
     }
 }
 
@@ -223,6 +233,9 @@ proptest! {
     fn nothing_that_snapferry_did_not_make_is_touched(account in account()) {
         let (actions, _) = decide(&account);
         let ours: BTreeSet<String> = account.resources.iter().filter(|it| {
+            if it.kind == Kind::LogGroup {
+                return it.identifier.starts_with("/aws/rds/instance/orders-20") && it.identifier.ends_with("-0000/postgresql");
+            }
             let run = it.tags.get(tag::RUN).and_then(|run| RunId::try_from(run.clone()).ok());
             let (Some(run), Some(made_by)) = (run, it.tags.get(tag::MADE_BY)) else { return false };
             let run = Run::new(&orders(), &run);
@@ -234,6 +247,11 @@ proptest! {
         }).map(told).collect();
         for action in &actions {
             prop_assert!(ours.contains(&action.to_string()), "{action}: {account:?}");
+            if let Action::DeleteLogGroup(name) = action {
+                let things = account.resources.iter().filter(|it| !matches!(it.kind, Kind::Secret | Kind::LogGroup));
+                let is_of = |it: &Resource| *name == format!("/aws/rds/instance/{}/postgresql", it.identifier.trim_end_matches("-copy"));
+                prop_assert!(!things.into_iter().any(is_of), "{action} while it is in use: {account:?}");
+            }
         }
     }
 
@@ -272,6 +290,7 @@ proptest! {
                     it.tags.contains_key(tag::KEEP) || last_live.is_some_and(|at| within(at, grace))
                 });
             let waits = resource.status == "deleting"
+                || resource.kind == Kind::LogGroup && resources.iter().any(|it| !matches!(it.kind, Kind::Secret | Kind::LogGroup))
                 || resource.kind == Kind::Secret && resources.iter().any(|it| matches!(it.kind, Kind::Database { .. }) && it.status != "deleting");
             if is_old && is_failed && !is_guarded && !waits {
                 prop_assert!(gone.contains(&told(resource)), "{resource:?} stays: {account:?}");

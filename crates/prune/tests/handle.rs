@@ -53,7 +53,7 @@ async fn what_snapferry_did_not_make_is_left_alone_though_it_carries_its_tags() 
     let foreign_secret = json!({"Name": "snapferry/orders/mine", "Tags": secret_tags(OLD)});
     let rules = [snapshots(&list), instances(&[restored, instance(NEW)])];
     let (_, sent) = look(&rules, &secrets(NEW, &[foreign_secret]), target()).await;
-    assert_eq!(sent.len(), 5, "{sent:?}");
+    assert_eq!(sent.len(), 6, "{sent:?}");
 }
 
 #[tokio::test]
@@ -61,13 +61,13 @@ async fn an_instance_goes_without_a_final_snapshot_and_with_its_automated_backup
     let rules = [snapshots(&[snapshot(OLD)]), instances(&[instance(OLD), instance(NEW)])];
     let (answer, sent) = look(&rules, &secrets(NEW, &[secret(OLD), secret(NEW)]), target()).await;
     let read_again = ["GetSecretValue", "DescribeSecret"];
-    assert_eq!([&sent[5]["Action"], &sent[6]["Action"]], read_again, "the live copy may have changed");
+    assert_eq!([&sent[6]["Action"], &sent[7]["Action"]], read_again, "the live copy may have changed");
     assert_eq!(
         changes(&sent),
         [delete_snapshot(OLD), delete_instance(OLD)],
         "the secret outlives its instance"
     );
-    assert_eq!([&sent[8]["Action"], &sent[9]["Action"]], read_again, "and again since the last call");
+    assert_eq!([&sent[9]["Action"], &sent[10]["Action"]], read_again, "and again since the last call");
     let answer = answer.unwrap();
     assert!(!answer.look.done && answer.look.wait_seconds > 0, "the instance is not gone yet");
     assert_eq!(answer.deleted, [format!("db:{OLD}"), format!("snapshot:{OLD}")].into());
@@ -93,7 +93,7 @@ async fn a_dry_run_tells_the_same_list_and_deletes_nothing() {
     let mut dry = target();
     dry["dryRun"] = json!(true);
     let (told, sent) = look(&rules(), &application(), dry).await;
-    assert_eq!(sent.len(), 5, "{sent:?}");
+    assert_eq!(sent.len(), 6, "{sent:?}");
     let (done, _) = look(&rules(), &application(), target()).await;
     let told = told.unwrap();
     assert!(told.look.done && told.deleted.is_empty());
@@ -118,7 +118,7 @@ async fn a_secret_goes_after_its_instance_with_a_recovery_window() {
         assert!(answer.unwrap().look.done);
         let name = "snapferry/orders/20200101t000000z-0000";
         assert_eq!(
-            sent[5..],
+            sent[6..],
             [json!({"Action": "DeleteSecret", "SecretId": name, "RecoveryWindowInDays": 7})]
         );
     }
@@ -130,7 +130,48 @@ async fn a_secret_whose_instance_is_gone_goes_however_young_it_is() {
     let instances = instances(&[instance(NEW)]);
     let (answer, sent) = look(&[snapshots(&[]), instances], &secrets(NEW, &[secret(FUTURE)]), target()).await;
     assert!(answer.unwrap().look.done);
-    assert_eq!(sent[5]["Action"], "DeleteSecret", "{sent:?}");
+    assert_eq!(sent[6]["Action"], "DeleteSecret", "{sent:?}");
+}
+
+/// RDS leaves the log groups of a DB instance that it deletes.
+#[tokio::test]
+async fn the_log_groups_of_instances_that_are_gone_go_and_no_others() {
+    let group = |name: &str| json!({ "logGroupName": format!("/aws/rds/instance/{name}") });
+    let pages = [
+        json!({"logGroups": [
+            group(&format!("{OLD}/postgresql")), group("orders-rescue/postgresql"), group(&format!("{OLD}/a/b")),
+        ], "nextToken": "page 2"}),
+        json!({"logGroups": [group(&format!("{OLD}/upgrade")), group(&format!("{NEW}/postgresql"))]}),
+        json!({"__type": "ResourceNotFoundException", "message": "another execution was faster"}),
+        json!(null),
+    ];
+    let rules = [snapshots(&[snapshot(NEW)]), instances(&[instance(NEW)])];
+    let (answer, sent) = look_with_logs(&rules, &secrets(NEW, &[secret(OLD)]), &pages, target()).await;
+    let prefix = "/aws/rds/instance/orders-";
+    let look = json!({"Action": "DescribeLogGroups", "logGroupNamePrefix": prefix});
+    let next = json!({"Action": "DescribeLogGroups", "logGroupNamePrefix": prefix, "nextToken": "page 2"});
+    assert!(sent.contains(&look) && sent.contains(&next), "{sent:?}");
+    let delete = |log: &str| json!({"Action": "DeleteLogGroup", "logGroupName": format!("/aws/rds/instance/{OLD}/{log}")});
+    assert_eq!(changes(&sent)[..2], [delete("postgresql"), delete("upgrade")]);
+    assert_eq!(changes(&sent).len(), 3, "and the secret: {sent:?}");
+    let answer = answer.unwrap();
+    assert!(answer.look.done);
+    assert!(answer.deleted.contains(&format!("log-group:/aws/rds/instance/{OLD}/upgrade")));
+
+    let denied = [pages[1].clone(), json!({"__type": "AccessDeniedException", "message": "no"})];
+    let (answer, _) = look_with_logs(&rules, &secrets(NEW, &[]), &denied, target()).await;
+    assert_fails(answer, "Snapferry.LogsRefused", "CloudWatch Logs DeleteLogGroup failed");
+}
+
+/// It still writes to them, and RDS would make them again.
+#[tokio::test]
+async fn log_groups_wait_for_an_instance_that_is_being_deleted() {
+    let groups = json!({"logGroups": [{"logGroupName": format!("/aws/rds/instance/{OLD}/postgresql")}]});
+    let deleting = instance_saying(OLD, "<DBInstanceStatus>deleting</DBInstanceStatus>");
+    let rules = [snapshots(&[]), instances(&[deleting, instance(NEW)])];
+    let (answer, sent) = look_with_logs(&rules, &secrets(NEW, &[]), &[groups], target()).await;
+    let answer = answer.unwrap();
+    assert!(!answer.look.done && answer.planned.is_empty() && changes(&sent).is_empty(), "{sent:?}");
 }
 
 /// Somebody deleted the DB instance and kept the snapshot, or a run is resumed that is about to restore it once more.
@@ -203,12 +244,12 @@ async fn live_pinned_kept_current_and_lately_live_copies_stay() {
         ("current", instance(OLD), secrets(NEW, &[]), current),
     ] {
         let (_, sent) = look(&[snapshots(&[snapshot(OLD)]), instances(&[old])], &application, request).await;
-        assert_eq!(sent.len(), 5, "{why}: {sent:?}");
+        assert_eq!(sent.len(), 6, "{why}: {sent:?}");
     }
     let mut pinned = secrets(NEW, &[]);
     pinned[0] = described(pin);
     let (_, sent) = look(&[snapshots(&[]), instances(&[instance(MIDDLE)])], &pinned, target()).await;
-    assert_eq!(sent.len(), 5, "{sent:?}");
+    assert_eq!(sent.len(), 6, "{sent:?}");
 }
 
 #[tokio::test]
@@ -226,7 +267,7 @@ async fn while_the_applications_secret_says_nothing_only_what_was_never_fit_to_g
         application[0] = described(error("ResourceNotFoundException"));
         application[1] = current(answer);
         let (answer, sent) = look(&rules, &application, target()).await;
-        assert_eq!(sent[7..], [delete_instance(OLD)], "{sent:?}");
+        assert_eq!(sent[8..], [delete_instance(OLD)], "{sent:?}");
         assert!(answer.unwrap().look.reason.contains("every copy that may be live stays"));
     }
 }
@@ -239,8 +280,8 @@ async fn nothing_is_deleted_when_the_applications_secret_may_not_be_read() {
     ] {
         // RDS is not even looked at: the mock panics on every call.
         let calls = Calls::default();
-        let (rds, secrets) = clients(&calls, &[], &[current(json!({ "__type": code }))]);
-        assert_fails(handle(&rds, &secrets, target()).await, name, "");
+        let clients = clients(&calls, &[], &[current(json!({ "__type": code }))], &[]);
+        assert_fails(handle(&clients, target()).await, name, "");
     }
 }
 
@@ -257,7 +298,7 @@ async fn another_copy_that_went_live_meanwhile_stops_the_deletion() {
     application[1] = moved;
     let rules = [snapshots(&[snapshot(OLD)]), instances(&[instance(OLD), instance(NEW)])];
     let (answer, sent) = look(&rules, &application, target()).await;
-    assert_eq!(sent.len(), 7, "{sent:?}");
+    assert_eq!(sent.len(), 8, "{sent:?}");
     let answer = answer.unwrap();
     assert!(!answer.look.done && answer.deleted.is_empty() && answer.look.reason.contains("went live"));
 }

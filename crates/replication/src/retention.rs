@@ -51,7 +51,7 @@ impl Default for SourceRetention {
 pub struct RunSeen {
     /// Whether it got as far as credentials of its own: a copy that could go live.
     pub good: bool,
-    /// Whether nothing but its secret is left: a deletion that was interrupted.
+    /// Whether nothing but its secret or log groups is left: a deletion that was interrupted.
     pub remains: bool,
     /// When it was last known to be live, when it was.
     pub last_live: Option<Timestamp>,
@@ -92,7 +92,7 @@ pub enum Verdict {
     DeleteSuperseded,
     /// Deleted: what a failed run left, past its time.
     DeleteFailed,
-    /// Deleted: a secret to a database that is gone, with nothing left to restore it from.
+    /// Deleted: the secret or log groups of a database that is gone, with nothing left to restore it from.
     DeleteRemains,
 }
 

@@ -7,6 +7,9 @@ use step::Tags;
 /// The value of [`tag::MADE_BY`].
 pub const MADE_BY: &str = "snapferry";
 
+/// Below it, RDS makes a log group for each log that a DB instance exports.
+const LOG_GROUPS: &str = "/aws/rds/instance/";
+
 /// Tag keys. The first three are on everything that Snapferry makes.
 pub mod tag {
     /// The replication that made it.
@@ -78,6 +81,22 @@ impl Run {
             replication: ReplicationName::try_from(name.strip_suffix('-')?.to_owned()).ok()?,
             id: RunId::try_from(id.to_owned()).ok()?,
         })
+    }
+
+    /// The run whose DB instance or snapshot bears this identifier, made by Snapferry or not.
+    pub fn named(identifier: &str) -> Option<Self> {
+        Self::from_identifier(identifier.strip_suffix("-copy").unwrap_or(identifier))
+    }
+
+    /// How the names of all log groups begin that RDS makes for the copies of a replication.
+    pub fn log_group_prefix(replication: &ReplicationName) -> String {
+        format!("{LOG_GROUPS}{replication}-")
+    }
+
+    /// The run of a log group that RDS made for its DB instance: `/aws/rds/instance/<replication>-<run>/<log>`.
+    pub fn of_log_group(name: &str) -> Option<Self> {
+        let (identifier, log) = name.strip_prefix(LOG_GROUPS)?.split_once('/')?;
+        Self::from_identifier(identifier).filter(|_| !log.is_empty() && !log.contains('/'))
     }
 
     /// The three tags of everything that this run makes.
@@ -175,5 +194,22 @@ mod tests {
         let mut foreign = ours.clone();
         foreign.insert(tag::MADE_BY.to_owned(), "somebody".to_owned());
         assert_eq!(Run::that_made(ORDERS, &foreign), None);
+    }
+
+    #[test]
+    fn only_a_log_group_of_exactly_that_form_is_of_a_run() {
+        let run = Run::from_identifier(ORDERS);
+        assert_eq!(Run::of_log_group(&format!("/aws/rds/instance/{ORDERS}/postgresql")), run);
+        for name in [
+            format!("/aws/rds/instance/{ORDERS}"),
+            format!("/aws/rds/instance/{ORDERS}/"),
+            format!("/aws/rds/instance/{ORDERS}/postgresql/mine"),
+            format!("/aws/rds/instance/{ORDERS}-copy/postgresql"),
+            format!("/aws/rds/instance/mine/{ORDERS}/postgresql"),
+            format!("/aws/rds/cluster/{ORDERS}/postgresql"),
+            "/aws/rds/instance/orders-rescue/postgresql".to_owned(),
+        ] {
+            assert_eq!(Run::of_log_group(&name), None, "{name}");
+        }
     }
 }

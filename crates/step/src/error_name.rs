@@ -60,6 +60,9 @@ error_names! {
     /// Systems Manager was throttled or did not answer.
     /// Repair: none, it is retried. If it still fails, redrive the execution or send the message back.
     SsmUnavailable: retryable,
+    /// CloudWatch Logs was throttled or did not answer.
+    /// Repair: none, the machine retries it. If the execution still fails, redrive it.
+    LogsUnavailable: retryable,
     /// Step Functions was throttled or did not answer.
     /// Repair: none, the queue delivers the message again. If it ends among the dead letters, send it back.
     StatesUnavailable: retryable,
@@ -78,6 +81,9 @@ error_names! {
     /// Systems Manager refused a call, mostly for a permission or a value. The message carries its code.
     /// Repair: correct what the code names, then redrive the execution or send the message back.
     SsmRefused: fatal,
+    /// CloudWatch Logs refused a call, mostly for a permission. The message carries its code.
+    /// Repair: correct what the code names, then redrive the execution.
+    LogsRefused: fatal,
     /// Step Functions refused a call, mostly for a permission or a value. The message carries its code.
     /// Repair: correct what the code names, then send the message back from the dead-letter queue.
     StatesRefused: fatal,

@@ -68,6 +68,11 @@ pub fn ssm(answers: &[Value], calls: &Calls) -> SignedClient {
     SignedClient::ssm(&config(answers, calls))
 }
 
+/// A client of CloudWatch Logs, which answers as that of [`ssm`] does.
+pub fn logs(answers: &[Value], calls: &Calls) -> SignedClient {
+    SignedClient::logs(&config(answers, calls))
+}
+
 /// The configuration of functions, with credentials of nobody, and a connection that answers by itself.
 pub fn config(answers: &[Value], calls: &Calls) -> Config {
     let credentials = Credentials::new("AKIDEXAMPLE", "nobody's", None, None, "test");
@@ -120,14 +125,15 @@ pub fn tags_sent(sent: &[Value]) -> Vec<(String, String)> {
     sent.iter().flat_map(|call| (1..).map_while(move |at| tag(call, at))).collect()
 }
 
-/// An answer of a service that speaks JSON; an error when it names its `__type`.
+/// An answer of a service that speaks JSON; an error when it names its `__type`, and empty when it is null.
 pub fn json_answer(answer: &Value) -> HttpResponse {
     let status: u16 = match answer.get("__type").and_then(Value::as_str) {
         None => 200,
         Some("InternalServerError") => 500,
         Some(_) => 400,
     };
-    HttpResponse::new(status.try_into().unwrap(), answer.to_string().into())
+    let body = if answer.is_null() { String::new() } else { answer.to_string() };
+    HttpResponse::new(status.try_into().unwrap(), body.into())
 }
 
 /// An answer of RDS.

@@ -8,11 +8,11 @@ use aws_sdk_rds::config::http::HttpResponse;
 use aws_sdk_rds::config::retry::RetryConfig;
 use aws_sdk_secretsmanager::Client as Secrets;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
-use prune::{Error, Response, handle};
+use prune::{Clients, Error, Response, handle};
 use replication::Run;
 use serde_json::{Value, json};
 use step::Tags;
-use test_support::{Calls, json_answer, xml_answer};
+use test_support::{Calls, json_answer, logs, xml_answer};
 
 pub const OLD: &str = "orders-20200101t000000z-0000";
 pub const MIDDLE: &str = "orders-20200102t000000z-0000";
@@ -108,14 +108,15 @@ pub fn taken(action: &str) -> HttpResponse {
     xml_answer(200, &format!("<{action}Response><{action}Result/></{action}Response>"))
 }
 
-pub fn clients(calls: &Calls, rds: &[Rule], secrets: &[Rule]) -> (Rds, Secrets) {
+/// Of the log groups, a call gets the next of these answers.
+pub fn clients(calls: &Calls, rds: &[Rule], secrets: &[Rule], log_groups: &[Value]) -> Clients {
     let rds = mock_client!(aws_sdk_rds, RuleMode::MatchAny, rds, |config| {
         config.retry_config(RetryConfig::disabled()).interceptor(calls.clone())
     });
     let secrets = mock_client!(aws_sdk_secretsmanager, RuleMode::MatchAny, secrets, |config| {
         config.retry_config(RetryConfig::disabled()).interceptor(calls.clone())
     });
-    (rds, secrets)
+    Clients { rds, secrets, logs: logs(log_groups, calls) }
 }
 
 pub fn source() -> Value {
@@ -155,6 +156,16 @@ pub fn delete_instance(identifier: &str) -> Value {
 
 /// What the step answers, and every request that it sends, in order; every change is taken.
 pub async fn look(rds: &[Rule], secrets: &[Rule], request: Value) -> (Result<Response, Error>, Vec<Value>) {
+    look_with_logs(rds, secrets, &[json!({"logGroups": []})], request).await
+}
+
+/// The same in an account whose CloudWatch Logs answers so.
+pub async fn look_with_logs(
+    rds: &[Rule],
+    secrets: &[Rule],
+    log_groups: &[Value],
+    request: Value,
+) -> (Result<Response, Error>, Vec<Value>) {
     let taken = [
         mock!(Rds::delete_db_snapshot).then_http_response(|| taken("DeleteDBSnapshot")),
         mock!(Rds::delete_db_instance).then_http_response(|| taken("DeleteDBInstance")),
@@ -163,8 +174,9 @@ pub async fn look(rds: &[Rule], secrets: &[Rule], request: Value) -> (Result<Res
     ];
     let secret_deleted = mock!(Secrets::delete_secret).then_http_response(|| json_answer(&json!({})));
     let calls = Calls::default();
-    let (rds, secrets) = clients(&calls, &[rds, &taken].concat(), &[secrets, &[secret_deleted]].concat());
-    let answer = handle(&rds, &secrets, request).await;
+    let secrets = [secrets, &[secret_deleted]].concat();
+    let clients = clients(&calls, &[rds, &taken].concat(), &secrets, log_groups);
+    let answer = handle(&clients, request).await;
     let sent = calls.sent();
     (answer, sent)
 }
