@@ -22,7 +22,9 @@ async fn a_rollback_outlasts_a_later_run_a_rotation_and_foreign_edits_and_each_r
     sqlx::raw_sql("CREATE ROLE reporting LOGIN PASSWORD 'of the source'").execute(&mut source).await?;
     let mut settings = world.settings();
     settings["verification"] = json!({"logins": "rotate"});
-    settings["dbInstance"] = json!({"deletionProtection": true, "maxAllocatedStorage": 100});
+    settings["dbInstance"] = json!({
+        "deletionProtection": true, "maxAllocatedStorage": 100, "enableCloudwatchLogsExports": ["postgresql"],
+    });
     for group in ["ours", "quarantine"] {
         let create = world.target.rds.create_db_parameter_group().db_parameter_group_name(group);
         create.db_parameter_group_family("postgres16").description(group).send().await?;
@@ -65,6 +67,11 @@ async fn a_rollback_outlasts_a_later_run_a_rotation_and_foreign_edits_and_each_r
             let left = world.target.rds.describe_db_instances().send().await?;
             let is_last = |it: &DbInstance| it.db_instance_identifier() == Some(last.as_str());
             Ok(left.db_instances().iter().all(is_last).then_some(()))
+        })
+        .await?;
+        eventually("the log groups of the last copy to be alone", || async {
+            let groups = world.target.log_groups("/aws/rds/instance/").await?;
+            Ok((groups == [format!("/aws/rds/instance/{last}/postgresql")]).then_some(()))
         })
         .await
     })
@@ -155,6 +162,8 @@ async fn trouble_comes(world: &World, reports: &str, handoff: &Value) -> Result<
 
 async fn stop(world: &World, run: &str) -> Result<()> {
     let identifier = format!("{REPLICATION}-{run}");
+    // RDS may still back it up, and stops nothing meanwhile.
+    world.target.instance_in(&identifier, "available").await?;
     world.target.rds.stop_db_instance().db_instance_identifier(&identifier).send().await?;
     world.target.instance_in(&identifier, "stopped").await?;
     Ok(())
@@ -201,7 +210,9 @@ pub async fn rotate_password(world: &World, run: &str) -> Result<()> {
 
 /// Completes once the DB instance accepts it.
 async fn set_password(world: &World, run: &str, password: &str) -> Result<()> {
-    let modify = world.target.rds.modify_db_instance().db_instance_identifier(format!("{REPLICATION}-{run}"));
+    let identifier = format!("{REPLICATION}-{run}");
+    world.target.instance_in(&identifier, "available").await?;
+    let modify = world.target.rds.modify_db_instance().db_instance_identifier(identifier);
     modify.master_user_password(password).apply_immediately(true).send().await?;
     let mut login = world.secret(&format!("snapferry/{REPLICATION}/{run}")).await?;
     password.clone_into(&mut login.password);

@@ -142,6 +142,13 @@ impl Account {
         Ok(request.send().await?.error_for_status()?.json().await?)
     }
 
+    /// The names of the log groups that begin so.
+    pub async fn log_groups(&self, prefix: &str) -> Result<Vec<String>> {
+        let answer = self.logs("DescribeLogGroups", &json!({ "logGroupNamePrefix": prefix })).await?;
+        let groups = answer["logGroups"].as_array().context("log groups")?.iter();
+        Ok(groups.filter_map(|it| it["logGroupName"].as_str().map(str::to_owned)).collect())
+    }
+
     pub(crate) fn authorization(&self, service: &str) -> String {
         let credential = format!("{}/20260101/{}/{service}/aws4_request", self.id, self.region);
         format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0")

@@ -96,7 +96,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         let postgres = postgres.behind(network::gate(rds.clone(), client.clone()));
         Rds::new(postgres, Clock::new(arguments.time_scale))
     });
-    let api = Api::new(Arc::clone(&rds), Arc::clone(&keys), roles);
+    let api = Api::new(Arc::clone(&rds), Arc::clone(&keys), roles, client.clone());
     let announcement = serde_json::json!({ "endpoint": endpoint, "ministack": client.url() });
     let relay = Arc::new(Relay::new(client, keys, mends, api));
     writeln!(std::io::stdout(), "{announcement}").context("cannot write to the standard output")?;

@@ -6,6 +6,7 @@ pub mod events;
 pub mod groups;
 pub mod instance_changes;
 pub mod instances;
+pub mod log_groups;
 pub mod offers;
 pub mod protocol;
 pub mod quotas;
@@ -31,19 +32,22 @@ use super::{
     model::{groups::GroupKind, refusal::Refusal},
     operations::rds::Rds,
 };
-use crate::{caller::Caller, iam::roles::Roles, kms::keys::Keys, place::Place, random_hex};
+use crate::{
+    caller::Caller, iam::roles::Roles, kms::keys::Keys, ministack::Client, place::Place, random_hex,
+};
 
 /// RDS as its callers see it.
 pub struct Api {
     rds: Arc<Rds>,
     keys: Arc<Keys>,
     roles: Arc<Roles>,
+    ministack: Client,
 }
 
 impl Api {
     /// The API of this RDS.
-    pub fn new(rds: Arc<Rds>, keys: Arc<Keys>, roles: Arc<Roles>) -> Self {
-        Self { rds, keys, roles }
+    pub fn new(rds: Arc<Rds>, keys: Arc<Keys>, roles: Arc<Roles>, ministack: Client) -> Self {
+        Self { rds, keys, roles, ministack }
     }
 
     /// The RDS behind it.
@@ -60,6 +64,12 @@ impl Api {
 
         let request = Request::new(caller, &place, &parameters);
         let outcome = self.perform(&request, action).await;
+        if outcome.is_ok()
+            && let "CreateDBInstance" | "RestoreDBInstanceFromDBSnapshot" | "ModifyDBInstance" = action
+            && let Some(identifier) = parameters.get("DBInstanceIdentifier")
+        {
+            log_groups::make(&self.ministack, &self.rds, &place, &identifier.to_lowercase()).await;
+        }
         let allowed_by = request.into_allowed_by();
         let (status, error, element) = match outcome {
             Ok(children) => (200, None, succeeded(action, children, &request_id)),
@@ -74,7 +84,7 @@ impl Api {
     }
 
     async fn perform(&self, request: &Request<'_>, action: &str) -> Outcome {
-        let Self { rds, keys, roles } = self;
+        let Self { rds, keys, roles, .. } = self;
         authorization::check(roles, rds, request, action).await?;
         match action {
             "CreateDBInstance" => bring_up::create(rds, keys, request).await,
