@@ -20,6 +20,8 @@ pub enum KeySeen {
         /// Whether a grant or a policy on its way may still mend it.
         may_pass: bool,
     },
+    /// It is of another Region, so only RDS looks at it, when it copies.
+    Elsewhere,
 }
 
 impl KeySeen {

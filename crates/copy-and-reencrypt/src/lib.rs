@@ -31,6 +31,9 @@ pub struct Request {
     pub source_db_snapshot_arn: DbSnapshotArn,
     /// The DB instance that the snapshot must be of.
     pub source_db_instance_identifier: String,
+    /// In the target account: the key that the hand-off says the snapshot is under, if any.
+    #[serde(default)]
+    pub source_kms_key_id: Option<String>,
     /// The copy's key.
     pub kms_key_id: String,
     /// This function's role, for messages about keys.
@@ -115,10 +118,11 @@ pub async fn handle(
     if found.as_ref().is_some_and(|it| !it.is_available()) {
         request.waiting = expecting(request.waiting, last_seconds).await;
     }
+    let mut source = None;
     let plan = match &found {
         Some(seen) => plan_with_copy(&request, &run, seen)?,
         None => {
-            let source = find_source(rds, kms, &request).await?;
+            source = find_source(rds, kms, &request).await?;
             plan_without_copy(&request, &run, source.as_ref(), &key::look(kms, &request.kms_key_id).await?)?
         }
     };
@@ -138,7 +142,7 @@ pub async fn handle(
                     let waiting = expecting(request.waiting, last_seconds).await;
                     waiting.wait("copying", None, request.stage_deadline_seconds, reason)?
                 }
-                Err(failed) => after_refusal(&request, failed)?,
+                Err(failed) => after_refusal(&request, source.as_ref(), failed)?,
             };
             (look, None)
         }
@@ -161,7 +165,8 @@ async fn find_source(
             db_instance_identifier: Some(request.source_db_instance_identifier.clone()),
             ..SnapshotSeen::default()
         };
-        return Ok(Some(SourceSeen { snapshot: seen, key: None }));
+        let key = request.source_kms_key_id.clone().map(|key| (key, KeySeen::Elsewhere));
+        return Ok(Some(SourceSeen { snapshot: seen, key }));
     }
     let Some(snapshot) = snapshot::find(rds, &arn.to_string()).await? else { return Ok(None) };
     let key = match &snapshot.kms_key_id {

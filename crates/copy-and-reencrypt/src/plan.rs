@@ -90,7 +90,7 @@ pub fn plan_without_copy(
             {
                 return Err(request.key_not_usable(key, "AWS manages it, so it cannot be shared"));
             }
-            KeySeen::Usable { .. } => {}
+            KeySeen::Usable { .. } | KeySeen::Elsewhere => {}
             KeySeen::Unusable { problem, may_pass: true } => {
                 return after_key_refused(request, key, problem).map(Plan::Answer);
             }
@@ -127,7 +127,9 @@ fn encryption(source: &SourceSeen) -> String {
     match &source.key {
         None => "not encrypted under a key of this account".to_owned(),
         Some((key, KeySeen::Usable { customer_managed: false })) => format!("under {key}, which AWS manages"),
-        Some((key, KeySeen::Usable { .. })) => format!("under {key}, which shareableKeys does not list"),
+        Some((key, KeySeen::Usable { .. } | KeySeen::Elsewhere)) => {
+            format!("under {key}, which shareableKeys does not list")
+        }
         Some((key, KeySeen::Unusable { problem, .. })) => {
             format!("under {key}, which cannot be used ({problem})")
         }
@@ -135,7 +137,11 @@ fn encryption(source: &SourceSeen) -> String {
 }
 
 /// What a refused CopyDBSnapshot leads to: another look, or a failure.
-pub fn after_refusal(request: &Request, failed: CallFailed) -> Result<Look, Error> {
+pub fn after_refusal(
+    request: &Request,
+    source: Option<&SourceSeen>,
+    failed: CallFailed,
+) -> Result<Look, Error> {
     let (arn, target) = (&request.source_db_snapshot_arn, request.target_db_snapshot_identifier());
     match Refusal::of(&failed) {
         Refusal::AlreadyExists => {
@@ -147,8 +153,8 @@ pub fn after_refusal(request: &Request, failed: CallFailed) -> Result<Look, Erro
         }
         Refusal::KeyNotAccessible => {
             // RDS's message tells which of the two keys it means.
-            let of_snapshot = failed.message.contains("source");
-            let key = if of_snapshot { "of the snapshot" } else { &request.kms_key_id };
+            let of_snapshot = source.and_then(|it| it.key.as_ref()).map_or("of the snapshot", |(key, _)| key);
+            let key = if failed.message.contains("source") { of_snapshot } else { &request.kms_key_id };
             after_key_refused(request, key, &failed.message)
         }
         Refusal::SnapshotNotFound => Err(request.source_missing()),
@@ -238,7 +244,7 @@ mod tests {
             let got = name(plan_without_copy(&request, &run(), Some(&source(key)), &CUSTOMER));
             assert_eq!(got, expected, "{partition} {region}");
         };
-        let encrypted = Some(("key", CUSTOMER));
+        let encrypted = Some(("key", KeySeen::Elsewhere));
         check("aws-us-gov", "us-gov-east-1", encrypted.clone(), "Snapferry.AcrossRegionsNotServed");
         check("aws-us-gov", "us-gov-west-1", encrypted.clone(), "Copy");
         check("aws-us-gov", "us-gov-east-1", None, "Copy");
@@ -316,7 +322,7 @@ mod tests {
         let check = |code: &str, message: &str, expected: &str| {
             let failed = CallFailed::new(Service::Rds, "CopyDBSnapshot", code, message, false);
             assert_eq!(
-                name(after_refusal(&request(None), failed).map(Plan::Answer)),
+                name(after_refusal(&request(None), None, failed).map(Plan::Answer)),
                 expected,
                 "{code} {message}"
             );

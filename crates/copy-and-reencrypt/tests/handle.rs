@@ -194,6 +194,33 @@ async fn a_shared_snapshot_of_another_region_is_copied_without_a_look_at_it() {
 }
 
 #[tokio::test]
+async fn the_key_of_a_snapshot_of_another_region_is_the_one_that_the_handoff_names() {
+    let request_for = |partition: &str, region: &str, key: &str| {
+        let arn = format!("arn:{partition}:rds:{region}:111111111111:snapshot:orders-20261120t160812z-3f9a");
+        let mut request = with("sourceDbSnapshotArn", Some(json!(arn)));
+        request["sourceKmsKeyId"] = json!(SOURCE_KEY);
+        request["kmsKeyId"] = json!(key);
+        request
+    };
+    let message =
+        "The source snapshot KMS key does not exist, is not enabled or you do not have permissions.";
+    let mut refused_twice = request_for("aws", "eu-west-1", KEY);
+    refused_twice["stage"] = json!({"seconds": 300, "looks": 2, "status": "refused twice"});
+    let rules = [no_copy(), refused("KMSKeyNotAccessibleFault", message)];
+    let (answer, _) = look(&rules, &keys(), refused_twice).await;
+    assert_fails(answer, "Snapferry.KeyNotUsable", &format!("cannot use key {SOURCE_KEY} ({message})"));
+
+    let key = "arn:aws-us-gov:kms:us-gov-west-1:222222222222:key/shareable";
+    let encrypted = request_for("aws-us-gov", "us-gov-east-1", key);
+    let (answer, sent) = look(&[no_copy()], &keys(), encrypted.clone()).await;
+    assert_fails(answer, "Snapferry.AcrossRegionsNotServed", "us-gov-west-1");
+    assert!(!actions(&sent).contains(&"CopyDBSnapshot"), "{sent:?}");
+    let mut unencrypted = encrypted;
+    unencrypted["sourceKmsKeyId"] = Value::Null;
+    assert_waits(look(&[no_copy(), started()], &keys(), unencrypted).await.0);
+}
+
+#[tokio::test]
 async fn a_snapshot_of_another_db_instance_is_refused() {
     let other = found(SOURCE_ARN, of_orders().db_instance_identifier("payroll"));
     let (answer, sent) = look(&[no_copy(), other], &keys(), request()).await;
