@@ -80,7 +80,7 @@ async fn the_time_of_the_last_snapshot_is_expected_and_that_of_this_one_kept() {
         [no_snapshot(), source("available"), created()],
         [snapshot_of_this_run("creating"), source("available"), created()],
     ] {
-        let rules = [&[last_runs.clone()], rules.as_slice()].concat();
+        let rules = [std::slice::from_ref(&last_runs), rules.as_slice()].concat();
         let answer = handle(&rds(&Calls::default(), &rules), request()).await.unwrap();
         assert_eq!(answer.look.waiting.expected_seconds, Some(740));
     }
