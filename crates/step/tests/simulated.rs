@@ -2,6 +2,9 @@
 //!
 //! `cargo test -p step --test simulated -- --nocapture` prints the table.
 
+// Clippy's allowance for tests does not reach their helpers.
+#![allow(clippy::unwrap_used)]
+
 use step::{Deadline, Waiting};
 
 const RUNS: u32 = 10_000;
