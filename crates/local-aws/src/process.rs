@@ -10,7 +10,7 @@ use rustix::{
     io::Errno,
     process::{Pid, Signal, kill_process},
 };
-use tokio::process::Child;
+use tokio::{net::TcpStream, process::Child};
 
 /// A port on 127.0.0.1 that nothing listened on a moment ago. Another process may take it before our child does,
 /// so callers try again on another one.
@@ -32,9 +32,25 @@ pub async fn end(child: &mut Child, signal: Signal, patience: Duration) {
     }
 }
 
-/// Kills the process that holds this end of a connection to us, if it is one of our descendants.
-pub fn kill_descendant(peer: SocketAddr) -> Result<(), String> {
-    let owner = owner_of(peer).ok_or_else(|| format!("no process of ours holds {peer}"))?;
+/// A TCP connection to us, by both of its ends: several connections may share one end.
+#[derive(Debug, Clone, Copy)]
+pub struct Connection {
+    /// The end of the other process.
+    pub theirs: SocketAddr,
+    /// Our end.
+    pub ours: SocketAddr,
+}
+
+impl Connection {
+    /// The connection of this stream.
+    pub fn of(stream: &TcpStream) -> std::io::Result<Self> {
+        Ok(Self { theirs: stream.peer_addr()?, ours: stream.local_addr()? })
+    }
+}
+
+/// Kills the process at the other end of a connection to us, if it is one of our descendants.
+pub fn kill_descendant(connection: Connection) -> Result<(), String> {
+    let owner = owner_of(connection).ok_or_else(|| format!("no process of ours holds {connection:?}"))?;
     let pid = Pid::from_raw(owner).ok_or("0 is no process")?;
     kill_process(pid, Signal::KILL).map_err(|error| format!("process {owner}: {error}"))
 }
@@ -69,9 +85,9 @@ pub struct FunctionProcess {
 }
 
 impl FunctionProcess {
-    /// Finds the one that holds this end of a connection to us; none if no function of ours does.
-    pub fn that_holds(peer: SocketAddr) -> Option<Self> {
-        let environment = fs::read(format!("/proc/{}/environ", owner_of(peer)?)).ok()?;
+    /// Finds the one at the other end of a connection to us; none if it is no function of ours.
+    pub fn that_holds(connection: Connection) -> Option<Self> {
+        let environment = fs::read(format!("/proc/{}/environ", owner_of(connection)?)).ok()?;
         let environment = String::from_utf8_lossy(&environment);
         let get = |name: &str| {
             let mut variables = environment.split('\0').filter_map(|variable| variable.split_once('='));
@@ -89,9 +105,9 @@ fn processes() -> std::io::Result<impl Iterator<Item = i32>> {
     Ok(fs::read_dir("/proc")?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()))
 }
 
-fn owner_of(peer: SocketAddr) -> Option<i32> {
+fn owner_of(connection: Connection) -> Option<i32> {
     let table = fs::read_to_string("/proc/net/tcp").ok()?;
-    let inode = socket_at(&table, peer)?;
+    let inode = their_socket(&table, connection)?;
     let socket = format!("socket:[{inode}]");
     processes().ok()?.find(|pid| {
         let open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
@@ -100,13 +116,19 @@ fn owner_of(peer: SocketAddr) -> Option<i32> {
     })
 }
 
-/// The inode of the socket whose local end this is. Source: Linux, `Documentation/networking/proc_net_tcp.rst`.
-fn socket_at(table: &str, local: SocketAddr) -> Option<&str> {
-    let SocketAddr::V4(local) = local else { return None };
-    // The address stands there as the machine's word: least significant byte first.
-    let address = format!("{:08X}:{:04X}", u32::from_ne_bytes(local.ip().octets()), local.port());
-    let line = table.lines().find(|line| line.split_whitespace().nth(1) == Some(address.as_str()))?;
-    line.split_whitespace().nth(9)
+/// The inode of the socket at the other end. Source: Linux, `Documentation/networking/proc_net_tcp.rst`.
+fn their_socket(table: &str, connection: Connection) -> Option<&str> {
+    let (SocketAddr::V4(theirs), SocketAddr::V4(ours)) = (connection.theirs, connection.ours) else {
+        return None;
+    };
+    // The addresses stand there as the machine's words: least significant byte first.
+    let [local, remote] =
+        [theirs, ours].map(|it| format!("{:08X}:{:04X}", u32::from_ne_bytes(it.ip().octets()), it.port()));
+    let is_theirs = |line: &&str| {
+        let mut ends = line.split_whitespace().skip(1);
+        ends.next() == Some(local.as_str()) && ends.next() == Some(remote.as_str())
+    };
+    table.lines().find(is_theirs)?.split_whitespace().nth(9)
 }
 
 /// Whether we started it, or one that we started did.
@@ -142,12 +164,21 @@ mod tests {
     static FORKING: std::sync::Mutex<()> = std::sync::Mutex::new(());
 
     #[test]
-    fn the_socket_is_found_by_its_local_end() {
+    fn the_socket_is_found_by_both_ends() {
         let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n   \
                      0: 0100007F:1F90 0100007F:A2B4 01 00000000:00000000 00:00000000 00000000  0  0 4711 1 0 20 4 30 10 -1\n";
-        let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        assert_eq!(socket_at(table, local(8080)), Some("4711"));
-        assert_eq!(socket_at(table, local(8081)), None);
+        let table = format!(
+            "{table}{}",
+            table.lines().nth(1).unwrap().replace("A2B4", "A2B5").replace("4711", "4712")
+        );
+        let socket = |theirs: u16, ours: u16| {
+            let [theirs, ours] = [theirs, ours].map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+            their_socket(&table, Connection { theirs, ours })
+        };
+        assert_eq!(socket(8080, 0xA2B4), Some("4711"));
+        assert_eq!(socket(8080, 0xA2B5), Some("4712"));
+        assert_eq!(socket(8080, 0xA2B6), None);
+        assert_eq!(socket(8081, 0xA2B4), None);
     }
 
     #[test]
@@ -159,14 +190,15 @@ mod tests {
         let mut command = Command::new("bash");
         let child = command.args(["-c", &connect]);
         let mut child = child.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let (_stream, peer) = listener.accept().unwrap();
+        let (_stream, theirs) = listener.accept().unwrap();
+        let at_us = listener.local_addr().unwrap();
         let mut line = String::new();
         std::io::BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        kill_descendant(peer).unwrap();
+        kill_descendant(Connection { theirs, ours: at_us }).unwrap();
         assert!(!child.wait().unwrap().success());
 
-        let ours = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        kill_descendant(ours.local_addr().unwrap()).unwrap_err();
+        let own = std::net::TcpStream::connect(at_us).unwrap();
+        kill_descendant(Connection { theirs: own.local_addr().unwrap(), ours: at_us }).unwrap_err();
     }
 
     #[test]

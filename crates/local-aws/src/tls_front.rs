@@ -5,7 +5,6 @@
 
 use std::{
     fmt, io,
-    net::SocketAddr,
     path::Path,
     pin::Pin,
     sync::{
@@ -29,6 +28,8 @@ use tokio_rustls::{
         pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
     },
 };
+
+use crate::process::Connection;
 
 /// The first eight bytes of a client that asks for encryption.
 /// Source: PostgreSQL, "Message Formats", SSLRequest and GSSENCRequest.
@@ -83,21 +84,21 @@ impl Authority {
 
 type Answer = Pin<Box<dyn Future<Output = bool> + Send>>;
 
-/// Decides, by a front's port and a client's address, whether the client gets an answer.
+/// Decides, by a client's connection to a front, whether the client gets an answer.
 #[derive(Clone)]
-pub struct Gate(Arc<dyn Fn(u16, SocketAddr) -> Answer + Send + Sync>);
+pub struct Gate(Arc<dyn Fn(Connection) -> Answer + Send + Sync>);
 
 impl Gate {
     /// Asks `lets_in`.
     pub fn new<F: Future<Output = bool> + Send + 'static>(
-        lets_in: impl Fn(u16, SocketAddr) -> F + Send + Sync + 'static,
+        lets_in: impl Fn(Connection) -> F + Send + Sync + 'static,
     ) -> Self {
-        Self(Arc::new(move |port, peer| Box::pin(lets_in(port, peer))))
+        Self(Arc::new(move |connection| Box::pin(lets_in(connection))))
     }
 
     /// Lets everybody in.
     pub fn open() -> Self {
-        Self::new(|_, _| std::future::ready(true))
+        Self::new(|_| std::future::ready(true))
     }
 }
 
@@ -135,10 +136,12 @@ impl Front {
         let server = Arc::new(AtomicU16::new(server));
         let (leads_to, gate) = (Arc::clone(&server), gate.clone());
         let task = tokio::spawn(async move {
-            while let Ok((client, peer)) = listener.accept().await {
+            while let Ok((client, _)) = listener.accept().await {
+                // A client that is gone already has no end any more.
+                let Ok(connection) = Connection::of(&client) else { continue };
                 let acceptor = acceptor.clone();
                 let server = leads_to.load(Ordering::Relaxed);
-                let lets_in = gate.0(port, peer);
+                let lets_in = gate.0(connection);
                 tokio::spawn(async move {
                     // An error means that one side ended the connection early.
                     let _ = match lets_in.await {
@@ -213,7 +216,7 @@ mod tests {
     #[tokio::test]
     async fn a_client_whom_the_gate_does_not_let_in_gets_no_answer() {
         let authority = Authority::new().unwrap();
-        let gate = Gate::new(|_, _| std::future::ready(false));
+        let gate = Gate::new(|_| std::future::ready(false));
         let front = Front::open(&authority, 1, None, &gate).await.unwrap();
         let mut client = TcpStream::connect(("127.0.0.1", front.port())).await.unwrap();
         client.write_all(&SSL_REQUEST).await.unwrap();

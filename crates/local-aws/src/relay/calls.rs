@@ -24,7 +24,6 @@ use super::{
     faults::{Faults, How},
     operation,
     record::{Call, Record},
-    server::Peer,
     stacks, wire,
 };
 use crate::{
@@ -36,7 +35,7 @@ use crate::{
     },
     ministack,
     place::Place,
-    process::kill_descendant,
+    process::{Connection, kill_descendant},
     rds::{
         api::{Api as RdsApi, subject},
         operations::rds::Rds,
@@ -224,7 +223,7 @@ fn json_of(body: &[u8]) -> Value {
 pub async fn handle(State(relay): State<Arc<Relay>>, request: Request) -> Response {
     let at = Timestamp::now();
     let (parts, body) = request.into_parts();
-    let peer = parts.extensions.get::<Peer>().copied();
+    let connection = parts.extensions.get::<Connection>().copied();
     let body = match to_bytes(body, usize::MAX).await {
         Ok(body) => body,
         Err(error) => return (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
@@ -272,7 +271,7 @@ pub async fn handle(State(relay): State<Arc<Relay>>, request: Request) -> Respon
     }
     if fault == Some(How::CallerKilled) {
         // Before the record shows it: a test that waits for the record finds the caller gone.
-        let killed = kill_caller(peer, &call.operation);
+        let killed = kill_caller(connection, &call.operation);
         call.error =
             call.error.or_else(|| Some(if killed { "CallerKilled" } else { "AnswerLost" }.to_owned()));
         relay.record.push(call);
@@ -286,10 +285,8 @@ pub async fn handle(State(relay): State<Arc<Relay>>, request: Request) -> Respon
 }
 
 /// Kills the process that made a call; false if that is not possible.
-fn kill_caller(peer: Option<Peer>, operation: &str) -> bool {
-    let killed = peer
-        .ok_or_else(|| "its connection is not known".to_owned())
-        .and_then(|Peer(peer)| kill_descendant(peer));
+fn kill_caller(connection: Option<Connection>, operation: &str) -> bool {
+    let killed = connection.ok_or_else(|| "its connection is not known".to_owned()).and_then(kill_descendant);
     if let Err(error) = &killed {
         tracing::error!("cannot kill the caller of {operation}: {error}");
     }

@@ -1,6 +1,6 @@
 //! The HTTP server. Axum's own cannot close a connection without an answer, as a broken network does.
 
-use std::{io, net::SocketAddr, pin::Pin};
+use std::{io, pin::Pin};
 
 use axum::{Router, body::Body, http::Response};
 use hyper::{Request, body::Incoming, server::conn::http1, service::Service};
@@ -11,13 +11,16 @@ use hyper_util::{
 use tokio::net::TcpListener;
 
 use super::wire::Close;
+use crate::process::Connection;
 
 /// Answers on the listener for ever.
 pub async fn serve(listener: TcpListener, router: Router) -> io::Result<()> {
     loop {
-        let (stream, peer) = listener.accept().await?;
+        let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        let service = Closing(TowerToHyperService::new(router.clone()), Peer(peer));
+        // A client that is gone already has no end any more.
+        let Ok(connection) = Connection::of(&stream) else { continue };
+        let service = Closing(TowerToHyperService::new(router.clone()), connection);
         // An error is a client that is gone, or a connection that was to close.
         tokio::spawn(async move {
             let connection = http1::Builder::new()
@@ -30,11 +33,8 @@ pub async fn serve(listener: TcpListener, router: Router) -> io::Result<()> {
     }
 }
 
-/// Where a request comes from, among its extensions.
-#[derive(Debug, Clone, Copy)]
-pub struct Peer(pub SocketAddr);
-
-struct Closing(TowerToHyperService<Router>, Peer);
+/// Puts the connection that a request comes by among its extensions.
+struct Closing(TowerToHyperService<Router>, Connection);
 
 impl Service<Request<Incoming>> for Closing {
     type Response = Response<Body>;

@@ -1,7 +1,7 @@
 //! The network before a DB instance: a function's connection is answered only if AWS's network would lead it there.
 //! Everybody else on this machine stands for somebody whom the network lets in.
 
-use std::{net::SocketAddr, sync::Weak};
+use std::sync::Weak;
 
 use anyhow::Context;
 
@@ -9,7 +9,7 @@ use super::rds::Rds;
 use crate::{
     ministack::{Client, elements},
     place::Place,
-    process::FunctionProcess,
+    process::{Connection, FunctionProcess},
     rds::model::network::{Origin, Rule, leads},
     tls_front::Gate,
 };
@@ -28,21 +28,23 @@ struct Destination {
 
 /// The gate of every DB instance. `rds` is there before a DB instance is.
 pub fn gate(rds: Weak<Rds>, ministack: Client) -> Gate {
-    Gate::new(move |port, peer| {
+    Gate::new(move |connection| {
         let (rds, ministack) = (rds.clone(), ministack.clone());
         async move {
-            lets_in(&rds, &ministack, port, peer).await.unwrap_or_else(|error| {
-                tracing::error!("cannot tell whether {peer} may connect to port {port}: {error:#}");
+            lets_in(&rds, &ministack, connection).await.unwrap_or_else(|error| {
+                tracing::error!("cannot tell whether {connection:?} may be made: {error:#}");
                 false
             })
         }
     })
 }
 
-async fn lets_in(rds: &Weak<Rds>, ministack: &Client, port: u16, peer: SocketAddr) -> anyhow::Result<bool> {
-    let function = tokio::task::spawn_blocking(move || FunctionProcess::that_holds(peer)).await?;
+async fn lets_in(rds: &Weak<Rds>, ministack: &Client, connection: Connection) -> anyhow::Result<bool> {
+    let function = tokio::task::spawn_blocking(move || FunctionProcess::that_holds(connection)).await?;
     let Some(function) = function else { return Ok(true) };
-    let Some(destination) = rds.upgrade().and_then(|rds| destination(&rds, port)) else { return Ok(false) };
+    let Some(destination) = rds.upgrade().and_then(|rds| destination(&rds, connection.ours.port())) else {
+        return Ok(false);
+    };
     let origin = origin(ministack, &function).await?;
     let mut rules = Vec::new();
     for id in &destination.security_group_ids {
