@@ -377,4 +377,19 @@ mod tests {
             "Snapferry.CopyNotOurs",
         );
     }
+
+    #[test]
+    fn a_snapshot_that_must_not_be_copied_is_told_with_its_encryption() {
+        let check = |key: Option<KeySeen>, expected: &str| {
+            assert_eq!(encryption(&source(key.map(|seen| ("KEY", seen)))), expected);
+        };
+        check(None, "not encrypted under a key of this account");
+        check(Some(KeySeen::Usable { customer_managed: false }), "under KEY, which AWS manages");
+        check(
+            Some(KeySeen::Usable { customer_managed: true }),
+            "under KEY, which shareableKeys does not list",
+        );
+        check(Some(KeySeen::Elsewhere), "under KEY, which shareableKeys does not list");
+        check(Some(unusable()), "under KEY, which cannot be used (its state is Disabled)");
+    }
 }

@@ -364,4 +364,24 @@ mod tests {
         let seen = seen_in_target(&owned(vec![group.clone()], &run().replication));
         assert!(seen[&run().id].remains, "a log group alone is left over");
     }
+
+    #[test]
+    fn only_deletions_are_told_as_deleted_and_only_a_database_takes_its_time() {
+        let database = instance_of_run;
+        let name = || "orders".to_owned();
+        for (action, deletes, at_once) in [
+            (Action::StartDatabase(database()), false, false),
+            (Action::UnprotectDatabase(database()), false, false),
+            (Action::DeleteDatabase(database()), true, false),
+            (Action::DeleteSnapshot(name()), true, true),
+            (Action::DeleteSecret(name()), true, true),
+            (Action::DeleteLogGroup(name()), true, true),
+            (Action::WaitForDatabase(database()), false, false),
+            (Action::WaitForSnapshot(name()), false, false),
+            (Action::WaitWithSecret(name()), false, false),
+            (Action::WaitWithLogGroup(name()), false, false),
+        ] {
+            assert_eq!((action.deletes(), action.is_over_at_once()), (deletes, at_once), "{action:?}");
+        }
+    }
 }

@@ -216,7 +216,8 @@ mod tests {
         check(TOPIC, &with("version", json!(2)).to_string(), "version 2");
         check(TOPIC, &with("surprise", json!(1)).to_string(), "not a hand-off");
         check(TOPIC, &with("replication", json!("Orders")).to_string(), "not a hand-off");
-        check(TOPIC, &"x".repeat(HANDOFF_LIMIT_BYTES + 1), "at most");
+        check(TOPIC, &"x".repeat(32_768), "not a notification");
+        check(TOPIC, &"x".repeat(32_769), "holds 32769 bytes, a hand-off at most 32768");
         assert!(matches!(read_handoff("raw", &[TOPIC.to_owned()]), Err(Error::NotANotification(_))));
     }
 

@@ -211,6 +211,7 @@ mod tests {
         check(slower, Some("verification.statementTimeoutSeconds"));
         let twice = [assertions(1), assertions(1)].concat();
         check(json!({"assertions": twice}), Some("verification.assertions"));
+        check(json!({"postRestoreSql": vec!["s"; 20], "statementTimeoutSeconds": 1}), None);
         check(
             json!({"postRestoreSql": vec!["s"; 21], "statementTimeoutSeconds": 1}),
             Some("verification.postRestoreSql"),

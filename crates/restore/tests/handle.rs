@@ -15,7 +15,7 @@ use replication::Run;
 use restore::{Error, Response, handle};
 use serde_json::{Value, json};
 use support::*;
-use test_support::{Calls, assert_fails, tags_sent};
+use test_support::{Calls, assert_fails, rds_fault, tags_sent};
 
 #[tokio::test]
 async fn the_shortest_restore_says_explicitly_that_it_is_neither_public_nor_protected() {
@@ -235,6 +235,18 @@ async fn what_a_restore_does_not_take_is_modified_once_the_instance_is_available
     let (answer, sent) = look(&[found(set)], request).await;
     assert!(answer.unwrap().look.done);
     assert_eq!(sent, [look_at_instance()]);
+}
+
+#[tokio::test]
+async fn a_refused_modification_is_repeated_only_if_the_instance_was_busy() {
+    let window = json!({"preferredMaintenanceWindow": "sun:04:00-sun:04:30"});
+    let modify = async |code: &'static str| {
+        let refused = mock!(Client::modify_db_instance).then_http_response(move || rds_fault(code));
+        look(&[instance("available"), refused], with(&["dbInstance"], window.clone())).await.0
+    };
+    let answer = assert_waits(modify("InvalidDBInstanceState").await);
+    assert_eq!(answer.look.reason, format!("DB instance {IDENTIFIER} became busy"));
+    assert_fails(modify("StorageQuotaExceeded").await, "Snapferry.RdsRefused", "StorageQuotaExceeded");
 }
 
 #[tokio::test]

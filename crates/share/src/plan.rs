@@ -71,6 +71,8 @@ pub fn check_policy(key: &str, policy: &str, target: &AccountId) -> Result<Vec<&
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lambda_support::Service;
+    use serde_json::json;
 
     // P0-7: an execution's input shares any database with any account.
     #[test]
@@ -94,5 +96,31 @@ mod tests {
         check(&name, &ours, &["all"], &[], "Snapferry.AccountNotAllowed");
         check("payroll-manual", &ours, &["222222222222"], &[], "Snapferry.SnapshotNotOurs");
         check(&name, &Tags::new(), &["222222222222"], &[], "Snapferry.SnapshotNotOurs");
+    }
+
+    #[test]
+    fn a_refused_share_is_asked_again_while_permissions_may_still_come_through() {
+        let request = |stage: serde_json::Value| -> Request {
+            serde_json::from_value(json!({
+                "replication": "orders", "run": "20261120t160812z-3f9a", "targetAccountId": "222222222222",
+                "dbSnapshotArn": "arn:aws:rds:us-east-1:111111111111:snapshot:orders-20261120t160812z-3f9a-copy",
+                "topicArn": "arn:aws:sns:us-east-1:111111111111:handoff", "stageDeadlineSeconds": 3600, "stage": stage,
+            }))
+            .unwrap()
+        };
+        let check = |stage: serde_json::Value, code: &str, expected: &str| {
+            let failed = CallFailed::new(Service::Rds, "ModifyDBSnapshotAttribute", code, "", false);
+            let got = match after_refusal(&request(stage), failed) {
+                Ok(look) => format!("in {} s", look.wait_seconds),
+                Err(error) => error.name().to_string(),
+            };
+            assert_eq!(got, expected, "{code}");
+        };
+        check(json!({}), "InvalidDBSnapshotState", "in 15 s");
+        check(json!({}), "AccessDenied", "in 150 s");
+        let third = json!({"seconds": 300, "looks": 2, "status": "refused twice"});
+        check(third, "AccessDenied", "Snapferry.RdsRefused");
+        check(json!({}), "DBSnapshotNotFound", "Snapferry.SnapshotNotFound");
+        check(json!({}), "SharedSnapshotQuotaExceeded", "Snapferry.RdsRefused");
     }
 }

@@ -208,6 +208,7 @@ pub fn after_refusal(database: &Database, wanted: &Opened<'_>, failed: CallFaile
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lambda_support::Service;
     use replication::DbInstanceSettings;
     use secret::SecretValue;
     use std::collections::BTreeMap;
@@ -359,5 +360,20 @@ mod tests {
         let mut was_live = copy("backing-up", 0);
         was_live.tags.insert(tag::LAST_LIVE.to_owned(), String::new());
         check(&was_live, None, false, "promote");
+    }
+
+    #[test]
+    fn a_refused_opening_is_repeated_only_if_the_instance_was_busy() {
+        let database = Database::Instance("copy".to_owned());
+        let wanted = Opened { db_parameter_group_name: Some("applications"), ..Opened::default() };
+        let refused = |code: &str| {
+            let failed = CallFailed::new(Service::Rds, "ModifyDBInstance", code, "", false);
+            after_refusal(&database, &wanted, failed).map_err(|error| format!("{} {error}", error.name()))
+        };
+        assert_eq!(refused("InvalidDBInstanceState").unwrap(), "DB instance copy became busy");
+        let missing = refused("DBParameterGroupNotFound").unwrap_err();
+        assert!(missing.starts_with("Snapferry.ParameterGroupNotFound"), "{missing}");
+        assert!(missing.contains("applications"), "{missing}");
+        assert!(refused("InvalidVPCNetworkStateFault").unwrap_err().starts_with("Snapferry.RdsRefused"));
     }
 }
