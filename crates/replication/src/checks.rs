@@ -4,25 +4,10 @@
 
 use crate::db_instance_settings::DbInstanceSettings;
 use crate::placement::Placement;
-use crate::settings::{ExpectedSource, TargetSettings};
 use crate::{engine, names, tag_rules, windows, words};
 use step::{Bounded, InvalidRequest};
 
 type Checked = Result<(), InvalidRequest>;
-
-/// Checks what the settings alone show.
-pub fn of_settings(settings: &TargetSettings) -> Checked {
-    of_source(&settings.source)?;
-    form("kmsKeyId", settings.kms_key_id.as_deref(), names::is_key, "the ARN, the id or the alias of a key")?;
-    of_instance(&settings.db_instance)?;
-    of_placement(&settings.placement)?;
-    of_monitoring(&settings.db_instance, &settings.placement)?;
-    let secret = settings.application_secret.contradiction(settings.verification.logins);
-    match secret.or_else(|| settings.verification.contradiction()) {
-        Some((path, problem)) => refuse(path, problem),
-        None => Ok(()),
-    }
-}
 
 /// Checks what the target says against the engine, and against the settings that the copy gets in all.
 pub fn of_merged(engine: &str, target: &DbInstanceSettings, merged: &DbInstanceSettings) -> Checked {
@@ -65,14 +50,20 @@ pub fn of_merged(engine: &str, target: &DbInstanceSettings, merged: &DbInstanceS
     Ok(())
 }
 
-fn of_source(source: &ExpectedSource) -> Checked {
-    let ExpectedSource { region, db_instance_identifier, .. } = source;
+/// Checks the key of the copies.
+pub fn of_key(kms_key_id: Option<&str>) -> Checked {
+    form("kmsKeyId", kms_key_id, names::is_key, "the ARN, the id or the alias of a key")
+}
+
+/// Checks where the hand-offs may come from.
+pub fn of_source(region: &str, db_instance_identifier: &str) -> Checked {
     form("source.region", Some(region), names::is_region, "a Region such as eu-central-1")?;
     let identifier = "a DB instance identifier: letters, digits and single hyphens, at most 63";
     form("source.dbInstanceIdentifier", Some(db_instance_identifier), names::is_instance, identifier)
 }
 
-fn of_instance(it: &DbInstanceSettings) -> Checked {
+/// Checks what the settings say of the DB instance.
+pub fn of_instance(it: &DbInstanceSettings) -> Checked {
     let class = it.db_instance_class.as_deref();
     form("dbInstance.dbInstanceClass", class, names::is_class, "a DB instance class such as db.r6g.large")?;
     one_of("dbInstance.storageType", it.storage_type.as_deref(), words::STORAGE_TYPES)?;
@@ -119,7 +110,8 @@ fn of_instance(it: &DbInstanceSettings) -> Checked {
     }
 }
 
-fn of_placement(it: &Placement) -> Checked {
+/// Checks where the copy is to live.
+pub fn of_placement(it: &Placement) -> Checked {
     let name = it.db_subnet_group_name.as_deref();
     let group = "letters, digits and single hyphens, a letter first, at most 255";
     form(
@@ -170,7 +162,8 @@ fn of_placement(it: &Placement) -> Checked {
     }
 }
 
-fn of_monitoring(instance: &DbInstanceSettings, placement: &Placement) -> Checked {
+/// Checks that an interval of Enhanced Monitoring and its role go together.
+pub fn of_monitoring(instance: &DbInstanceSettings, placement: &Placement) -> Checked {
     let Some(interval) = instance.monitoring_interval.map(Bounded::as_i32) else { return Ok(()) };
     one_of("dbInstance.monitoringInterval", Some(&interval.to_string()), words::MONITORING_INTERVALS)?;
     match (interval, &placement.monitoring_role_arn) {
@@ -202,6 +195,7 @@ fn one_of(path: &str, value: Option<&str>, all: &[&str]) -> Checked {
     }
 }
 
-fn refuse(path: &str, message: impl Into<String>) -> Checked {
+/// A refusal of what stands at this path.
+pub fn refuse(path: &str, message: impl Into<String>) -> Checked {
     Err(InvalidRequest { path: path.to_owned(), message: message.into() })
 }

@@ -48,7 +48,20 @@ pub struct TargetSettings {
 impl TargetSettings {
     /// What makes these settings useless, whatever the source: the path, and what is wrong there.
     pub fn contradiction(&self) -> Option<InvalidRequest> {
-        checks::of_settings(self).err()
+        self.check().err()
+    }
+
+    fn check(&self) -> Result<(), InvalidRequest> {
+        checks::of_source(&self.source.region, &self.source.db_instance_identifier)?;
+        checks::of_key(self.kms_key_id.as_deref())?;
+        checks::of_instance(&self.db_instance)?;
+        checks::of_placement(&self.placement)?;
+        checks::of_monitoring(&self.db_instance, &self.placement)?;
+        let secret = self.application_secret.contradiction(self.verification.logins);
+        match secret.or_else(|| self.verification.contradiction()) {
+            Some((path, problem)) => checks::refuse(path, problem),
+            None => Ok(()),
+        }
     }
 
     /// Reads the settings of a replication from the text of its SSM parameter, with every default filled in. `text` is
@@ -66,7 +79,7 @@ impl TargetSettings {
         let invalid = |path: &str, message: String| InvalidRequest { path: path.to_owned(), message };
         let json = serde_json::from_str(text).map_err(|error| invalid("(not JSON)", error.to_string()))?;
         let settings: Self = parse(json)?;
-        checks::of_settings(&settings)?;
+        settings.check()?;
         Ok(settings)
     }
 }

@@ -2,8 +2,8 @@
 
 use super::answer::Answer;
 use super::call::{Call, Known};
+use super::list::list;
 use super::pattern::{arn_like, equal, like};
-use super::statement::list;
 use serde_json::Value;
 
 /// Whether a call meets all conditions of a `Condition` element.

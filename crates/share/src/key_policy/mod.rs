@@ -5,13 +5,15 @@
 mod answer;
 mod call;
 mod condition;
+mod list;
 mod pattern;
 mod statement;
 
 use answer::Answer;
 use call::Call;
+use list::list;
 use serde_json::Value;
-use statement::{applies, list};
+use statement::applies;
 use std::fmt;
 
 /// What a policy says of the calls that copy a snapshot.

@@ -3,6 +3,7 @@
 use super::answer::Answer;
 use super::call::Call;
 use super::condition::met;
+use super::list::list;
 use super::pattern::like;
 use serde_json::Value;
 
@@ -63,9 +64,4 @@ fn is_account(principal: &str, call: &Call<'_>) -> bool {
 
 fn everybody(principal: &Value) -> bool {
     list(principal).chain(list(&principal["AWS"])).any(|it| it == "*")
-}
-
-/// A policy writes one item without its list.
-pub fn list(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice).iter()
 }

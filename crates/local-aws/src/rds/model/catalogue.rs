@@ -42,7 +42,7 @@ const BOUNDS: [(&str, i64, i64); 4] = [
 pub fn check(given: &Changes, database: &Database) -> Result<(), Refusal> {
     let get = |name: &str| given.get(name).map(String::as_str);
     if let Some(class) = get("DBInstanceClass") {
-        classes::orderable(class, database)?;
+        classes::orderable(class, database, major(&database.engine_version))?;
     }
     if let Some(model) = get("LicenseModel").filter(|it| *it != LICENSE) {
         // Seen on AWS: github.com/ansible/ansible#47405.

@@ -1,7 +1,7 @@
 //! The DB instance classes that RDS sells for PostgreSQL.
 //! Source: RDS User Guide, Concepts.DBInstanceClass.Support and Concepts.DBInstanceClass.Summary.
 
-use super::{catalogue::major, database::Database, refusal::Refusal};
+use super::{database::Database, refusal::Refusal};
 
 const BURSTABLE: &[&str] = &["micro", "small", "medium", "large", "xlarge", "2xlarge"];
 const TO_16: &[&str] = &["large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge"];
@@ -52,13 +52,13 @@ pub fn all() -> impl Iterator<Item = String> {
         .flat_map(|(generation, sizes)| sizes.iter().map(move |size| format!("db.{generation}.{size}")))
 }
 
-/// Refuses a class that RDS does not sell for the database.
-pub fn orderable(class: &str, database: &Database) -> Result<(), Refusal> {
+/// Refuses a class that RDS does not sell for the database, whose engine has this major version.
+pub fn orderable(class: &str, database: &Database, major: &str) -> Result<(), Refusal> {
     let words: Vec<&str> = class.split('.').collect();
     let invalid = || Refusal::InvalidParameterValue(format!("Invalid DB Instance class: {class}"));
     let ["db", generation, size] = words[..] else { return Err(invalid()) };
     let is_old = TOO_OLD.contains(&generation) && !size.is_empty();
-    if is_old && major(&database.engine_version) != "12" {
+    if is_old && major != "12" {
         return Err(Refusal::InvalidParameterCombination(format!(
             "RDS does not support creating a DB instance with the following combination: DBInstanceClass={class}, \
              Engine={}, EngineVersion={}, LicenseModel=postgresql-license. For supported combinations of instance \
