@@ -94,13 +94,9 @@ async fn failed(
     at: usize,
 ) -> Result<()> {
     let execution = account.ended(arn).await?;
-    let error = execution.error.unwrap_or_default();
-    assert!(error.ends_with("Refused"), "{refused:?}: {error}: {:?}", execution.cause);
-    assert_eq!(
-        execution.steps.last().map(|it| it.step.as_str()),
-        Some(refused.state.as_str()),
-        "{refused:?}"
-    );
+    let failure = execution.failure().with_context(|| format!("{refused:?} fails nothing"))?;
+    assert!(failure.error.ends_with("Refused"), "{refused:?}: {failure}");
+    assert_eq!(failure.step, refused.state, "{failure}");
     let machine = outputs.get("CleanUpStateMachineArn")?;
     let clean_ups = eventually("another clean-up", || async {
         let list = account.states.list_executions().state_machine_arn(machine).send().await?.executions;

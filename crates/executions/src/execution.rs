@@ -21,6 +21,7 @@ pub struct Execution {
     pub cause: Option<String>,
     /// Its steps in the order they began.
     pub steps: Vec<Step>,
+    stopped_at: String,
 }
 
 impl Execution {
@@ -43,6 +44,7 @@ impl Execution {
             error: it.error,
             cause: it.cause,
             steps: followed.summary(),
+            stopped_at: followed.stopped_at().to_owned(),
         }))
     }
 
@@ -51,9 +53,8 @@ impl Execution {
         if self.status == ExecutionStatus::Succeeded {
             return None;
         }
-        let step = self.steps.iter().find(|step| !step.done).map_or("", |step| &step.step);
         let error = self.error.as_deref().unwrap_or(self.status.as_str());
-        Some(Failure::new(step, error, self.cause.as_deref().unwrap_or_default()))
+        Some(Failure::new(&self.stopped_at, error, self.cause.as_deref().unwrap_or_default()))
     }
 }
 

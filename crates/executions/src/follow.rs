@@ -185,8 +185,14 @@ impl Followed {
     }
 
     fn fail(&mut self, error: &str, cause: &str) {
-        let step = self.steps.iter().find(|step| !step.is_done()).map_or("", |step| &step.name);
-        self.ended = Some(Ended::Failed(Failure::new(step, error, cause)));
+        self.ended = Some(Ended::Failed(Failure::new(self.stopped_at(), error, cause)));
+    }
+
+    /// The step that a failure stopped: the one that was entered and not left, even if a later one began after it first
+    /// did. Else the first that is not done; empty before the first step.
+    pub(crate) fn stopped_at(&self) -> &str {
+        let open = self.steps.iter().find(|step| step.exited.is_none());
+        open.or_else(|| self.steps.iter().find(|step| !step.is_done())).map_or("", |step| &step.name)
     }
 }
 
@@ -255,6 +261,18 @@ mod tests {
             done,
         };
         assert_eq!(followed.summary(), [step("Snapshot", 2.0, 1, true), step("Share", 12.0, 2, false)]);
+    }
+
+    #[test]
+    fn a_failure_stops_the_step_that_was_entered_last_also_when_another_one_began_later() {
+        let mut followed = Followed::default();
+        followed.take(&look(10, "PromoteSecret", &json!({"done": false})));
+        followed.take(&look(20, "VerifyAgain", &json!({"done": true})));
+        followed.take(&look(30, "PromoteSecret", &json!({}))[..1]);
+        assert_eq!(followed.stopped_at(), "PromoteSecret");
+        followed.take(&look(30, "PromoteSecret", &json!({"done": false}))[1..]);
+        followed.take(&look(40, "VerifyAgain", &json!({}))[..1]);
+        assert_eq!(followed.stopped_at(), "VerifyAgain");
     }
 
     #[test]
