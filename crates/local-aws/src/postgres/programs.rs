@@ -171,7 +171,7 @@ impl Postgres {
         bail!("postgres accepts no connection on port {port} after {START_PATIENCE:?}")
     }
 
-    /// The superuser's name and password, for whoever compares rows: policies hide some from all others.
+    /// The superuser's name and password, for a test that compares rows: policies hide some from all others.
     pub fn administrator(&self) -> (&'static str, &str) {
         (ADMINISTRATOR, &self.password)
     }
