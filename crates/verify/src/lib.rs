@@ -101,13 +101,13 @@ impl Proof {
     }
 }
 
-/// Logs in, stops what acts by itself in any database, changes the other logins and runs `postRestoreSql` if the settings say so, and checks every assertion. Safe
-/// to repeat if the settings' own statements are.
+/// Logs in, stops what acts by itself in any database, changes the other logins and runs `postRestoreSql` if the settings
+/// say so, and checks every assertion. Safe to repeat if the settings' own statements are.
 ///
 /// Errors: `Snapferry.VerificationFailed`, `PostRestoreSqlFailed`, `LoginsNotChanged`, `LoginRefused`, `SessionNotSet`,
-/// `ActivityNotStopped`, `TlsNotTrusted`,
-/// `DatabaseNotReachable`, `EngineWithoutClient`, `SecretNotFound`, `SecretNotJson`, `SecretBinary`, `SecretTooLarge`,
-/// `InvalidRequest`, `StageTimedOut`, `SecretsManagerRefused` (fatal), `SecretsManagerUnavailable` (retry).
+/// `ActivityNotStopped`, `TlsNotTrusted`, `DatabaseNotReachable`, `EngineWithoutClient`, `SecretNotFound`,
+/// `SecretNotJson`, `SecretBinary`, `SecretTooLarge`, `InvalidRequest`, `StageTimedOut`, `SecretsManagerRefused` (fatal),
+/// `SecretsManagerUnavailable` (retry).
 /// Source: Secrets Manager API `GetSecretValue`, `PutSecretValue`; RDS User Guide, "Using SSL/TLS to encrypt a
 /// connection to a DB instance".
 pub async fn handle(secrets: &Client, payload: Value) -> Result<Response, Error> {
