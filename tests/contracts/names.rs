@@ -1,6 +1,6 @@
 //! One word, everywhere: a state, its function, role, policy, zip and binary.
 
-use crate::floors::steps;
+use crate::floors::functions;
 use crate::templates::templates;
 use crate::tree::{files, kebab, none};
 use crate::yaml::Node;
@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 #[test]
 fn a_function_its_policy_its_zip_and_its_binary_are_one_word() {
-    let binaries: BTreeSet<String> = steps().into_iter().flat_map(|it| it.binaries).collect();
+    let binaries: BTreeSet<String> = functions().into_iter().flat_map(|it| it.binaries).collect();
     let mut broken = Vec::new();
     for template in templates() {
         for (word, function) in template.functions() {
@@ -40,10 +40,10 @@ fn a_function_its_policy_its_zip_and_its_binary_are_one_word() {
 #[test]
 fn every_function_is_deployed() {
     let templates = templates();
-    let functions = templates.iter().flat_map(|it| it.functions());
-    let deployed: BTreeSet<String> = functions.map(|(word, _)| kebab(&word)).collect();
+    let deployed = templates.iter().flat_map(|it| it.functions());
+    let deployed: BTreeSet<String> = deployed.map(|(word, _)| kebab(&word)).collect();
     let mut broken = Vec::new();
-    for step in steps() {
+    for step in functions() {
         let serves = files(&format!("{}/src", step.folder)).iter().any(|it| it.text.contains("::serve("));
         let idle = step.binaries.iter().filter(|it| serves && !deployed.contains(*it));
         broken.extend(idle.map(|binary| format!("{}: no template deploys {binary}", step.folder)));

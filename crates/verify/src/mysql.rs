@@ -7,7 +7,6 @@ use crate::LoginName;
 use crate::login_trouble::mysql_name as quoted;
 use crate::plan::Answer;
 use crate::statement::read_one;
-use crate::tls::RDS_AUTHORITIES;
 use secret::Connection;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, raw_sql};
@@ -44,7 +43,7 @@ impl MySql {
             .username(&login.username)
             .password(&login.password)
             .ssl_mode(MySqlSslMode::VerifyIdentity)
-            .ssl_ca_from_pem(RDS_AUTHORITIES.to_vec())
+            .ssl_ca_from_pem(rds_authorities::PEM.to_vec())
             // The operator's SQL means here what it means elsewhere.
             .pipes_as_concat(false)
             .no_engine_substitution(false)

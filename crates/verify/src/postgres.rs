@@ -9,7 +9,6 @@ use crate::login_trouble::postgres_name as quoted;
 use crate::plan::Answer;
 use crate::random::{self, NoRandomness};
 use crate::statement::read_one;
-use crate::tls::RDS_AUTHORITIES;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::{digest, hmac, pbkdf2};
@@ -47,7 +46,7 @@ impl Postgres {
             .password(&login.password)
             .database(database)
             .ssl_mode(PgSslMode::VerifyFull)
-            .ssl_root_cert_from_pem(RDS_AUTHORITIES.to_vec())
+            .ssl_root_cert_from_pem(rds_authorities::PEM.to_vec())
             .application_name("snapferry-verify")
             // Already while the session is settled: a role's own may be too short for that.
             .options([("statement_timeout", limit.as_str())])

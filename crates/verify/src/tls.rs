@@ -5,10 +5,6 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
 
-/// The certificates of RDS's authorities; its first lines say where they are from. Those of China, GovCloud and the newest
-/// Regions are not among them: there the stack's parameter VerifyCertificatesLayerArn brings them, by `SSL_CERT_FILE`.
-pub(crate) const RDS_AUTHORITIES: &[u8] = include_bytes!("../certificates/rds-authorities.pem");
-
 /// What is said of a connection that was made.
 pub(crate) const TRUSTED: &str = "certificate and host name verified";
 
@@ -17,7 +13,7 @@ pub(crate) const TRUSTED: &str = "certificate and host name verified";
 pub(crate) fn client_config() -> Result<ClientConfig, rustls::Error> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    roots.add_parsable_certificates(CertificateDer::pem_slice_iter(RDS_AUTHORITIES).flatten());
+    roots.add_parsable_certificates(CertificateDer::pem_slice_iter(rds_authorities::PEM).flatten());
     let provider = rustls::crypto::ring::default_provider();
     let config =
         ClientConfig::builder_with_provider(provider.into()).with_safe_default_protocol_versions()?;
@@ -47,10 +43,10 @@ mod tests {
 
     #[test]
     fn every_certificate_of_the_bundle_is_read() {
-        let written = String::from_utf8(RDS_AUTHORITIES.to_vec()).unwrap();
+        let written = String::from_utf8(rds_authorities::PEM.to_vec()).unwrap();
         let written = written.matches("-----BEGIN CERTIFICATE-----").count();
         let mut roots = RootCertStore::empty();
-        let certificates = CertificateDer::pem_slice_iter(RDS_AUTHORITIES).map(Result::unwrap);
+        let certificates = CertificateDer::pem_slice_iter(rds_authorities::PEM).map(Result::unwrap);
         let (read, ignored) = roots.add_parsable_certificates(certificates);
         assert_eq!((read, ignored), (written, 0));
         assert!(read >= 80, "{read}");
