@@ -8,6 +8,7 @@
 //! - One folder for each service that is answered here: `rds` (its API, its operations, its model), `kms`.
 //!   Another service gets a folder of its own beside them, with the same floors.
 //! - `mends`: services that MiniStack answers, but otherwise than AWS. One file for each service.
+//! - `names`: which names lead where, for each VPC.
 //! - `iam` and `caller`: who calls, and what policies allow.
 //! - `postgres`: the servers behind DB instances. Another engine gets a folder of its own beside it.
 //! - The files here are what several of these use: accounts and Regions, child processes, TLS, MiniStack itself.
@@ -17,6 +18,7 @@ pub mod iam;
 pub mod kms;
 pub mod mends;
 pub mod ministack;
+pub mod names;
 pub mod place;
 pub mod planned;
 pub mod postgres;

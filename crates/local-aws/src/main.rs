@@ -9,6 +9,7 @@ use local_aws::{
     kms::keys::Keys,
     mends::Mends,
     ministack::{self, MiniStack},
+    names::Names,
     postgres::programs::Postgres,
     rds::{
         api::Api,
@@ -74,6 +75,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let authority = Authority::new().context("cannot make a certificate authority")?;
     let authority_file = data_dir.join("rds-authority.pem");
     authority.write(&authority_file).await?;
+    let names = Arc::new(Names::open(&data_dir.join("names")).context("cannot keep names")?);
     let postgres = Postgres::open(&arguments.postgres_bin, &data_dir.join("rds"), authority).await?;
     let settings = ministack::Settings {
         executable: arguments.ministack,
@@ -98,7 +100,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     });
     let api = Api::new(Arc::clone(&rds), Arc::clone(&keys), roles, client.clone());
     let announcement = serde_json::json!({ "endpoint": endpoint, "ministack": client.url() });
-    let relay = Arc::new(Relay::new(client, keys, mends, api));
+    let relay = Arc::new(Relay::new(client, keys, mends, api, names));
     writeln!(std::io::stdout(), "{announcement}").context("cannot write to the standard output")?;
 
     let result = tokio::select! {

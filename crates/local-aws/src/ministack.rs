@@ -192,8 +192,19 @@ impl Client {
 
     /// The text of an object of S3, by its bucket and key.
     pub async fn object(&self, place: &Place, path: &str) -> anyhow::Result<String> {
+        self.get(&place.account_id, &place.region, "s3", path).await
+    }
+
+    /// A GET of a service; the answer's text.
+    pub async fn get(
+        &self,
+        account_id: &str,
+        region: &str,
+        service: &str,
+        path: &str,
+    ) -> anyhow::Result<String> {
         let request = self.http.get(format!("{}/{path}", self.url));
-        let request = request.header(AUTHORIZATION, as_root(&place.account_id, &place.region, "s3"));
+        let request = request.header(AUTHORIZATION, as_root(account_id, region, service));
         Ok(request.send().await?.error_for_status()?.text().await?)
     }
 

@@ -34,6 +34,7 @@ use crate::{
         passing::{Mended, Passing},
     },
     ministack,
+    names::{Names, zones},
     place::Place,
     process::{Connection, kill_descendant},
     rds::{
@@ -41,6 +42,9 @@ use crate::{
         operations::rds::Rds,
     },
 };
+
+/// The services whose calls may change private zones.
+const MAKES_ZONES: [&str; 2] = ["route53", "cloudformation"];
 
 /// What every request needs.
 pub struct Relay {
@@ -54,11 +58,18 @@ pub struct Relay {
     pub(super) faults: Faults,
     rds_api: RdsApi,
     pub(super) rds: Arc<Rds>,
+    pub(super) names: Arc<Names>,
 }
 
 impl Relay {
     /// A relay in front of this MiniStack.
-    pub fn new(ministack: ministack::Client, keys: Arc<Keys>, mends: Mends, rds_api: RdsApi) -> Self {
+    pub fn new(
+        ministack: ministack::Client,
+        keys: Arc<Keys>,
+        mends: Mends,
+        rds_api: RdsApi,
+        names: Arc<Names>,
+    ) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let http = HttpClient::builder(TokioExecutor::new())
@@ -75,6 +86,7 @@ impl Relay {
             faults: Faults::default(),
             rds: Arc::clone(rds_api.rds()),
             rds_api,
+            names,
         }
     }
 
@@ -151,6 +163,14 @@ impl Relay {
                     false => self.pass_on(parts, body, call).await,
                 }
             }
+        }
+    }
+
+    /// Leads names as the private zones of this account say now.
+    async fn read_zones(&self, account_id: &str) {
+        match zones::of(&self.ministack, account_id).await {
+            Ok(zones) => self.names.set_zones(account_id, zones),
+            Err(error) => tracing::error!("cannot read the private zones of {account_id}: {error:#}"),
         }
     }
 
@@ -263,6 +283,9 @@ pub async fn handle(State(relay): State<Arc<Relay>>, request: Request) -> Respon
         return wire::closed();
     }
     let response = relay.answer(caller.as_ref(), parts, body, &mut call).await;
+    if MAKES_ZONES.contains(&call.service.as_str()) {
+        relay.read_zones(&call.account_id).await;
+    }
     call.status = response.status().as_u16();
     if fault == Some(How::ConnectionClosedAfter) {
         call.error = call.error.or_else(|| Some("AnswerLost".to_owned()));

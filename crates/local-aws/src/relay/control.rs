@@ -29,6 +29,8 @@ const FUNCTION_PROGRAM: &str = "bootstrap";
 /// - `POST misbehaviours`: a `Misbehaviour` of a resource of RDS. `GET` shows those still to come.
 /// - `POST automated-snapshot`: has RDS back a DB instance up now.
 /// - `POST crash`: kills the server of a DB instance, which RDS then starts again.
+/// - `GET names/address?name=N&vpcId=V`: where a name leads, in a VPC or outside every VPC.
+/// - `GET names/file?vpcId=V`: the file of hosts with all names that lead somewhere there.
 /// - `GET administrator`: the superuser of every server, whom no row is hidden from.
 /// - `POST kill-function?nth=N`: kills one of the processes of functions, counting round.
 pub fn routes() -> Router<Arc<Relay>> {
@@ -38,6 +40,8 @@ pub fn routes() -> Router<Arc<Relay>> {
         .route("/misbehaviours", get(misbehaviours).post(add_misbehaviour))
         .route("/automated-snapshot", post(automated_snapshot))
         .route("/crash", post(crash))
+        .route("/names/address", get(address))
+        .route("/names/file", get(names_file))
         .route("/administrator", get(administrator))
         .route("/kill-function", post(kill_function))
 }
@@ -97,6 +101,34 @@ async fn automated_snapshot(State(relay): State<Arc<Relay>>, Json(whose): Json<W
     match automated_backups::begin(&relay.rds, &place, &whose.db_instance_identifier) {
         Ok(identifier) => Json(json!({ "dbSnapshotIdentifier": identifier })).into_response(),
         Err(refusal) => (StatusCode::BAD_REQUEST, refusal.message()).into_response(),
+    }
+}
+
+/// A name, as those who are in the VPC or outside every VPC know it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Named {
+    name: String,
+    vpc_id: Option<String>,
+}
+
+async fn address(State(relay): State<Arc<Relay>>, Query(Named { name, vpc_id }): Query<Named>) -> Response {
+    match relay.names.resolve(vpc_id.as_deref(), &name) {
+        Some(address) => Json(json!({ "address": address })).into_response(),
+        None => (StatusCode::NOT_FOUND, format!("{name} leads nowhere")).into_response(),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Viewer {
+    vpc_id: Option<String>,
+}
+
+async fn names_file(State(relay): State<Arc<Relay>>, Query(Viewer { vpc_id }): Query<Viewer>) -> Response {
+    match relay.names.file(vpc_id.as_deref()) {
+        Ok(file) => Json(json!({ "file": file })).into_response(),
+        Err(error) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
     }
 }
 

@@ -90,6 +90,12 @@ impl LocalAws {
         (response.status().as_u16(), response.text().await.unwrap())
     }
 
+    /// Looks at one of the relay's own routes.
+    pub async fn look(&self, path: &str) -> (u16, String) {
+        let response = client().get(format!("{}/_local-aws/{path}", self.endpoint)).send().await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    }
+
     /// What is still to come: `faults` or `misbehaviours`.
     pub async fn planned(&self, path: &str) -> Vec<Value> {
         let url = format!("{}/_local-aws/{path}", self.endpoint);
