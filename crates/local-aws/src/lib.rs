@@ -1,4 +1,4 @@
-//! The local AWS: a relay in front of MiniStack that answers RDS itself, over real PostgreSQL servers.
+//! The local AWS: a relay in front of MiniStack that answers RDS itself, over real PostgreSQL and MariaDB servers.
 //!
 //! A DB instance is a running server, a DB snapshot is a physical copy of its data, and a restore is another
 //! server on a copy of that copy, so rows and passwords really travel. Everything else passes through to
@@ -10,7 +10,7 @@
 //! - `mends`: services that MiniStack answers, but otherwise than AWS. One file for each service.
 //! - `names`: which names lead where, for each VPC.
 //! - `iam` and `caller`: who calls, and what policies allow.
-//! - `postgres`: the servers behind DB instances. Another engine gets a folder of its own beside it.
+//! - `servers`: the servers behind DB instances. Each engine is a file of its own there.
 //! - The files here are what several of these use: accounts and Regions, child processes, TLS, MiniStack itself.
 
 pub mod caller;
@@ -21,11 +21,11 @@ pub mod ministack;
 pub mod names;
 pub mod place;
 pub mod planned;
-pub mod postgres;
 pub mod privileges;
 pub mod process;
 pub mod rds;
 pub mod relay;
+pub mod servers;
 pub mod tls_front;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

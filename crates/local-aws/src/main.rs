@@ -10,13 +10,13 @@ use local_aws::{
     mends::Mends,
     ministack::{self, MiniStack},
     names::Names,
-    postgres::programs::Postgres,
     rds::{
         api::Api,
         model::clock::Clock,
         operations::{network, rds::Rds},
     },
     relay::{self, calls::Relay, server},
+    servers::{mariadb::MariaDb, postgres::Postgres},
     tls_front::Authority,
 };
 use tokio::{
@@ -24,7 +24,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
-/// One machine's stand-in for two AWS accounts: a relay in front of MiniStack, with RDS over real PostgreSQL.
+/// One machine's stand-in for two AWS accounts: a relay in front of MiniStack, with RDS over real PostgreSQL and MariaDB.
 #[derive(Parser)]
 struct Arguments {
     /// The `ministack` executable.
@@ -33,6 +33,9 @@ struct Arguments {
     /// The folder that holds `initdb`, `postgres` and `pg_basebackup`.
     #[arg(long)]
     postgres_bin: PathBuf,
+    /// The folder `usr` that holds `sbin/mariadbd`; without it there is no engine `mariadb`.
+    #[arg(long)]
+    mariadb: Option<PathBuf>,
     /// Everything is kept below this folder, which no other local-aws may use at the same time.
     #[arg(long)]
     data_dir: PathBuf,
@@ -76,7 +79,11 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let authority_file = data_dir.join("rds-authority.pem");
     authority.write(&authority_file).await?;
     let names = Arc::new(Names::open(&data_dir.join("names")).context("cannot keep names")?);
-    let postgres = Postgres::open(&arguments.postgres_bin, &data_dir.join("rds"), authority).await?;
+    let postgres = Postgres::open(&arguments.postgres_bin, &data_dir.join("rds"), authority.clone()).await?;
+    let mariadb = match &arguments.mariadb {
+        Some(usr) => Some(MariaDb::open(usr, authority).await?),
+        None => None,
+    };
     let settings = ministack::Settings {
         executable: arguments.ministack,
         data_dir,
@@ -95,8 +102,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let keys = Arc::new(Keys::new(client.clone(), Arc::clone(&roles)));
     let mends = Mends::new(client.clone(), Arc::clone(&roles));
     let rds = Arc::new_cyclic(|rds| {
-        let postgres = postgres.behind(network::gate(rds.clone(), client.clone()));
-        Rds::new(postgres, Clock::new(arguments.time_scale))
+        let gate = network::gate(rds.clone(), client.clone());
+        Rds::new(postgres, mariadb, gate, Clock::new(arguments.time_scale))
     });
     let api = Api::new(Arc::clone(&rds), Arc::clone(&keys), roles, client.clone());
     let announcement = serde_json::json!({ "endpoint": endpoint, "ministack": client.url() });

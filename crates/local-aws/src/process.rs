@@ -1,11 +1,13 @@
-//! Child processes: a free port to give them, an orderly end, and a sudden one.
+//! Child processes: a free port to give them, a standstill, an orderly end, and a sudden one.
 
 use std::{
     fs,
     net::{SocketAddr, TcpListener},
-    time::Duration,
+    path::Path,
+    time::{Duration, Instant},
 };
 
+use anyhow::Context;
 use rustix::{
     io::Errno,
     process::{Pid, Signal, kill_process},
@@ -16,6 +18,61 @@ use tokio::{net::TcpStream, process::Child};
 /// so callers try again on another one.
 pub fn free_port() -> std::io::Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+/// The folders of libraries of Debian packages that are unpacked somewhere else than in `/`: `usr` is theirs.
+pub fn libraries(usr: &Path) -> String {
+    let folders =
+        ["lib", "../lib"].into_iter().flat_map(|lib| fs::read_dir(usr.join(lib)).into_iter().flatten());
+    let folders = folders.filter_map(|entry| entry.ok()?.path().to_str().map(str::to_owned));
+    folders.filter(|path| path.ends_with("-linux-gnu")).collect::<Vec<_>>().join(":")
+}
+
+/// A process all of whose threads stand still until this is dropped: it writes nothing, and what it has written stays as
+/// it is, so that a copy of its files is of one moment.
+#[derive(Debug)]
+pub struct Standstill<'a> {
+    pid: Pid,
+    /// As long as its handle is there, the process's number belongs to no other one.
+    _child: &'a Child,
+}
+
+impl<'a> Standstill<'a> {
+    /// Stops the child, and waits until every thread has stopped.
+    pub async fn of(child: &'a Child) -> anyhow::Result<Self> {
+        const PATIENCE: Duration = Duration::from_secs(10);
+        let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        let pid = pid.context("the process has ended")?;
+        let standstill = Self { pid, _child: child };
+        kill_process(pid, Signal::STOP)?;
+        let began = Instant::now();
+        while !stands_still(pid)? {
+            anyhow::ensure!(began.elapsed() < PATIENCE, "process {pid:?} does not stop");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        Ok(standstill)
+    }
+}
+
+impl Drop for Standstill<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = kill_process(self.pid, Signal::CONT) {
+            tracing::warn!("cannot continue process {:?}: {error}", self.pid);
+        }
+    }
+}
+
+/// Has every thread stopped, or ended? Source: Linux, `Documentation/filesystems/proc.rst`, the third field of `stat`.
+fn stands_still(pid: Pid) -> std::io::Result<bool> {
+    for thread in fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero()))? {
+        // A thread that ends meanwhile writes nothing.
+        let Ok(stat) = fs::read_to_string(thread?.path().join("stat")) else { continue };
+        let state = stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().next());
+        if !matches!(state, Some("T" | "t" | "Z" | "X")) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Asks the child to end with `signal`, waits, and kills it when it does not.
@@ -199,6 +256,29 @@ mod tests {
 
         let own = std::net::TcpStream::connect(at_us).unwrap();
         kill_descendant(Connection { theirs: own.local_addr().unwrap(), ours: at_us }).unwrap_err();
+    }
+
+    // A DB snapshot of MariaDB is right only if nothing is written while it is taken.
+    #[tokio::test]
+    async fn a_process_that_stands_still_writes_nothing_until_it_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("written");
+        let write = "i=0; while :; do echo $((i += 1)) >>written; done";
+        let mut command = tokio::process::Command::new("bash");
+        let child = command.args(["-c", write]).current_dir(&folder).kill_on_drop(true).spawn().unwrap();
+        let size = || fs::metadata(&file).map_or(0, |it| it.len());
+        let grows = async |from| {
+            while size() <= from {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        grows(0).await;
+        let standstill = Standstill::of(&child).await.unwrap();
+        let then = size();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(size(), then);
+        drop(standstill);
+        grows(then).await;
     }
 
     #[test]

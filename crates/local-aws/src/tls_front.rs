@@ -1,4 +1,5 @@
-//! TLS in front of a PostgreSQL server that was built without it: RDS offers TLS, so must this.
+//! What stands before a server: a gate, and TLS for a PostgreSQL server that was built without it. RDS offers TLS, so must
+//! this. A MariaDB server speaks TLS itself, within its own protocol, so its connections are passed through.
 //!
 //! A client that asks for TLS gets it; any other client is passed through. The certificates are issued by an authority
 //! that lives as long as this process. `SSL_CERT_FILE` tells clients where the authority's own certificate is.
@@ -108,7 +109,7 @@ impl fmt::Debug for Gate {
     }
 }
 
-/// A port that offers TLS and leads to another one. Dropping it closes the port; connections end with the server.
+/// A port that leads to another one. Dropping it closes the port; connections end with the server.
 #[derive(Debug)]
 pub struct Front {
     port: u16,
@@ -117,9 +118,10 @@ pub struct Front {
 }
 
 impl Front {
-    /// Listens on `preferred` when that port is free, else on any.
+    /// Listens on `preferred` when that port is free, else on any. It offers PostgreSQL's TLS by a certificate of
+    /// `authority`; without one it passes on whatever is said.
     pub async fn open(
-        authority: &Authority,
+        authority: Option<&Authority>,
         server: u16,
         preferred: Option<u16>,
         gate: &Gate,
@@ -132,7 +134,7 @@ impl Front {
             None => TcpListener::bind(("127.0.0.1", 0)).await?,
         };
         let port = listener.local_addr()?.port();
-        let acceptor = TlsAcceptor::from(Arc::clone(&authority.server));
+        let acceptor = authority.map(|it| TlsAcceptor::from(Arc::clone(&it.server)));
         let server = Arc::new(AtomicU16::new(server));
         let (leads_to, gate) = (Arc::clone(&server), gate.clone());
         let task = tokio::spawn(async move {
@@ -145,7 +147,10 @@ impl Front {
                 tokio::spawn(async move {
                     // An error means that one side ended the connection early.
                     let _ = match lets_in.await {
-                        true => carry(client, server, acceptor).await,
+                        true => match acceptor {
+                            Some(acceptor) => carry(client, server, acceptor).await,
+                            None => pass_on(client, server).await,
+                        },
                         false => ignore(client).await,
                     };
                 });
@@ -176,6 +181,13 @@ async fn ignore(mut client: TcpStream) -> io::Result<()> {
     let mut heard = [0; 1024];
     while client.read(&mut heard).await? > 0 {}
     Ok(())
+}
+
+async fn pass_on(mut client: TcpStream, server: u16) -> io::Result<()> {
+    client.set_nodelay(true)?;
+    let mut server = TcpStream::connect(("127.0.0.1", server)).await?;
+    server.set_nodelay(true)?;
+    copy_bidirectional(&mut client, &mut server).await.map(drop)
 }
 
 async fn carry(mut client: TcpStream, server: u16, acceptor: TlsAcceptor) -> io::Result<()> {
@@ -217,7 +229,7 @@ mod tests {
     async fn a_client_whom_the_gate_does_not_let_in_gets_no_answer() {
         let authority = Authority::new().unwrap();
         let gate = Gate::new(|_| std::future::ready(false));
-        let front = Front::open(&authority, 1, None, &gate).await.unwrap();
+        let front = Front::open(Some(&authority), 1, None, &gate).await.unwrap();
         let mut client = TcpStream::connect(("127.0.0.1", front.port())).await.unwrap();
         client.write_all(&SSL_REQUEST).await.unwrap();
         let mut answer = [0];
@@ -238,7 +250,7 @@ mod tests {
             }
         });
         let authority = Authority::new().unwrap();
-        let front = Front::open(&authority, port, None, &Gate::open()).await.unwrap();
+        let front = Front::open(Some(&authority), port, None, &Gate::open()).await.unwrap();
         let mut heard = [0; 12];
 
         let mut plain = TcpStream::connect(("127.0.0.1", front.port())).await.unwrap();

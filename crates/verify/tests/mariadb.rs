@@ -92,7 +92,7 @@ async fn other_logins_of_mariadb_are_locked_or_get_passwords_of_their_own() -> R
     server
         .execute(&format!(
             "CREATE USER app@'%' IDENTIFIED BY 'of the source'; CREATE USER `{hostile}`@`%` IDENTIFIED BY 'of the source';
-             CREATE USER rdsadmin@localhost IDENTIFIED BY 'p'; CREATE ROLE readers;
+             CREATE ROLE readers;
              CREATE USER machine@localhost IDENTIFIED VIA unix_socket;
              GRANT SELECT ON shop.* TO app@'%'; GRANT SELECT ON shop.* TO `{hostile}`@`%`"
         ))

@@ -1,4 +1,4 @@
-//! RDS over real PostgreSQL, on three floors; each uses only those below it.
+//! RDS over real servers, on three floors; each uses only those below it.
 //!
 //! - `api`: takes a request apart, asks whether its caller may send it, and words the answer.
 //! - `operations`: changes what exists, and does the work that goes on behind an answer.

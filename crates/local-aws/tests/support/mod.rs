@@ -56,6 +56,7 @@ impl LocalAws {
         let mut child = Command::new(env!("CARGO_BIN_EXE_local-aws"))
             .args(["--ministack", &variable("SNAPFERRY_MINISTACK")])
             .args(["--postgres-bin", &variable("SNAPFERRY_POSTGRES_BIN")])
+            .args(mariadb().iter().flat_map(|usr| ["--mariadb", usr]))
             .args(["--time-scale", time_scale])
             .arg("--data-dir")
             .arg(data_dir.path())
@@ -125,6 +126,11 @@ impl Drop for LocalAws {
 
 fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests with scripts/test"))
+}
+
+/// Where MariaDB is; nothing on a machine that has none.
+pub fn mariadb() -> Option<String> {
+    Some(variable("SNAPFERRY_MARIADB")).filter(|it| !it.is_empty())
 }
 
 fn client() -> reqwest::Client {

@@ -1,20 +1,18 @@
-//! A real MariaDB with TLS.
+//! A real MariaDB with TLS, as the local AWS runs it: the master user has the rights that RDS gives.
 
-use super::{MASTER, PASSWORD, World, eventually, folder_of, libraries};
-use anyhow::{Context, Result, ensure};
-use local_aws::privileges::Privileges;
-use local_aws::process::free_port;
+use super::{MASTER, PASSWORD, World, folder_of};
+use anyhow::Result;
+use local_aws::servers::mariadb::MariaDb;
+use local_aws::servers::programs::{Master, Programs};
+use local_aws::tls_front::Gate;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
 use sqlx::{AssertSqlSafe, Connection, raw_sql};
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use tokio::io::AsyncWriteExt;
-use tokio::process::{Child, Command};
 
 /// A running server with the database `shop`.
 pub struct Server {
     pub port: u16,
-    _child: Child,
+    mariadb: MariaDb,
+    _server: local_aws::servers::server::Server,
 }
 
 impl Server {
@@ -24,55 +22,25 @@ impl Server {
             println!("SKIPPED: this machine has no MariaDB");
             return Ok(None);
         };
-        let folder = world.folder.path();
-        let (certificate, key) = world.authority.server_pems();
-        std::fs::write(folder.join("server.pem"), certificate)?;
-        std::fs::write(folder.join("server.key"), key)?;
-        std::fs::create_dir(folder.join("mariadb"))?;
-
-        let share = usr.join("share/mysql");
-        let mut tables = String::from("CREATE DATABASE mysql;\nUSE mysql;\nSET @auth_root_socket = NULL;\n");
-        for file in
-            ["mysql_system_tables.sql", "mysql_performance_tables.sql", "mysql_system_tables_data.sql"]
-        {
-            tables.push_str(&std::fs::read_to_string(share.join(file))?);
-        }
-        let mut bootstrap = mariadbd(&usr, folder);
-        let mut bootstrap =
-            bootstrap.arg("--bootstrap").stdin(Stdio::piped()).stdout(Stdio::null()).spawn()?;
-        let mut input = bootstrap.stdin.take().context("it reads")?;
-        input.write_all(tables.as_bytes()).await?;
-        drop(input);
-        ensure!(bootstrap.wait().await?.success(), "{}", log(folder));
-
-        let users = folder.join("users.sql");
-        let grants = format!(
-            "CREATE DATABASE shop;\nCREATE USER {MASTER}@'%' IDENTIFIED BY '{PASSWORD}';\nGRANT ALL ON *.* TO {MASTER}@'%' WITH GRANT OPTION;\n"
-        );
-        std::fs::write(&users, grants)?;
-        let port = free_port()?;
-        let mut command = mariadbd(&usr, folder);
-        command.args([
-            "--port",
-            &port.to_string(),
-            "--bind-address=127.0.0.1",
-            "--require-secure-transport=ON",
-        ]);
-        for (option, name) in [
-            ("socket", "socket"),
-            ("init-file", "users.sql"),
-            ("ssl-cert", "server.pem"),
-            ("ssl-key", "server.key"),
-        ] {
-            command.arg(format!("--{option}={}", folder.join(name).display()));
-        }
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
-        let server = Self { port, _child: child };
-        let connected = eventually("MariaDB", async || server.connect(MASTER, PASSWORD).await).await;
-        connected.with_context(|| log(folder))?;
+        let mariadb = MariaDb::open(&usr, world.authority.clone()).await?;
+        let programs = Programs::MariaDb(mariadb.clone());
+        let directory = world.folder.path().join("mariadb");
+        programs.initialise(&directory).await?;
+        let server =
+            local_aws::servers::server::Server::start(&programs, &directory, None, &Gate::open()).await?;
+        let master = Master { username: MASTER, password: PASSWORD, database: Some("shop") };
+        programs.create_master(server.port(), &master).await?;
+        let server = Self { port: server.port(), mariadb, _server: server };
+        server.administer("SET GLOBAL require_secure_transport = ON").await?;
         server.execute("CREATE TABLE orders (id int PRIMARY KEY, placed_at datetime, paid boolean, total decimal(12, 2)) ENGINE=InnoDB").await?;
         server.execute("INSERT INTO orders SELECT seq, UTC_TIMESTAMP() - INTERVAL seq MINUTE, true, seq FROM seq_1_to_12").await?;
         Ok(Some(server))
+    }
+
+    /// Runs a statement as the administrator, once: from then on it does not log in without TLS.
+    async fn administer(&self, sql: &'static str) -> Result<()> {
+        raw_sql(sql).execute(&mut self.mariadb.connect(self.port).await?).await?;
+        Ok(())
     }
 
     pub async fn connect(&self, user: &str, password: &str) -> Result<MySqlConnection> {
@@ -93,31 +61,4 @@ impl Server {
         let mut connection = self.connect(MASTER, PASSWORD).await?;
         Ok(sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(&mut connection).await?)
     }
-}
-
-fn mariadbd(usr: &Path, folder: &Path) -> Command {
-    let program: PathBuf = usr.join("sbin/mariadbd");
-    let mut command = Privileges::Plain.command(&program, "KILL");
-    // It refuses to be root unless it is told so.
-    if Privileges::detect() != Privileges::Plain {
-        command.args(["--no-defaults", "--user=root"]);
-    } else {
-        command.arg("--no-defaults");
-    }
-    let share = usr.join("share/mysql").display().to_string();
-    command.args([format!("--lc-messages-dir={share}"), format!("--character-sets-dir={share}/charsets")]);
-    command.arg(format!("--datadir={}", folder.join("mariadb").display()));
-    // A server that starts removes the temporary tables of others in a folder that they share.
-    command.arg(format!("--tmpdir={}", folder.display()));
-    command.arg(format!("--log-error={}", folder.join("mariadb.log").display()));
-    command.args(["--innodb-log-file-size=4M", "--innodb-buffer-pool-size=8M", "--skip-log-bin"]);
-    if usr != Path::new("/usr") {
-        command.env("LD_LIBRARY_PATH", libraries(usr));
-    }
-    command.stderr(Stdio::null());
-    command
-}
-
-fn log(folder: &Path) -> String {
-    std::fs::read_to_string(folder.join("mariadb.log")).unwrap_or_default()
 }

@@ -235,11 +235,3 @@ pub fn folder_of(variable: &str) -> Option<PathBuf> {
     });
     (!folder.is_empty()).then(|| PathBuf::from(folder))
 }
-
-/// Where the libraries of unpacked packages are.
-pub fn libraries(usr: &std::path::Path) -> String {
-    let folders =
-        ["lib", "../lib"].into_iter().flat_map(|lib| std::fs::read_dir(usr.join(lib)).into_iter().flatten());
-    let folders = folders.filter_map(|entry| entry.ok()?.path().to_str().map(str::to_owned));
-    folders.filter(|path| path.ends_with("-linux-gnu")).collect::<Vec<_>>().join(":")
-}

@@ -1,9 +1,9 @@
 //! A real PostgreSQL with TLS: the server's own where there is one built with it, else in front of it.
 
-use super::{MASTER, PASSWORD, World, eventually, folder_of, libraries};
+use super::{MASTER, PASSWORD, World, eventually, folder_of};
 use anyhow::{Result, ensure};
 use local_aws::privileges::Privileges;
-use local_aws::process::free_port;
+use local_aws::process::{free_port, libraries};
 use local_aws::tls_front::{Front, Gate};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{AssertSqlSafe, Connection, raw_sql};
@@ -72,7 +72,7 @@ impl Server {
             library_path(&mut postgres, usr.as_deref()).stdout(log.try_clone()?).stderr(log).spawn()?;
         let front = match usr {
             Some(_) => None,
-            None => Some(Front::open(&world.authority, port, None, &Gate::open()).await?),
+            None => Some(Front::open(Some(&world.authority), port, None, &Gate::open()).await?),
         };
         let server = Self { port, front, _child: child };
         eventually("PostgreSQL", async || server.connect(ADMINISTRATOR, PASSWORD, "postgres").await).await?;

@@ -12,7 +12,7 @@ use crate::{
     kms::keys::Keys,
     rds::{
         model::{
-            catalogue, database::Database, identifiers, refusal::Refusal, settings::Settings,
+            catalogue, database::Database, engine::Engine, identifiers, refusal::Refusal, settings::Settings,
             snapshots::Snapshot, storage,
         },
         operations::{
@@ -53,27 +53,30 @@ pub async fn create(rds: &Arc<Rds>, keys: &Keys, request: &Request<'_>) -> Outco
     let Request { place, parameters, .. } = *request;
     let identifier = parameters.instance("DBInstanceIdentifier")?;
     parameters.required("DBInstanceClass")?;
-    catalogue::check_engine(parameters.required("Engine")?)?;
+    let engine = Engine::named(parameters.required("Engine")?)?;
+    let ours = rds.version_of(engine)?;
     if parameters.flag("ManageMasterUserPassword")? || parameters.get("DBClusterIdentifier").is_some() {
         let message = "Managed master passwords and clusters do not exist in the local AWS.";
         return Err(Refusal::InvalidParameterCombination(message.to_owned()));
     }
-    let master_username = identifiers::master_username(parameters.required("MasterUsername")?)?;
-    let password = identifiers::master_password(parameters.required("MasterUserPassword")?)?;
+    let master_username = identifiers::master_username(engine, parameters.required("MasterUsername")?)?;
+    let password = identifiers::master_password(engine, parameters.required("MasterUserPassword")?)?;
     let mut tags = parameters.tags()?.unwrap_or_default();
     let aws_owned_key = tags.take(AWS_OWNED_KEY).is_some_and(|it| it == "sse-rds");
     let kms_key_id = new_key(keys, request).await?;
-    let given = settings::given(parameters)?;
+    let (mut given, lists) = (settings::given(parameters)?, settings::lists(parameters));
+    catalogue::check_logs(&lists, engine)?;
+    given.entry("LicenseModel").or_insert_with(|| engine.license().to_owned());
     let database = Database {
         resource_id: resource_id()?,
-        engine: catalogue::ENGINE,
-        engine_version: catalogue::engine_version(rds.postgres_version(), parameters.get("EngineVersion"))?,
+        engine,
+        engine_version: engine.version(ours, parameters.get("EngineVersion"))?,
         master_username,
-        db_name: parameters.get("DBName").map(identifiers::database_name).transpose()?,
+        db_name: parameters.get("DBName").map(|name| identifiers::database_name(engine, name)).transpose()?,
         aws_owned_key: aws_owned_key && kms_key_id.is_none(),
         kms_key_id,
         created_at: None,
-        settings: Settings::new(given.clone(), settings::lists(parameters)?),
+        settings: Settings::new(given.clone(), lists),
     };
     let subnet_group = parameters.name("DBSubnetGroupName");
     let origin = Origin::Nothing { password };
@@ -97,15 +100,16 @@ pub async fn restore(rds: &Arc<Rds>, keys: &Keys, request: &Request<'_>) -> Outc
         return Err(Refusal::DbSnapshotNotFound(wanted.to_owned()));
     }
     may_be_restored(keys, request, &snapshot).await?;
-    if parameters.get("Engine").is_some_and(|engine| engine != snapshot.database.engine) {
+    if parameters.get("Engine").is_some_and(|engine| engine != snapshot.database.engine.name()) {
         return Err(Refusal::InvalidParameterValue(
             "The engine must be compatible with the snapshot's.".to_owned(),
         ));
     }
     let given = settings::given(parameters)?;
-    let lists = settings::lists(parameters)?;
+    let lists = settings::lists(parameters);
+    catalogue::check_logs(&lists, snapshot.database.engine)?;
     let settings = Settings::restored(given.clone(), lists, &snapshot.database.settings);
-    storage::may_become(&snapshot.database.settings, &settings)?;
+    storage::may_become(snapshot.database.engine, &snapshot.database.settings, &settings)?;
     let database = Database { resource_id: resource_id()?, created_at: None, settings, ..snapshot.database };
     // Without tags in the request, RDS takes those that the source DB instance had at the time of the snapshot.
     let tags = parameters.tags()?.unwrap_or(snapshot.instance_tags);

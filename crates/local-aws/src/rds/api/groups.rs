@@ -9,7 +9,7 @@ use crate::{
     place::Place,
     rds::{
         model::{
-            catalogue::{self, major},
+            engine::Engine,
             groups::{Group, GroupKind},
             identifiers,
             refusal::Refusal,
@@ -22,15 +22,21 @@ use crate::{
 pub fn create(kind: GroupKind, rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
     let Request { place, parameters, .. } = *request;
     let name = name(kind, parameters)?;
-    if kind == GroupKind::Options {
-        catalogue::check_engine(parameters.required("EngineName")?)?;
-    }
+    let version = parameters.required(kind.version_parameter())?.to_owned();
+    let engine = match kind {
+        GroupKind::Parameters => GroupKind::engine_of_family(&version)?,
+        GroupKind::Options => {
+            let engine = Engine::named(parameters.required("EngineName")?)?;
+            GroupKind::check_major(engine, &version)?;
+            engine
+        }
+    };
     let group = Group {
-        version: parameters.required(kind.version_parameter())?.to_owned(),
+        engine,
+        version,
         description: parameters.required(description(kind))?.to_owned(),
         tags: parameters.tags()?.unwrap_or_default(),
     };
-    kind.check_version(&group.version)?;
     let mut state = rds.state();
     let key = (place.clone(), kind, name.clone());
     if name.starts_with("default") || state.groups.contains_key(&key) {
@@ -45,17 +51,21 @@ pub fn create(kind: GroupKind, rds: &Arc<Rds>, request: &Request<'_>) -> Outcome
     Ok(vec![element])
 }
 
-/// DescribeDBParameterGroups and DescribeOptionGroups: those that were made, and the default ones of our version.
+/// DescribeDBParameterGroups and DescribeOptionGroups: those that were made, and the default ones of our versions.
 pub fn describe(kind: GroupKind, rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
     let Request { place, parameters, .. } = *request;
     Filters::of(parameters, &[])?;
     let wanted = parameters.get(kind.parameter()).map(|_| name(kind, parameters)).transpose()?;
-    let version = if kind == GroupKind::Options { wanted_version(parameters)? } else { None };
+    let (engine, version) =
+        if kind == GroupKind::Options { wanted_engine(parameters)? } else { (None, None) };
     let state = rds.state();
     let made = state.groups.iter().filter(|((owner, of, _), _)| owner == place && *of == kind);
     let made = made.map(|((_, _, name), group)| (name.clone(), group.clone()));
-    let all = made.chain([kind.default_of(major(rds.postgres_version()))]).filter(|(name, group)| {
-        wanted.as_ref().is_none_or(|wanted| wanted == name) && version.is_none_or(|it| it == group.version)
+    let defaults = rds.engines().map(|(engine, version)| kind.default_of(engine, engine.major(version)));
+    let all = made.chain(defaults).filter(|(name, group)| {
+        wanted.as_ref().is_none_or(|wanted| wanted == name)
+            && engine.is_none_or(|it| it == group.engine)
+            && version.is_none_or(|it| it == group.version)
     });
     let all: Vec<_> =
         all.map(|(name, group)| (name.clone(), to_element(kind, place, &name, &group))).collect();
@@ -69,9 +79,9 @@ pub fn describe(kind: GroupKind, rds: &Arc<Rds>, request: &Request<'_>) -> Outco
     pages::listed(list, all, parameters)
 }
 
-/// The major version whose option groups are wanted.
+/// The engine, and its major version, whose option groups are wanted.
 /// Source: RDS API, DescribeOptionGroups: a name alone, a version only with an engine.
-fn wanted_version(parameters: &Parameters) -> Result<Option<&str>, Refusal> {
+fn wanted_engine(parameters: &Parameters) -> Result<(Option<Engine>, Option<&str>), Refusal> {
     let (name, engine) = (parameters.get("OptionGroupName"), parameters.get("EngineName"));
     let version = parameters.get("MajorEngineVersion");
     let combination = |message: &str| Err(Refusal::InvalidParameterCombination(message.to_owned()));
@@ -81,8 +91,7 @@ fn wanted_version(parameters: &Parameters) -> Result<Option<&str>, Refusal> {
     if engine.is_none() && version.is_some() {
         return combination("MajorEngineVersion can only be used together with EngineName.");
     }
-    engine.map_or(Ok(()), catalogue::check_engine)?;
-    Ok(version)
+    Ok((engine.map(Engine::named).transpose()?, version))
 }
 
 /// DeleteDBParameterGroup and DeleteOptionGroup. One that is in use stays, and a default one.
@@ -124,7 +133,7 @@ fn to_element(kind: GroupKind, place: &Place, name: &str, group: &Group) -> Elem
     match kind {
         GroupKind::Parameters => element,
         GroupKind::Options => element
-            .text("EngineName", catalogue::ENGINE)
+            .text("EngineName", group.engine.name())
             .list("Options", [])
             .text("AllowsVpcAndNonVpcInstanceMemberships", true),
     }

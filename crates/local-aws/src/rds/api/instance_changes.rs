@@ -11,7 +11,7 @@ use super::{
 use crate::{
     kms::keys::Keys,
     rds::{
-        model::{identifiers, refusal::Refusal},
+        model::refusal::Refusal,
         operations::{
             instance_changes::{self, Deletion, Modification},
             rds::Rds,
@@ -24,14 +24,14 @@ pub fn modify(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
     let Request { place, parameters, .. } = *request;
     let given = parameters.instance("DBInstanceIdentifier")?;
     let immediately = parameters.flag("ApplyImmediately")?;
-    let password = parameters.get("MasterUserPassword").map(identifiers::master_password).transpose()?;
+    let password = parameters.get("MasterUserPassword").map(str::to_owned);
     let new_name = "NewDBInstanceIdentifier";
     let identifier = parameters.get(new_name).map(|_| parameters.instance(new_name)).transpose()?;
     if parameters.flag("ManageMasterUserPassword")? || parameters.get("EngineVersion").is_some() {
         let message = "Managed master passwords and upgrades do not exist in the local AWS.";
         return Err(Refusal::InvalidParameterCombination(message.to_owned()));
     }
-    let (changes, lists) = (settings::given(parameters)?, settings::lists(parameters)?);
+    let (changes, lists) = (settings::given(parameters)?, settings::lists(parameters));
     let subnet_group = parameters.get("DBSubnetGroupName").map(str::to_owned);
     let modification =
         Modification { immediately, password, identifier, given: changes, lists, subnet_group };

@@ -18,9 +18,8 @@ use super::{
 };
 use crate::rds::{
     model::{
-        catalogue::major,
         database::Database,
-        groups,
+        groups::GroupKind,
         instances::{Instance, InstanceStatus},
         refusal::Refusal,
         settings,
@@ -70,7 +69,7 @@ fn has(instance: &Instance, filter: &str, value: &str) -> bool {
             value.eq_ignore_ascii_case(&instance.identifier) || value.eq_ignore_ascii_case(&instance.arn())
         }
         "dbi-resource-id" => value == instance.database.resource_id,
-        "engine" => value == instance.database.engine,
+        "engine" => value == instance.database.engine.name(),
         _ => false,
     }
 }
@@ -90,7 +89,7 @@ fn show(state: &State, instance: &Instance, status: InstanceStatus, port: Option
     let settings = &database.settings;
     let mut element = Element::new("DBInstance")
         .text("DBInstanceIdentifier", &instance.identifier)
-        .text("Engine", database.engine)
+        .text("Engine", database.engine.name())
         .text("EngineVersion", &database.engine_version)
         .text("DBInstanceStatus", status.as_str())
         .text("MasterUsername", &database.master_username)
@@ -111,7 +110,6 @@ fn show(state: &State, instance: &Instance, status: InstanceStatus, port: Option
     let groups = groups.iter().map(|id| {
         Element::new("VpcSecurityGroupMembership").text("VpcSecurityGroupId", id).text("Status", "active")
     });
-    let major = major(&database.engine_version);
     let option_group = settings.get("OptionGroupName").map(str::to_owned);
     element
         .list("DBSecurityGroups", [])
@@ -125,14 +123,20 @@ fn show(state: &State, instance: &Instance, status: InstanceStatus, port: Option
         .list(
             "OptionGroupMemberships",
             [Element::new("OptionGroupMembership")
-                .text("OptionGroupName", option_group.unwrap_or_else(|| groups::default_option_group(major)))
+                .text(
+                    "OptionGroupName",
+                    option_group.unwrap_or_else(|| GroupKind::Options.default_for(database)),
+                )
                 .text("Status", "in-sync")],
         )
         .child(subnet_groups::of_instance(state, place, instance.subnet_group.as_deref()))
         .child(pending(instance))
         .list("ReadReplicaDBInstanceIdentifiers", [])
         // The port that was asked for. The endpoint has the port on which the local server really listens.
-        .text("DbInstancePort", settings.get("Port").unwrap_or("5432"))
+        .text(
+            "DbInstancePort",
+            settings.get("Port").map_or_else(|| database.engine.default_port().to_string(), str::to_owned),
+        )
         .text("StorageEncrypted", database.is_encrypted())
         .text("StorageEncryptionType", encryption_type(database))
         .maybe("KmsKeyId", database.kms_key_id.as_deref())

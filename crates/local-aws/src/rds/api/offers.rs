@@ -17,8 +17,9 @@ use crate::{
     place::Place,
     rds::{
         model::{
-            catalogue::{self, ENGINE, LICENSE, LOGS, STORAGE_TYPES, major},
+            catalogue::{self, STORAGE_TYPES},
             classes,
+            engine::Engine,
             refusal::Refusal,
         },
         operations::rds::Rds,
@@ -38,41 +39,46 @@ pub fn engine_versions(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
     let parameters = request.parameters;
     let filters = Filters::of(parameters, &VERSION_FILTERS)?;
     let default_only = parameters.flag("DefaultOnly")?;
-    let ours = rds.postgres_version();
-    let family = format!("{ENGINE}{}", major(ours));
-    let all = catalogue::versions(ours).enumerate().filter(|(_, version)| {
-        let has = |name: &str, value: &str| match name {
-            "db-parameter-group-family" => value == family,
-            "engine" => value == ENGINE,
-            "engine-mode" => value == "provisioned",
-            "engine-version" => value == version || value == major(version),
-            _ => value == "available",
-        };
-        (!default_only || version == ours) && filters.pass(has)
-    });
-    let all = all.map(|(n, version)| (order(n), version_element(&version, ours))).collect();
+    let mut all = Vec::new();
+    for (engine, ours) in rds.engines() {
+        let (major, family) = (engine.major(ours), engine.family(engine.major(ours)));
+        let versions = engine.versions(ours).filter(|version| {
+            let has = |name: &str, value: &str| match name {
+                "db-parameter-group-family" => value == family,
+                "engine" => value == engine.name(),
+                "engine-mode" => value == "provisioned",
+                "engine-version" => value == version || value == major,
+                _ => value == "available",
+            };
+            (!default_only || version == ours) && filters.pass(has)
+        });
+        for version in versions {
+            all.push((order(all.len()), version_element(engine, &version, ours)));
+        }
+    }
     pages::listed("DBEngineVersions", all, parameters)
 }
 
-fn version_element(version: &str, ours: &str) -> Element {
+fn version_element(engine: Engine, version: &str, ours: &str) -> Element {
     let members = |all: &[&str]| all.iter().map(|it| Element::of_text("member", it)).collect::<Vec<_>>();
-    let later = catalogue::versions(ours).skip_while(|it| it != version).skip(1).map(|target| {
+    let (product, major) = (engine.product(), engine.major(version));
+    let later = engine.versions(ours).skip_while(|it| it != version).skip(1).map(|target| {
         Element::new("UpgradeTarget")
-            .text("Engine", ENGINE)
+            .text("Engine", engine.name())
             .text("EngineVersion", &target)
-            .text("Description", format!("PostgreSQL {target}"))
+            .text("Description", format!("{product} {target}"))
             .text("AutoUpgrade", target == ours)
             .text("IsMajorVersionUpgrade", false)
     });
     Element::new("DBEngineVersion")
-        .text("Engine", ENGINE)
-        .text("MajorEngineVersion", major(version))
+        .text("Engine", engine.name())
+        .text("MajorEngineVersion", major)
         .text("EngineVersion", version)
-        .text("DBParameterGroupFamily", format!("{ENGINE}{}", major(version)))
-        .text("DBEngineDescription", "PostgreSQL")
-        .text("DBEngineVersionDescription", format!("PostgreSQL {version}"))
+        .text("DBParameterGroupFamily", engine.family(major))
+        .text("DBEngineDescription", engine.description())
+        .text("DBEngineVersionDescription", format!("{product} {version}"))
         .list("ValidUpgradeTarget", later)
-        .list("ExportableLogTypes", members(&LOGS))
+        .list("ExportableLogTypes", members(engine.logs()))
         .text("SupportsLogExportsToCloudwatchLogs", true)
         .text("SupportsReadReplica", true)
         .list("SupportedFeatureNames", [])
@@ -86,35 +92,35 @@ fn version_element(version: &str, ours: &str) -> Element {
 pub fn orderable_options(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
     let Request { place, parameters, .. } = *request;
     Filters::of(parameters, &[])?;
-    catalogue::check_engine(parameters.required("Engine")?)?;
-    let ours = rds.postgres_version();
+    let engine = Engine::named(parameters.required("Engine")?)?;
+    let ours = rds.version_of(engine)?;
     let version = match parameters.get("EngineVersion") {
-        Some(given) => Some(catalogue::engine_version(ours, Some(given))?),
+        Some(given) => Some(engine.version(ours, Some(given))?),
         None => None,
     };
     let class = parameters.get("DBInstanceClass");
-    let wanted = parameters.get("LicenseModel").is_none_or(|it| it == LICENSE)
+    let wanted = parameters.get("LicenseModel").is_none_or(|it| it == engine.license())
         && parameters.get("Vpc").is_none_or(|it| it != "false");
-    let versions = catalogue::versions(ours).filter(|it| version.as_ref().is_none_or(|given| it == given));
+    let versions = engine.versions(ours).filter(|it| version.as_ref().is_none_or(|given| it == given));
     let mut all = Vec::new();
     for version in versions.filter(|_| wanted) {
         for class in classes::all().filter(|it| class.is_none_or(|given| it == given)) {
             for storage in STORAGE_TYPES {
-                all.push((order(all.len()), option_element(place, &version, &class, storage)));
+                all.push((order(all.len()), option_element(place, engine, &version, &class, storage)));
             }
         }
     }
     pages::listed_up_to(1000, "OrderableDBInstanceOptions", all, parameters)
 }
 
-fn option_element(place: &Place, version: &str, class: &str, storage: &str) -> Element {
+fn option_element(place: &Place, engine: Engine, version: &str, class: &str, storage: &str) -> Element {
     let zones = ["a", "b", "c"]
         .map(|zone| Element::new("AvailabilityZone").text("Name", format!("{}{zone}", place.region)));
     Element::new("OrderableDBInstanceOption")
-        .text("Engine", ENGINE)
+        .text("Engine", engine.name())
         .text("EngineVersion", version)
         .text("DBInstanceClass", class)
-        .text("LicenseModel", LICENSE)
+        .text("LicenseModel", engine.license())
         .list("AvailabilityZones", zones)
         .text("MultiAZCapable", true)
         .text("ReadReplicaCapable", true)

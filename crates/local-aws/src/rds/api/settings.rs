@@ -2,7 +2,7 @@
 
 use super::protocol::{parameters::Parameters, xml::Element};
 use crate::rds::model::{
-    catalogue::{check_logs, within_bounds},
+    catalogue::within_bounds,
     refusal::Refusal,
     settings::{self, Changes, ListChanges},
 };
@@ -19,16 +19,13 @@ pub fn given(parameters: &Parameters) -> Result<Changes, Refusal> {
 }
 
 /// The lists that a request gives.
-pub fn lists(parameters: &Parameters) -> Result<ListChanges, Refusal> {
-    let lists = ListChanges {
+pub fn lists(parameters: &Parameters) -> ListChanges {
+    ListChanges {
         security_group_ids: parameters.list("VpcSecurityGroupIds", "VpcSecurityGroupId"),
         log_exports: parameters.list("EnableCloudwatchLogsExports", "member"),
         enabled_logs: parameters.list("CloudwatchLogsExportConfiguration.EnableLogTypes", "member"),
         disabled_logs: parameters.list("CloudwatchLogsExportConfiguration.DisableLogTypes", "member"),
-    };
-    let logs = [&lists.log_exports, &lists.enabled_logs, &lists.disabled_logs];
-    check_logs(logs.into_iter().flatten().flatten())?;
-    Ok(lists)
+    }
 }
 
 /// Settings as elements, for DBInstance and for PendingModifiedValues.

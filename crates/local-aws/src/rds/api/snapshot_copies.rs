@@ -47,7 +47,7 @@ fn option_group(rds: &Rds, request: &Request<'_>, source: &Snapshot) -> Result<O
     }
     if let Some(name) = parameters.name("OptionGroupName") {
         let given = Changes::from([("OptionGroupName", name.clone())]);
-        groups::check(&rds.state().groups, place, &given, &source.database.engine_version)?;
+        groups::check(&rds.state().groups, place, &given, &source.database)?;
         return Ok(Some(name));
     }
     let comes_along = copied || source.place == *place;

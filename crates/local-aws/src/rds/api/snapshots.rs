@@ -19,7 +19,7 @@ use crate::{
     place::Place,
     rds::{
         model::{
-            arn::Arn, catalogue::major, database::Database, groups, identifiers, refusal::Refusal,
+            arn::Arn, database::Database, groups::GroupKind, identifiers, refusal::Refusal,
             snapshots::Snapshot, state::State, tags::Tags,
         },
         operations::{
@@ -141,7 +141,7 @@ fn has(snapshot: &Snapshot, place: &Place, filter: &str, value: &str) -> bool {
         "db-snapshot-id" => is_called(snapshot, place, value),
         "dbi-resource-id" => value == snapshot.database.resource_id,
         "snapshot-type" => value == shown_type(snapshot, place),
-        _ => value == snapshot.database.engine,
+        _ => value == snapshot.database.engine.name(),
     }
 }
 
@@ -160,7 +160,6 @@ pub fn to_element(snapshot: &Snapshot, viewer: &Place) -> Element {
     let Snapshot { place, database, .. } = snapshot;
     let settings = &database.settings;
     let own = place.account_id == viewer.account_id;
-    let major = major(&database.engine_version);
     let source = snapshot.source.as_ref().filter(|source| source.place != *place);
     let foreign = snapshot.arn();
     let option_group = settings.get("OptionGroupName").map(str::to_owned);
@@ -170,7 +169,7 @@ pub fn to_element(snapshot: &Snapshot, viewer: &Place) -> Element {
         .maybe("SnapshotCreateTime", snapshot.created_at.map(timestamp))
         .maybe("OriginalSnapshotCreateTime", snapshot.originally_created_at.map(timestamp))
         .maybe("SnapshotDatabaseTime", snapshot.originally_created_at.map(timestamp))
-        .text("Engine", database.engine)
+        .text("Engine", database.engine.name())
         .text("EngineVersion", &database.engine_version)
         .maybe("AllocatedStorage", settings.get("AllocatedStorage"))
         .text("Status", snapshot.status.as_str())
@@ -183,7 +182,7 @@ pub fn to_element(snapshot: &Snapshot, viewer: &Place) -> Element {
         .text("SnapshotType", shown_type(snapshot, viewer))
         .maybe("Iops", settings.get("Iops"))
         .maybe("StorageThroughput", settings.get("StorageThroughput"))
-        .text("OptionGroupName", option_group.unwrap_or_else(|| groups::default_option_group(major)))
+        .text("OptionGroupName", option_group.unwrap_or_else(|| GroupKind::Options.default_for(database)))
         .text("PercentProgress", snapshot.progress.percent())
         .maybe("SourceRegion", source.map(|source| &source.place.region))
         .maybe("SourceDBSnapshotIdentifier", source.map(|source| source.place.arn("snapshot", &source.name)))

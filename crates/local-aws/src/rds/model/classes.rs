@@ -1,7 +1,7 @@
-//! The DB instance classes that RDS sells for PostgreSQL.
+//! The DB instance classes that RDS sells for PostgreSQL and MariaDB.
 //! Source: RDS User Guide, Concepts.DBInstanceClass.Support and Concepts.DBInstanceClass.Summary.
 
-use super::{database::Database, refusal::Refusal};
+use super::{database::Database, engine::Engine, refusal::Refusal};
 
 const BURSTABLE: &[&str] = &["micro", "small", "medium", "large", "xlarge", "2xlarge"];
 const TO_16: &[&str] = &["large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge"];
@@ -42,7 +42,7 @@ const GENERATIONS: [(&str, &[&str]); 26] = [
     ("x2idn", &["16xlarge", "24xlarge", "32xlarge"]),
     ("x2iedn", MEMORY),
 ];
-/// Generations that PostgreSQL 13 and later do not run on.
+/// Generations that PostgreSQL 13 and later and MariaDB 10.11 and later do not run on.
 const TOO_OLD: [&str; 9] = ["t1", "t2", "m1", "m2", "m3", "m4", "r3", "r4", "x1"];
 
 /// Every class that can be ordered.
@@ -52,18 +52,20 @@ pub fn all() -> impl Iterator<Item = String> {
         .flat_map(|(generation, sizes)| sizes.iter().map(move |size| format!("db.{generation}.{size}")))
 }
 
-/// Refuses a class that RDS does not sell for the database, whose engine has this major version.
-pub fn orderable(class: &str, database: &Database, major: &str) -> Result<(), Refusal> {
+/// Refuses a class that RDS does not sell for the database.
+pub fn orderable(class: &str, database: &Database) -> Result<(), Refusal> {
     let words: Vec<&str> = class.split('.').collect();
     let invalid = || Refusal::InvalidParameterValue(format!("Invalid DB Instance class: {class}"));
     let ["db", generation, size] = words[..] else { return Err(invalid()) };
     let is_old = TOO_OLD.contains(&generation) && !size.is_empty();
-    if is_old && major != "12" {
+    if is_old && (database.engine, database.major()) != (Engine::Postgres, "12") {
         return Err(Refusal::InvalidParameterCombination(format!(
             "RDS does not support creating a DB instance with the following combination: DBInstanceClass={class}, \
-             Engine={}, EngineVersion={}, LicenseModel=postgresql-license. For supported combinations of instance \
-             class and database engine version, see the documentation.",
-            database.engine, database.engine_version
+             Engine={}, EngineVersion={}, LicenseModel={}. For supported combinations of instance class and database \
+             engine version, see the documentation.",
+            database.engine.name(),
+            database.engine_version,
+            database.engine.license()
         )));
     }
     let is_sold = GENERATIONS.iter().any(|(name, sizes)| *name == generation && sizes.contains(&size));

@@ -2,15 +2,15 @@
 
 use jiff::Timestamp;
 
-use super::settings::Settings;
+use super::{engine::Engine, settings::Settings};
 
 /// What a DB instance and a snapshot of it have in common.
 #[derive(Debug, Clone)]
 pub struct Database {
     /// `db-…`, for life.
     pub resource_id: String,
-    /// Only `postgres` so far.
-    pub engine: &'static str,
+    /// Its engine.
+    pub engine: Engine,
     /// As it was asked for.
     pub engine_version: String,
     /// The master user's name.
@@ -28,6 +28,11 @@ pub struct Database {
 }
 
 impl Database {
+    /// The major version of its engine.
+    pub fn major(&self) -> &str {
+        self.engine.major(&self.engine_version)
+    }
+
     /// Is the storage encrypted, under any key?
     pub fn is_encrypted(&self) -> bool {
         self.kms_key_id.is_some() || self.aws_owned_key

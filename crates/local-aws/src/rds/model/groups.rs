@@ -4,17 +4,15 @@
 use std::collections::BTreeMap;
 
 use super::{
-    catalogue::{self, ENGINE, major},
-    identifiers,
-    refusal::Refusal,
-    settings::Changes,
-    tags::Tags,
+    database::Database, engine::Engine, identifiers, refusal::Refusal, settings::Changes, tags::Tags,
 };
 use crate::place::Place;
 
 /// A parameter group or an option group.
 #[derive(Debug, Clone)]
 pub struct Group {
+    /// The engine that it is for.
+    pub engine: Engine,
     /// `postgres16`, or `16` for an option group.
     pub version: String,
     /// What its maker says about it.
@@ -35,22 +33,12 @@ pub enum GroupKind {
 /// The groups that were made, by place, kind and name.
 pub type Groups = BTreeMap<(Place, GroupKind, String), Group>;
 
-/// The parameter group of a DB instance that names none.
-pub fn default_parameter_group(major: &str) -> String {
-    format!("default.postgres{major}")
-}
-
-/// The option group of a DB instance that names none.
-pub fn default_option_group(major: &str) -> String {
-    format!("default:postgres-{major}")
-}
-
 /// The groups that a request names must exist and be for this engine version.
 /// Source: RDS API, RestoreDBInstanceFromDBSnapshot, errors; the text on families is AWS's.
-pub fn check(groups: &Groups, place: &Place, given: &Changes, engine_version: &str) -> Result<(), Refusal> {
+pub fn check(groups: &Groups, place: &Place, given: &Changes, database: &Database) -> Result<(), Refusal> {
     for kind in [GroupKind::Parameters, GroupKind::Options] {
         if let Some(name) = given.get(kind.parameter()) {
-            kind.check(groups, place, name, engine_version)?;
+            kind.check(groups, place, name, database)?;
         }
     }
     Ok(())
@@ -94,31 +82,42 @@ impl GroupKind {
         }
     }
 
-    /// The default group of a major version: its name, and what it is.
-    pub fn default_of(self, major: &str) -> (String, Group) {
-        let (name, version, words) = match self {
-            Self::Parameters => {
-                (default_parameter_group(major), format!("{ENGINE}{major}"), "parameter group")
-            }
-            Self::Options => (default_option_group(major), major.to_owned(), "option group"),
-        };
-        let description = format!("Default {words} for {ENGINE}{major}");
-        (name, Group { version, description, tags: Tags::default() })
+    /// The name of the group of a DB instance or a DB snapshot that names none.
+    pub fn default_for(self, database: &Database) -> String {
+        self.default_of(database.engine, database.major()).0
     }
 
-    /// Refuses a family, or a major version, that RDS does not have.
-    /// Seen on AWS: github.com/terraform-aws-modules/terraform-aws-rds#173, github.com/hashicorp/terraform-provider-aws#21449.
-    pub fn check_version(self, version: &str) -> Result<(), Refusal> {
-        match self {
-            Self::Parameters if version.strip_prefix(ENGINE).is_some_and(catalogue::is_major) => Ok(()),
-            Self::Parameters => Err(Refusal::InvalidParameterValue(format!(
-                "ParameterGroupFamily {version} is not a valid parameter group family"
-            ))),
-            Self::Options if catalogue::is_major(version) => Ok(()),
-            Self::Options => Err(Refusal::InvalidParameterCombination(format!(
-                "Cannot find major version {version} for {ENGINE}"
-            ))),
+    /// The default group of a major version: its name, and what it is.
+    pub fn default_of(self, engine: Engine, major: &str) -> (String, Group) {
+        let family = engine.family(major);
+        let (name, version, words) = match self {
+            Self::Parameters => (format!("default.{family}"), family.clone(), "parameter group"),
+            Self::Options => {
+                let name = format!("default:{}-{}", engine.name(), major.replace('.', "-"));
+                (name, major.to_owned(), "option group")
+            }
+        };
+        let description = format!("Default {words} for {family}");
+        (name, Group { engine, version, description, tags: Tags::default() })
+    }
+
+    /// The engine of a family; refuses a family that RDS does not have.
+    /// Seen on AWS: github.com/terraform-aws-modules/terraform-aws-rds#173.
+    pub fn engine_of_family(family: &str) -> Result<Engine, Refusal> {
+        Engine::ALL.into_iter().find(|it| it.is_family(family)).ok_or_else(|| {
+            let message = format!("ParameterGroupFamily {family} is not a valid parameter group family");
+            Refusal::InvalidParameterValue(message)
+        })
+    }
+
+    /// Refuses a major version that RDS does not have.
+    /// Seen on AWS: github.com/hashicorp/terraform-provider-aws#21449.
+    pub fn check_major(engine: Engine, version: &str) -> Result<(), Refusal> {
+        if engine.is_major(version) {
+            return Ok(());
         }
+        let message = format!("Cannot find major version {version} for {}", engine.name());
+        Err(Refusal::InvalidParameterCombination(message))
     }
 
     /// The refusal of a change that the state of a group does not allow.
@@ -141,15 +140,15 @@ impl GroupKind {
         }
     }
 
-    fn check(self, groups: &Groups, place: &Place, name: &str, engine_version: &str) -> Result<(), Refusal> {
+    fn check(self, groups: &Groups, place: &Place, name: &str, database: &Database) -> Result<(), Refusal> {
         identifiers::group(self.parameter(), name)?;
-        let (default, Group { version, .. }) = self.default_of(major(engine_version));
+        let (default, Group { engine, version, .. }) = self.default_of(database.engine, database.major());
         if name == default {
             return Ok(());
         }
         let group = groups.get(&(place.clone(), self, name.to_owned()));
         let group = group.ok_or_else(|| self.not_found(name))?;
-        if group.version == version {
+        if (group.engine, &group.version) == (engine, &version) {
             return Ok(());
         }
         let (word, parameter, other) = (self.word(), self.version_parameter(), &group.version);

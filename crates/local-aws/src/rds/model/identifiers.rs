@@ -1,6 +1,6 @@
 //! The rules for identifiers, for names in the database and for master passwords.
 
-use super::{arn::Arn, refusal::Refusal};
+use super::{arn::Arn, engine::Engine, refusal::Refusal};
 
 const INSTANCE: usize = 63;
 const SNAPSHOT: usize = 255;
@@ -74,46 +74,46 @@ pub fn subnet_group(parameter: &str, given: &str) -> Result<String, Refusal> {
     )))
 }
 
-/// PostgreSQL's rule for the master user's name.
-pub fn master_username(username: &str) -> Result<String, Refusal> {
-    let reserved =
-        ["admin", "rdsadmin", "rds_superuser", "rdsrepladmin"].contains(&username.to_lowercase().as_str());
-    if reserved {
+/// The engine's rule for the master user's name.
+pub fn master_username(engine: Engine, username: &str) -> Result<String, Refusal> {
+    if engine.reserved_usernames().contains(&username.to_lowercase().as_str()) {
         let message =
             format!("MasterUsername {username} cannot be used as it is a reserved word used by the engine");
         return Err(Refusal::InvalidParameterValue(message));
     }
-    word("MasterUsername", username)
+    word("MasterUsername", username, engine.limits().username)
 }
 
-/// PostgreSQL's rule for the name of the first database.
-pub fn database_name(name: &str) -> Result<String, Refusal> {
-    word("DBName", name)
+/// The engine's rule for the name of the first database.
+pub fn database_name(engine: Engine, name: &str) -> Result<String, Refusal> {
+    word("DBName", name, engine.limits().database)
 }
 
-fn word(name: &str, text: &str) -> Result<String, Refusal> {
-    let valid = (1..=63).contains(&text.len())
+fn word(name: &str, text: &str, longest: usize) -> Result<String, Refusal> {
+    let valid = (1..=longest).contains(&text.len())
         && text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if valid {
         return Ok(text.to_owned());
     }
-    let message = format!("{name} must begin with a letter and contain only alphanumeric characters.");
+    let message = format!(
+        "{name} must begin with a letter and contain only alphanumeric characters, {longest} at the most."
+    );
     Err(Refusal::InvalidParameterValue(message))
 }
 
-/// PostgreSQL's rule for a master password: 8 to 128 printable ASCII characters without `/`, `"`, `@` and space.
-pub fn master_password(password: &str) -> Result<String, Refusal> {
-    let valid = (8..=128).contains(&password.len())
+/// The engine's rule for a master password: 8 or more printable ASCII characters without `/`, `"`, `@` and space.
+pub fn master_password(engine: Engine, password: &str) -> Result<String, Refusal> {
+    let longest = engine.limits().password;
+    let valid = (8..=longest).contains(&password.len())
         && password.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'/' | b'"' | b'@'));
     if valid {
         return Ok(password.to_owned());
     }
-    Err(Refusal::InvalidParameterValue(
+    Err(Refusal::InvalidParameterValue(format!(
         "The parameter MasterUserPassword is not a valid password. Only printable ASCII characters besides '/', \
-         '@', '\"', ' ' may be used, 8 to 128 of them."
-            .to_owned(),
-    ))
+         '@', '\"', ' ' may be used, 8 to {longest} of them."
+    )))
 }
 
 #[cfg(test)]
@@ -132,17 +132,29 @@ mod tests {
 
     #[test]
     fn names_in_the_database_follow_the_rules() {
-        assert_eq!(master_username("Orders_1"), Ok("Orders_1".into()));
-        for wrong in ["1orders", "or-ders", "or ders", "rdsadmin", ""] {
-            assert!(master_username(wrong).is_err(), "{wrong}");
+        for engine in Engine::ALL {
+            assert_eq!(master_username(engine, "Orders_1"), Ok("Orders_1".into()));
+            for wrong in ["1orders", "or-ders", "or ders", "rdsadmin", ""] {
+                assert!(master_username(engine, wrong).is_err(), "{wrong}");
+            }
         }
+        assert!(master_username(Engine::Postgres, "seventeen_letters").is_ok());
+        assert!(master_username(Engine::MariaDb, "seventeen_letters").is_err());
     }
 
     #[test]
     fn passwords_follow_the_rules() {
-        assert!(master_password("it's-$afe%s\\").is_ok());
-        for wrong in ["short", "with/slash", "with\"quote", "with@sign1", "with space", "ümlautümlaut"] {
-            assert!(master_password(wrong).is_err(), "{wrong}");
+        for engine in Engine::ALL {
+            assert!(master_password(engine, "it's-$afe%s\\").is_ok());
+            for wrong in ["short", "with/slash", "with\"quote", "with@sign1", "with space", "ümlautümlaut"]
+            {
+                assert!(master_password(engine, wrong).is_err(), "{wrong}");
+            }
         }
+        let long = "x".repeat(42);
+        assert!(
+            master_password(Engine::Postgres, &long).is_ok()
+                && master_password(Engine::MariaDb, &long).is_err()
+        );
     }
 }

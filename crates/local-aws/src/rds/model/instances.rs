@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{catalogue::major, database::Database, groups, refusal::Refusal, settings::Changes, tags::Tags};
+use super::{database::Database, groups::GroupKind, refusal::Refusal, settings::Changes, tags::Tags};
 use crate::{
     place::Place,
-    postgres::{directory::Directory, server::Server},
+    servers::{directory::Directory, server::Server},
 };
 
 /// The DBInstanceStatus values in use.
@@ -179,7 +179,7 @@ impl Instance {
     /// The name of its parameter group.
     pub fn parameter_group(&self) -> String {
         let given = self.database.settings.get("DBParameterGroupName").map(str::to_owned);
-        given.unwrap_or_else(|| groups::default_parameter_group(major(&self.database.engine_version)))
+        given.unwrap_or_else(|| GroupKind::Parameters.default_for(&self.database))
     }
 
     /// Its allocated storage, in GiB.

@@ -5,6 +5,7 @@ pub mod catalogue;
 pub mod classes;
 pub mod clock;
 pub mod database;
+pub mod engine;
 pub mod events;
 pub mod groups;
 pub mod identifiers;

@@ -68,7 +68,7 @@ const SETTINGS: &[Setting] = &[
     setting("StorageType").default("gp2").later().kept(),
     setting("Iops").integer().later().kept(),
     setting("StorageThroughput").integer().later().kept(),
-    setting("LicenseModel").default("postgresql-license").later().kept(),
+    setting("LicenseModel").later().kept(),
     setting("MultiAZ").boolean().default("false").later(),
     setting("CACertificateIdentifier").default("rds-ca-rsa2048-g1").later(),
     setting("EnableIAMDatabaseAuthentication").shown_as("IAMDatabaseAuthenticationEnabled").boolean().default("false").later(),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{arn::Arn, clock::Progress, database::Database, refusal::Refusal, tags::Tags};
 use crate::{
     place::{Place, partition},
-    postgres::directory::Directory,
+    servers::directory::Directory,
 };
 
 /// The Status values of a DB snapshot in use.

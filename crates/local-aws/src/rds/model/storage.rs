@@ -1,9 +1,10 @@
-//! RDS's rules on the storage of a DB instance of PostgreSQL.
+//! RDS's rules on the storage of a DB instance of PostgreSQL or MariaDB, which are the same.
 //!
 //! Source: RDS User Guide, "Amazon RDS DB instance storage" and "Managing capacity automatically with Amazon RDS
 //! storage autoscaling"; RDS API, RestoreDBInstanceFromDBSnapshot, Iops and StorageType.
 
 use super::{
+    engine::Engine,
     refusal::Refusal,
     settings::{Changes, Settings},
 };
@@ -17,7 +18,8 @@ const LARGE_FROM: i64 = 400;
 
 /// Refuses storage that RDS does not make. `all` is what the DB instance would have, with what the request gives; what
 /// is not given is from the backup or from the DB instance itself.
-pub fn check(given: &Changes, all: &Settings) -> Result<(), Refusal> {
+pub fn check(engine: Engine, given: &Changes, all: &Settings) -> Result<(), Refusal> {
+    let name = engine.name();
     let (kind, size) =
         (all.get("StorageType").unwrap_or_default(), number(all, "AllocatedStorage").unwrap_or_default());
     let iops = number(all, "Iops").filter(|it| *it != 0);
@@ -28,10 +30,10 @@ pub fn check(given: &Changes, all: &Settings) -> Result<(), Refusal> {
         return refuse(format!("A dedicated log volume isn't supported for storage type {kind}."));
     }
     match kind {
-        "gp3" => gp3(given, all, size, iops),
+        "gp3" => gp3(engine, given, all, size, iops),
         "io1" | "io2" => {
             if size < 100 {
-                return invalid_size(kind, size);
+                return invalid_size(engine, kind, size);
             }
             let Some(iops) = iops else {
                 return refuse(format!("The Iops parameter is required for storage type {kind}."));
@@ -39,7 +41,7 @@ pub fn check(given: &Changes, all: &Settings) -> Result<(), Refusal> {
             let most = size * if kind == "io1" { 50 } else { 1_000 };
             if iops < 1_000 || iops * 2 < size || iops > most {
                 return refuse(format!(
-                    "Invalid iops to storage (GB) ratio for engine name postgres and storage type {kind}: {iops} to {size}"
+                    "Invalid iops to storage (GB) ratio for engine name {name} and storage type {kind}: {iops} to {size}"
                 ));
             }
             Ok(())
@@ -49,14 +51,15 @@ pub fn check(given: &Changes, all: &Settings) -> Result<(), Refusal> {
     }
 }
 
-fn gp3(given: &Changes, all: &Settings, size: i64, iops: Option<i64>) -> Result<(), Refusal> {
+fn gp3(engine: Engine, given: &Changes, all: &Settings, size: i64, iops: Option<i64>) -> Result<(), Refusal> {
+    let engine = engine.name();
     let is_given = |name: &str| given.get(name).is_some_and(|it| it != "0");
     let throughput = number(all, "StorageThroughput");
     if size < LARGE_FROM {
         let has_more = iops.is_some_and(|it| it != SMALL.0) || throughput.is_some_and(|it| it != SMALL.1);
         if has_more || is_given("Iops") || is_given("StorageThroughput") {
             return refuse(format!(
-                "You can't specify IOPS or storage throughput for engine postgres and a storage size less than {LARGE_FROM}."
+                "You can't specify IOPS or storage throughput for engine {engine} and a storage size less than {LARGE_FROM}."
             ));
         }
         return Ok(());
@@ -64,20 +67,20 @@ fn gp3(given: &Changes, all: &Settings, size: i64, iops: Option<i64>) -> Result<
     let (iops, throughput) = (iops.unwrap_or(LARGE.0), throughput.unwrap_or(LARGE.1));
     if iops < LARGE.0 || iops > 500 * size || throughput < LARGE.1 || throughput * 4 > iops {
         return refuse(format!(
-            "Invalid iops {iops} or storage throughput {throughput} for engine postgres, storage type gp3 and a storage size of {size}."
+            "Invalid iops {iops} or storage throughput {throughput} for engine {engine}, storage type gp3 and a storage size of {size}."
         ));
     }
     Ok(())
 }
 
 /// Refuses a size to which the storage cannot grow.
-pub fn may_become(before: &Settings, all: &Settings) -> Result<(), Refusal> {
+pub fn may_become(engine: Engine, before: &Settings, all: &Settings) -> Result<(), Refusal> {
     let (Some(had), Some(wanted)) = (number(before, "AllocatedStorage"), number(all, "AllocatedStorage"))
     else {
         return Ok(());
     };
     if wanted < had {
-        return invalid_size(all.get("StorageType").unwrap_or_default(), wanted);
+        return invalid_size(engine, all.get("StorageType").unwrap_or_default(), wanted);
     }
     if wanted > had && wanted * 10 < had * 11 {
         return refuse("The allocated storage must be increased by at least 10 percent.".to_owned());
@@ -134,8 +137,9 @@ fn number(all: &Settings, name: &str) -> Option<i64> {
     all.get(name)?.parse().ok()
 }
 
-fn invalid_size(kind: &str, size: i64) -> Result<(), Refusal> {
-    refuse(format!("Invalid storage size for engine name postgres and storage type {kind}: {size}"))
+fn invalid_size(engine: Engine, kind: &str, size: i64) -> Result<(), Refusal> {
+    let engine = engine.name();
+    refuse(format!("Invalid storage size for engine name {engine} and storage type {kind}: {size}"))
 }
 
 fn refuse(message: String) -> Result<(), Refusal> {

@@ -13,7 +13,6 @@ use super::{
 };
 use crate::{
     place::Place,
-    postgres::{directory::Directory, programs::Master, server::Server},
     random_hex,
     rds::model::{
         catalogue, clock,
@@ -28,6 +27,7 @@ use crate::{
         tags::Tags,
         windows,
     },
+    servers::{directory::Directory, programs::Master, server::Server},
 };
 
 /// A DB instance to bring up.
@@ -72,10 +72,10 @@ pub fn begin(rds: &Arc<Rds>, state: &mut State, place: &Place, new: NewInstance)
     monitoring::check(&given, &database.settings)?;
     let windows = windows::settle(&given, &database.settings, true)?;
     database.settings.apply(windows);
-    storage::check(&given, &database.settings)?;
+    storage::check(database.engine, &given, &database.settings)?;
     storage::ceiling(&given, &database.settings, false)?;
     storage::settle(&mut database.settings);
-    groups::check(&state.groups, place, &given, &database.engine_version)?;
+    groups::check(&state.groups, place, &given, &database)?;
     quotas::one_more_instance(state, place)?;
     let instance = Instance {
         place: place.clone(),
@@ -83,7 +83,7 @@ pub fn begin(rds: &Arc<Rds>, state: &mut State, place: &Place, new: NewInstance)
         status: InstanceStatus::Creating,
         tags,
         subnet_group: subnet_groups::chosen(&state.subnet_groups, place, subnet_group.as_deref())?,
-        directory: Arc::new(Directory::own(rds.postgres.data(&database.resource_id))),
+        directory: Arc::new(Directory::own(rds.data(&database.resource_id))),
         server: None,
         port: None,
         pending: Pending::default(),
@@ -173,23 +173,23 @@ async fn server(
     origin: Origin,
     port: Option<u16>,
 ) -> anyhow::Result<Server> {
-    let path = directory.path();
+    let (path, programs) = (directory.path(), rds.programs(database.engine)?);
     match origin {
         Origin::Nothing { password } => {
-            rds.postgres.initialise(path).await.context("cannot initialise the data")?;
-            let server = Server::start(&rds.postgres, path, port).await?;
+            programs.initialise(path).await.context("cannot initialise the data")?;
+            let server = rds.start(database.engine, path, port).await?;
             let master = Master {
                 username: &database.master_username,
                 password: &password,
                 // As on AWS, this database exists already.
                 database: database.db_name.as_deref().filter(|name| *name != "postgres"),
             };
-            rds.postgres.create_master(server.port(), &master).await?;
+            programs.create_master(server.port(), &master).await?;
             Ok(server)
         }
         Origin::Snapshot { directory, .. } => {
-            rds.postgres.unpack(directory.path(), path).await?;
-            Server::start(&rds.postgres, path, port).await
+            programs.unpack(directory.path(), path).await?;
+            rds.start(database.engine, path, port).await
         }
     }
 }

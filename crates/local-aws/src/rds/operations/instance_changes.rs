@@ -9,9 +9,8 @@ use super::{
 };
 use crate::{
     place::Place,
-    postgres::server::Server,
     rds::model::{
-        catalogue, clock, groups,
+        catalogue, clock, groups, identifiers,
         instances::{InstanceStatus, ParameterApplyStatus, Pending},
         monitoring,
         refusal::Refusal,
@@ -19,6 +18,7 @@ use crate::{
         state::State,
         storage, subnet_groups, windows,
     },
+    servers::server::Server,
 };
 
 /// What ModifyDBInstance changes.
@@ -63,18 +63,20 @@ pub fn modify(
     let instance = state.instance(place, given)?;
     rds.must_take_changes(instance)?;
     let database = instance.database.clone();
+    let password = password.map(|it| identifiers::master_password(database.engine, &it)).transpose()?;
+    catalogue::check_logs(&lists, database.engine)?;
     catalogue::check(&changes, &database)?;
     monitoring::check(&changes, &database.settings)?;
     changes.extend(windows::settle(&changes, &database.settings, false)?);
-    groups::check(&state.groups, place, &changes, &database.engine_version)?;
+    groups::check(&state.groups, place, &changes, &database)?;
     if let Some(name) = &subnet_group {
         subnet_groups::check_move(&state.subnet_groups, place, given, name)?;
     }
 
     let mut wanted = database.settings.clone();
     wanted.apply(changes.clone());
-    storage::may_become(&database.settings, &wanted)?;
-    storage::check(&changes, &wanted)?;
+    storage::may_become(database.engine, &database.settings, &wanted)?;
+    storage::check(database.engine, &changes, &wanted)?;
     storage::ceiling(&changes, &wanted, true)?;
 
     let (at_once, later) = settings::split(changes.clone(), &database.settings);
@@ -179,11 +181,12 @@ async fn change_password(rds: &Rds, resource_id: &str, password: &str) {
         .state()
         .instances
         .get(resource_id)
-        .and_then(|it| Some((it.port?, it.database.master_username.clone())));
-    if let Some((port, username)) = target
-        && let Err(error) = rds.postgres.set_password(port, &username, password).await
-    {
-        tracing::error!("cannot change the master password of {resource_id}: {error:#}");
+        .and_then(|it| Some((it.port?, it.database.engine, it.database.master_username.clone())));
+    if let Some((port, engine, username)) = target {
+        let changed = async { rds.programs(engine)?.set_password(port, &username, password).await };
+        if let Err(error) = changed.await {
+            tracing::error!("cannot change the master password of {resource_id}: {error:#}");
+        }
     }
     rds.tell(resource_id, "configuration change", "Reset master credentials");
     rds.change(resource_id, |it| it.pending.password = false);
@@ -235,12 +238,13 @@ pub fn start(rds: &Arc<Rds>, state: &mut State, place: &Place, given: &str) -> R
     instance.must_be(InstanceStatus::Stopped)?;
     instance.status = InstanceStatus::Starting;
     let resource_id = instance.database.resource_id.clone();
-    let (directory, port) = (Arc::clone(&instance.directory), instance.port);
+    let (engine, directory, port) =
+        (instance.database.engine, Arc::clone(&instance.directory), instance.port);
 
     let (rds, starting) = (Arc::clone(rds), resource_id.clone());
     tokio::spawn(async move {
         // The same port if possible: on AWS a start keeps the endpoint.
-        let started = Server::start(&rds.postgres, directory.path(), port);
+        let started = rds.start(engine, directory.path(), port);
         let (started, ()) = tokio::join!(started, rds.clock.pass(clock::START));
         if started.is_ok() {
             rds.tell(&starting, "notification", "DB instance started");

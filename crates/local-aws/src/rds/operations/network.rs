@@ -14,9 +14,6 @@ use crate::{
     tls_front::Gate,
 };
 
-/// Where PostgreSQL listens on AWS, unless the DB instance was asked for with another port.
-const DEFAULT_PORT: u16 = 5432;
-
 /// What the network asks of a DB instance.
 struct Destination {
     arn: String,
@@ -63,7 +60,10 @@ fn destination(rds: &Rds, port: u16) -> Option<Destination> {
     let state = rds.state();
     let instance = state.instances.values().find(|it| it.server.is_some() && it.port == Some(port))?;
     let settings = &instance.database.settings;
-    let port = settings.get("Port").and_then(|it| it.parse().ok()).unwrap_or(DEFAULT_PORT);
+    let port = settings
+        .get("Port")
+        .and_then(|it| it.parse().ok())
+        .unwrap_or(instance.database.engine.default_port());
     Some(Destination {
         arn: instance.arn(),
         place: instance.place.clone(),

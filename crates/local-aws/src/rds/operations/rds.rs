@@ -1,34 +1,43 @@
 //! All accounts' RDS: what exists, and what its operations work with.
 
-use std::sync::{Mutex, MutexGuard};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard},
+};
 
+use anyhow::Context;
 use tokio::task::JoinSet;
 
 use crate::{
     lock,
     place::Place,
-    postgres::{programs::Postgres, server::Server},
     rds::model::{
         clock::Clock,
+        engine::Engine,
         instances::{Instance, InstanceStatus},
         misbehaviour::Misbehaviours,
         refusal::Refusal,
         state::State,
     },
+    servers::{mariadb::MariaDb, postgres::Postgres, programs::Programs, server::Server},
+    tls_front::Gate,
 };
 
 /// All accounts' RDS.
 pub struct Rds {
-    pub(super) postgres: Postgres,
+    postgres: Postgres,
+    mariadb: Option<MariaDb>,
+    gate: Gate,
     pub(super) clock: Clock,
     misbehaviours: Misbehaviours,
     state: Mutex<State>,
 }
 
 impl Rds {
-    /// An RDS without any resources.
-    pub fn new(postgres: Postgres, clock: Clock) -> Self {
-        Self { postgres, clock, misbehaviours: Misbehaviours::default(), state: Mutex::default() }
+    /// An RDS without any resources, with these engines. The gate stands before every server.
+    pub fn new(postgres: Postgres, mariadb: Option<MariaDb>, gate: Gate, clock: Clock) -> Self {
+        let (misbehaviours, state) = (Misbehaviours::default(), Mutex::default());
+        Self { postgres, mariadb, gate, clock, misbehaviours, state }
     }
 
     /// What exists.
@@ -41,12 +50,47 @@ impl Rds {
         &self.misbehaviours
     }
 
-    /// The version of PostgreSQL that every DB instance really runs.
-    pub fn postgres_version(&self) -> &str {
-        self.postgres.version()
+    /// The engines that this machine has, each with the version that every DB instance of it really runs.
+    pub fn engines(&self) -> impl Iterator<Item = (Engine, &str)> {
+        Engine::ALL.into_iter().filter_map(|engine| Some((engine, self.version_of(engine).ok()?)))
     }
 
-    /// The superuser of every server, and its password.
+    /// The version that every DB instance of this engine really runs; refused where this machine lacks the engine.
+    pub fn version_of(&self, engine: Engine) -> Result<&str, Refusal> {
+        match (engine, &self.mariadb) {
+            (Engine::Postgres, _) => Ok(self.postgres.version()),
+            (Engine::MariaDb, Some(mariadb)) => Ok(mariadb.version()),
+            (Engine::MariaDb, None) => Err(Refusal::InvalidParameterValue(format!(
+                "Invalid DB engine: {}. The local AWS was started without --mariadb.",
+                engine.name()
+            ))),
+        }
+    }
+
+    /// The programs of an engine.
+    pub(super) fn programs(&self, engine: Engine) -> anyhow::Result<Programs> {
+        match engine {
+            Engine::Postgres => Ok(Programs::Postgres(self.postgres.clone())),
+            Engine::MariaDb => Ok(Programs::MariaDb(self.mariadb.clone().context("there is no MariaDB")?)),
+        }
+    }
+
+    /// Starts a server on `directory`, behind the gate, and at the preferred port when that is free.
+    pub(super) async fn start(
+        &self,
+        engine: Engine,
+        directory: &Path,
+        preferred: Option<u16>,
+    ) -> anyhow::Result<Server> {
+        Server::start(&self.programs(engine)?, directory, preferred, &self.gate).await
+    }
+
+    /// A name for new data.
+    pub(super) fn data(&self, name: &str) -> PathBuf {
+        self.postgres.data(name)
+    }
+
+    /// The superuser of every server of PostgreSQL, and its password.
     pub fn administrator(&self) -> (&'static str, &str) {
         self.postgres.administrator()
     }

@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use anyhow::Context;
 use jiff::Timestamp;
 
 use super::rds::Rds;
 use crate::{
     place::Place,
-    postgres::directory::Directory,
     random_hex,
     rds::model::{
         clock::{self, Progress},
@@ -18,6 +18,7 @@ use crate::{
         state::State,
         tags::Tags,
     },
+    servers::{directory::Directory, server::Server},
 };
 
 /// A DB snapshot to make.
@@ -111,7 +112,7 @@ pub(super) fn of_instance(rds: &Rds, instance: &Instance, identifier: String) ->
 /// A folder's name for a snapshot's data.
 fn new_directory(rds: &Rds) -> Result<Arc<Directory>, Refusal> {
     let random = random_hex(13).map_err(|error| Refusal::InternalFailure(error.to_string()))?;
-    Ok(Arc::new(Directory::own(rds.postgres.data(&format!("snapshot-{random}")))))
+    Ok(Arc::new(Directory::own(rds.data(&format!("snapshot-{random}")))))
 }
 
 /// Takes the data of the snapshot, which lasts at least as long as RDS needs.
@@ -130,8 +131,7 @@ pub(super) async fn take(rds: &Rds, serial: u64) {
         return end(rds, serial, SnapshotStatus::Failed, percent);
     }
     let backed_up = async {
-        let port = snapshot.port.ok_or_else(|| anyhow::anyhow!("the DB instance has no server"))?;
-        rds.postgres.back_up(port, snapshot.directory.path()).await?;
+        back_up_server(rds, &snapshot)?.await?;
         if let Some(snapshot) = rds.state().snapshots.get_mut(&serial) {
             let now = Timestamp::now();
             (snapshot.created_at, snapshot.originally_created_at) = (Some(now), Some(now));
@@ -150,6 +150,17 @@ pub(super) async fn take(rds: &Rds, serial: u64) {
             end(rds, serial, SnapshotStatus::Failed, 0);
         }
     }
+}
+
+/// Takes the data of the snapshot from the server of its DB instance.
+fn back_up_server(
+    rds: &Rds,
+    snapshot: &Snapshot,
+) -> anyhow::Result<impl Future<Output = anyhow::Result<()>> + use<>> {
+    let state = rds.state();
+    let instance = state.instances.get(&snapshot.database.resource_id);
+    let server: Option<&Server> = instance.and_then(|it| it.server.as_ref());
+    Ok(server.context("the DB instance has no server")?.back_up(snapshot.directory.path()))
 }
 
 /// Gives a snapshot its last status, unless it was deleted meanwhile.

@@ -8,7 +8,7 @@ use crate::{
     place::Place,
     rds::{
         api::protocol::parameters::Parameters,
-        model::{arn::Arn, catalogue::major, groups, state::State, tags::Tags},
+        model::{arn::Arn, groups::GroupKind, state::State, tags::Tags},
     },
 };
 
@@ -171,11 +171,10 @@ impl Collector<'_> {
 
     /// The groups of a DB instance: the named ones, and with `always` the default ones for those not named.
     fn groups(&mut self, always: bool) {
-        let version = self.snapshot_version();
-        let major = major(&version);
+        let default = |kind: GroupKind| self.default_group(kind).unwrap_or_default();
         let defaults = [
-            ("og", "OptionGroupName", groups::default_option_group(major)),
-            ("pg", "DBParameterGroupName", groups::default_parameter_group(major)),
+            ("og", "OptionGroupName", default(GroupKind::Options)),
+            ("pg", "DBParameterGroupName", default(GroupKind::Parameters)),
             ("subgrp", "DBSubnetGroupName", "default".to_owned()),
         ];
         let parameters = self.parameters;
@@ -185,10 +184,11 @@ impl Collector<'_> {
         }
     }
 
-    fn snapshot_version(&self) -> String {
+    /// The default group of the DB snapshot's engine.
+    fn default_group(&self, kind: GroupKind) -> Option<String> {
         let given = self.parameters.get("DBSnapshotIdentifier").unwrap_or_default();
-        let snapshot = self.state.source_snapshot(self.place, given);
-        snapshot.map(|it| it.database.engine_version.clone()).unwrap_or_default()
+        let snapshot = self.state.source_snapshot(self.place, given).ok()?;
+        Some(kind.default_for(&snapshot.database))
     }
 
     fn group(&mut self, kind: &str, parameter: &str, tagged: bool) {

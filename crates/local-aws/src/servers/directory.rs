@@ -1,4 +1,4 @@
-//! Directories of PostgreSQL data. Each is removed with its last owner.
+//! Directories of data. Each is removed with its last owner.
 
 use std::{
     fs, io,

@@ -4,28 +4,17 @@ use std::{
     fs::Permissions,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    process::Stdio,
-    time::{Duration, Instant},
 };
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use sqlx::{
     AssertSqlSafe, Connection, PgConnection,
     postgres::{PgConnectOptions, PgSslMode},
 };
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
-use crate::{
-    privileges::Privileges,
-    process, random_hex,
-    tls_front::{Authority, Gate},
-};
-
-/// The superuser, whose password only this process knows.
-const ADMINISTRATOR: &str = "rdsadmin";
-const START_ATTEMPTS: usize = 5;
-const START_PATIENCE: Duration = Duration::from_secs(120);
-const CRASH_PATIENCE: Duration = Duration::from_secs(30);
+use super::programs::{ADMINISTRATOR, Master, run, untar};
+use crate::{privileges::Privileges, random_hex, tls_front::Authority};
 
 /// PostgreSQL's programs, and the folder in which all data lies.
 #[derive(Clone)]
@@ -36,22 +25,10 @@ pub struct Postgres {
     password: String,
     version: String,
     authority: Authority,
-    gate: Gate,
-}
-
-/// The master user of a new server, and the database that it owns.
-pub struct Master<'a> {
-    /// The master user's name.
-    pub username: &'a str,
-    /// The master user's password.
-    pub password: &'a str,
-    /// The database to create besides `postgres`.
-    pub database: Option<&'a str>,
 }
 
 impl Postgres {
-    /// Prepares `folder` for data and asks the programs for their version. Servers have certificates of `authority`,
-    /// and everybody reaches them.
+    /// Prepares `folder` for data and asks the programs for their version. Servers have certificates of `authority`.
     pub async fn open(binaries: &Path, folder: &Path, authority: Authority) -> anyhow::Result<Self> {
         tokio::fs::create_dir_all(folder).await.context("cannot make the folder for PostgreSQL's data")?;
         let output = Command::new(binaries.join("postgres")).arg("--version").output().await;
@@ -69,13 +46,7 @@ impl Postgres {
             password: random_hex(24)?,
             version: version.to_owned(),
             authority,
-            gate: Gate::open(),
         })
-    }
-
-    /// Puts a gate before every server that is started from now on.
-    pub fn behind(self, gate: Gate) -> Self {
-        Self { gate, ..self }
     }
 
     /// The version, such as `16.14`.
@@ -88,11 +59,6 @@ impl Postgres {
         &self.authority
     }
 
-    /// What stands before the servers.
-    pub fn gate(&self) -> &Gate {
-        &self.gate
-    }
-
     /// A name for new data, in the folder given at the start.
     pub fn data(&self, name: &str) -> PathBuf {
         self.folder.join(name)
@@ -103,46 +69,28 @@ impl Postgres {
         let password_file = directory.with_extension("password");
         write_private(&password_file, &self.password).await?;
         self.privileges.hand_over(&password_file)?;
-        let result = self
-            .run(
-                self.command("initdb", "TERM")
-                    .arg("--pgdata")
-                    .arg(directory)
-                    .arg("--pwfile")
-                    .arg(&password_file)
-                    .arg(format!("--username={ADMINISTRATOR}"))
-                    // Small segments: every snapshot, copy and restore carries at least one.
-                    .args([
-                        "--auth=scram-sha-256",
-                        "--encoding=UTF8",
-                        "--no-locale",
-                        "--no-sync",
-                        "--wal-segsize=1",
-                    ]),
-            )
-            .await;
+        let result = run(self
+            .command("initdb", "TERM")
+            .arg("--pgdata")
+            .arg(directory)
+            .arg("--pwfile")
+            .arg(&password_file)
+            .arg(format!("--username={ADMINISTRATOR}"))
+            // Small segments: every snapshot, copy and restore carries at least one.
+            .args([
+                "--auth=scram-sha-256",
+                "--encoding=UTF8",
+                "--no-locale",
+                "--no-sync",
+                "--wal-segsize=1",
+            ]))
+        .await;
         tokio::fs::remove_file(&password_file).await?;
         result
     }
 
-    /// Starts a server's process on a free port.
-    pub(crate) async fn start_somewhere(&self, directory: &Path) -> anyhow::Result<(Child, u16)> {
-        let mut failure = anyhow::anyhow!("PostgreSQL was not started");
-        for _ in 0..START_ATTEMPTS {
-            let port = process::free_port()?;
-            match self.start_on(directory, port).await {
-                Ok(child) => return Ok((child, port)),
-                Err(error) => {
-                    tracing::warn!("PostgreSQL did not start on port {port}, trying another: {error:#}");
-                    failure = error;
-                }
-            }
-        }
-        Err(failure)
-    }
-
-    async fn start_on(&self, directory: &Path, port: u16) -> anyhow::Result<Child> {
-        let log = std::fs::File::options().create(true).append(true).open(directory.with_extension("log"))?;
+    /// The command of a server on this port.
+    pub(super) fn server(&self, directory: &Path, port: u16) -> Command {
         // SIGINT, not SIGTERM, when we are killed: SIGTERM would wait for every client to go.
         let mut command = self.command("postgres", "INT");
         command.arg("-D").arg(directory).args(["-p", &port.to_string()]);
@@ -156,19 +104,7 @@ impl Postgres {
         ] {
             command.args(["-c", setting]);
         }
-        let mut child = command.stdout(log.try_clone()?).stderr(log).spawn()?;
-
-        let started = Instant::now();
-        while started.elapsed() < START_PATIENCE {
-            if let Some(status) = child.try_wait()? {
-                bail!("postgres ended with {status}; see {}", directory.with_extension("log").display());
-            }
-            if self.connect(port).await.is_ok() {
-                return Ok(child);
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        bail!("postgres accepts no connection on port {port} after {START_PATIENCE:?}")
+        command
     }
 
     /// The superuser's name and password, for a test that compares rows: policies hide some from all others.
@@ -204,39 +140,22 @@ impl Postgres {
         Ok(())
     }
 
-    /// Changes the password of a role. It tries again if the server crashes meanwhile.
+    /// Changes the password of a role.
     pub async fn set_password(&self, port: u16, username: &str, password: &str) -> anyhow::Result<()> {
-        despite_a_crash(|| async {
-            let mut connection = self.connect(port).await?;
-            execute(&mut connection, "ALTER ROLE %I PASSWORD %L", &[username, password]).await
-        })
-        .await
+        let mut connection = self.connect(port).await?;
+        execute(&mut connection, "ALTER ROLE %I PASSWORD %L", &[username, password]).await
     }
 
-    /// Packs the data of a running server into `directory`, complete and consistent. It tries again if the server
-    /// crashes meanwhile, because a crash does not disturb RDS: it takes its snapshot from the volume.
+    /// Packs the data of a running server into `directory`, complete and consistent.
     pub async fn back_up(&self, port: u16, directory: &Path) -> anyhow::Result<()> {
-        despite_a_crash(|| async {
-            if let Err(error) = tokio::fs::remove_dir_all(directory).await
-                && error.kind() != std::io::ErrorKind::NotFound
-            {
-                return Err(error.into());
-            }
-            self.back_up_once(port, directory).await
-        })
-        .await
-    }
-
-    async fn back_up_once(&self, port: u16, directory: &Path) -> anyhow::Result<()> {
-        self.run(
-            self.command("pg_basebackup", "TERM")
-                .env("PGPASSWORD", &self.password)
-                .args(["--host=127.0.0.1", &format!("--port={port}"), &format!("--username={ADMINISTRATOR}")])
-                // Two files instead of a thousand.
-                .args(["--format=tar", "--no-manifest"])
-                .args(["--checkpoint=fast", "--no-sync", "-X", "stream", "-D"])
-                .arg(directory),
-        )
+        run(self
+            .command("pg_basebackup", "TERM")
+            .env("PGPASSWORD", &self.password)
+            .args(["--host=127.0.0.1", &format!("--port={port}"), &format!("--username={ADMINISTRATOR}")])
+            // Two files instead of a thousand.
+            .args(["--format=tar", "--no-manifest"])
+            .args(["--checkpoint=fast", "--no-sync", "-X", "stream", "-D"])
+            .arg(directory))
         .await
     }
 
@@ -245,11 +164,7 @@ impl Postgres {
         for (archive, folder) in
             [("base.tar", directory.to_path_buf()), ("pg_wal.tar", directory.join("pg_wal"))]
         {
-            tokio::fs::create_dir_all(&folder).await?;
-            let mut tar = Command::new("tar");
-            let tar = tar.arg("--extract").arg("--file").arg(backup.join(archive)).arg("--directory");
-            // The files are ours, not those of the user that the archive names.
-            self.run(tar.arg(&folder).arg("--no-same-owner")).await.context("cannot unpack the data")?;
+            untar(&backup.join(archive), &folder).await.context("cannot unpack the data")?;
         }
         // PostgreSQL refuses a data directory that others may read.
         tokio::fs::set_permissions(directory, Permissions::from_mode(0o700)).await?;
@@ -261,15 +176,7 @@ impl Postgres {
         self.privileges.command(&self.binaries.join(program), death_signal)
     }
 
-    async fn run(&self, command: &mut Command) -> anyhow::Result<()> {
-        let output = command.stdout(Stdio::null()).stderr(Stdio::piped()).output().await?;
-        if !output.status.success() {
-            bail!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim());
-        }
-        Ok(())
-    }
-
-    async fn connect(&self, port: u16) -> sqlx::Result<PgConnection> {
+    pub(super) async fn connect(&self, port: u16) -> sqlx::Result<PgConnection> {
         let options = PgConnectOptions::new_without_pgpass()
             .host("127.0.0.1")
             .port(port)
@@ -278,23 +185,6 @@ impl Postgres {
             .database("postgres")
             .ssl_mode(PgSslMode::Disable);
         PgConnection::connect_with(&options).await
-    }
-}
-
-/// Repeats the work until it succeeds, or until the patience with a crashed server ends.
-async fn despite_a_crash<F>(work: impl Fn() -> F) -> anyhow::Result<()>
-where
-    F: Future<Output = anyhow::Result<()>>,
-{
-    let started = Instant::now();
-    loop {
-        match work().await {
-            Err(error) if started.elapsed() < CRASH_PATIENCE => {
-                tracing::warn!("a server does not answer, trying again: {error:#}")
-            }
-            result => return result,
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 

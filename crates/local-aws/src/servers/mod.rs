@@ -1,0 +1,10 @@
+//! The servers behind DB instances, and the folders that hold their data.
+//!
+//! `programs` is what RDS needs of an engine. Each engine is a file of its own: `postgres`, `mariadb`. Another engine
+//! gets a file beside them and a variant of `Programs`.
+
+pub mod directory;
+pub mod mariadb;
+pub mod postgres;
+pub mod programs;
+pub mod server;

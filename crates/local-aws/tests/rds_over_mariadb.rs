@@ -1,0 +1,287 @@
+//! RDS over real MariaDB, driven over HTTP through the real binary. Where the machine lacks it, these tests say so.
+
+// Clippy's allowance for tests does not reach their helpers.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+mod support;
+
+use serde_json::json;
+use sqlx::{
+    AssertSqlSafe, Connection, MySqlConnection, Row,
+    mysql::{MySqlConnectOptions, MySqlRow, MySqlSslMode},
+    raw_sql,
+};
+use support::{Account, LocalAws, mariadb, shared, text, until};
+
+const ACCOUNT: &str = "111111111111";
+const PASSWORD: &str = "it's-$afe\\%s%L";
+/// 300 seconds of RDS in 0.3 s.
+const FAST: &str = "0.001";
+
+/// Whether there is MariaDB.
+fn is_there() -> bool {
+    let there = mariadb().is_some();
+    if !there {
+        println!("SKIPPED: this machine has no MariaDB");
+    }
+    there
+}
+
+async fn ask_for(account: Account<'_>, identifier: &str, more: &[(&str, &str)]) -> Result<String, String> {
+    let parameters = [
+        ("DBInstanceIdentifier", identifier),
+        ("DBInstanceClass", "db.t4g.micro"),
+        ("Engine", "mariadb"),
+        ("MasterUsername", "Orders_Master"),
+        ("MasterUserPassword", PASSWORD),
+        ("DBName", "orders"),
+        ("BackupRetentionPeriod", "0"),
+    ];
+    account.rds("CreateDBInstance", &[&parameters[..], more].concat()).await
+}
+
+async fn create(account: Account<'_>, identifier: &str) -> String {
+    ask_for(account, identifier, &[]).await.unwrap();
+    account.instance(identifier).await
+}
+
+async fn log_in(instance: &str, password: &str) -> sqlx::Result<MySqlConnection> {
+    let endpoint = text(instance, "Endpoint").unwrap();
+    let options = MySqlConnectOptions::new()
+        .host(&text(&endpoint, "Address").unwrap())
+        .port(text(&endpoint, "Port").unwrap().parse().unwrap())
+        .username("Orders_Master")
+        .password(password)
+        .database("orders")
+        .ssl_mode(MySqlSslMode::Disabled);
+    MySqlConnection::connect_with(&options).await
+}
+
+async fn number(connection: &mut MySqlConnection, sql: &'static str) -> i64 {
+    sqlx::query_scalar(sql).fetch_one(connection).await.unwrap()
+}
+
+/// Two accounts of 1,000 each, and a book of what went from one to the other.
+async fn open_the_bank(connection: &mut MySqlConnection) {
+    for sql in [
+        "CREATE TABLE accounts (id int PRIMARY KEY, amount bigint, notes varchar(2000)) ENGINE=InnoDB",
+        "CREATE TABLE book (id bigint AUTO_INCREMENT PRIMARY KEY, amount bigint, notes varchar(2000)) ENGINE=InnoDB",
+        "INSERT INTO accounts VALUES (1, 1000, ''), (2, 1000, '')",
+    ] {
+        raw_sql(sql).execute(&mut *connection).await.unwrap();
+    }
+}
+
+/// Moves money, transaction by transaction, for as long as it is polled.
+async fn move_money(connection: &mut MySqlConnection) {
+    loop {
+        let transfer = "BEGIN;
+            UPDATE accounts SET amount = amount - 1, notes = repeat('x', 1 + rand() * 1999) WHERE id = 1;
+            INSERT INTO book (amount, notes) VALUES (1, repeat('y', 2000));
+            UPDATE accounts SET amount = amount + 1, notes = repeat('x', 1 + rand() * 1999) WHERE id = 2;
+            COMMIT";
+        raw_sql(transfer).execute(&mut *connection).await.unwrap();
+    }
+}
+
+/// The tables are sound, the money is all there, and the book says where; answers how much was moved.
+async fn audit(connection: &mut MySqlConnection) -> i64 {
+    let checks = raw_sql("CHECK TABLE accounts, book EXTENDED").fetch_all(&mut *connection).await.unwrap();
+    let sound = |row: &MySqlRow| row.get_unchecked::<String, _>("Msg_text") == "OK";
+    assert!(checks.len() == 2 && checks.iter().all(sound), "{checks:?}");
+    let now = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
+    raw_sql(now).execute(&mut *connection).await.unwrap();
+    let second = number(connection, "SELECT amount FROM accounts WHERE id = 2").await;
+    assert_eq!(number(connection, "SELECT CAST(sum(amount) AS SIGNED) FROM accounts").await, 2000);
+    assert_eq!(number(connection, "SELECT count(*) FROM book").await, second - 1000);
+    raw_sql("COMMIT").execute(connection).await.unwrap();
+    second - 1000
+}
+
+// Rule of AWS: a DB snapshot is of one moment, also of a database that is written to.
+// Rule of AWS: a restored DB instance keeps the master password of the snapshot.
+// Rule of AWS: a password change takes time, then only the new password opens.
+#[tokio::test]
+async fn a_snapshot_that_is_taken_amid_writes_is_of_one_moment_and_passwords_travel_with_it() {
+    if !is_there() {
+        return;
+    }
+    let aws = LocalAws::start(FAST);
+    let account = aws.account(ACCOUNT);
+    let orders = create(account, "orders").await;
+    let mut writer = log_in(&orders, PASSWORD).await.unwrap();
+    open_the_bank(&mut writer).await;
+    let mut moved = 0;
+    for n in 1..=3 {
+        let (snapshot, copy) = (format!("orders-{n}"), format!("copy-{n}"));
+        let taken = async {
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            account.take("orders", &snapshot).await
+        };
+        tokio::select! {
+            _ = taken => {}
+            () = move_money(&mut writer) => {}
+        }
+        // The transfer that was under way ends with its connection.
+        writer = log_in(&orders, PASSWORD).await.unwrap();
+        account.restore(&snapshot, &copy, &[]).await.unwrap();
+        let copy = account.instance(&copy).await;
+        let in_copy = audit(&mut log_in(&copy, PASSWORD).await.unwrap()).await;
+        assert!(moved < in_copy, "{moved} then, {in_copy} in the copy");
+        moved = audit(&mut writer).await;
+        assert!(in_copy < moved, "{in_copy} in the copy, {moved} now");
+    }
+
+    let modify = [("DBInstanceIdentifier", "copy-1"), ("MasterUserPassword", "another'one")];
+    account.rds("ModifyDBInstance", &modify).await.unwrap();
+    let copy = account.instance("copy-1").await;
+    log_in(&copy, PASSWORD).await.expect_err("the old password is refused");
+    log_in(&copy, "another'one").await.unwrap();
+    log_in(&orders, PASSWORD).await.expect("the source goes on, with its own password");
+
+    let delete = [("DBInstanceIdentifier", "copy-1"), ("FinalDBSnapshotIdentifier", "last")];
+    account.rds("DeleteDBInstance", &delete).await.unwrap();
+    until(async || account.rds("DescribeDBInstances", &delete[..1]).await.err()).await;
+    account.restore("last", "copy-4", &[]).await.unwrap();
+    log_in(&account.instance("copy-4").await, "another'one").await.unwrap();
+}
+
+// Rule of AWS: RDS starts a crashed server again, and takes DB snapshots meanwhile.
+#[tokio::test]
+async fn what_was_committed_outlives_a_crash_also_amid_a_snapshot() {
+    if !is_there() {
+        return;
+    }
+    let aws = LocalAws::start(FAST);
+    let account = aws.account(ACCOUNT);
+    let orders = create(account, "orders").await;
+    let mut writer = log_in(&orders, PASSWORD).await.unwrap();
+    open_the_bank(&mut writer).await;
+    let crash = json!({"accountId": ACCOUNT, "region": "eu-central-1", "dbInstanceIdentifier": "orders"});
+    for n in 1..=3 {
+        let snapshot = format!("orders-{n}");
+        let names = [("DBInstanceIdentifier", "orders"), ("DBSnapshotIdentifier", &*snapshot)];
+        let crashed = async {
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            account.rds("CreateDBSnapshot", &names).await.unwrap();
+            aws.own("crash", crash.clone()).await
+        };
+        let writing = tokio::spawn(async move { move_money(&mut writer).await });
+        assert_eq!(crashed.await.0, 204);
+        writing.await.expect_err("its connection is closed");
+        writer = until(async || log_in(&orders, PASSWORD).await.ok()).await;
+        let moved = audit(&mut writer).await;
+        account.snapshot(&snapshot).await;
+        account.instance("orders").await;
+        account.restore(&snapshot, &format!("copy-{n}"), &[]).await.unwrap();
+        let copy = account.instance(&format!("copy-{n}")).await;
+        assert!(audit(&mut log_in(&copy, PASSWORD).await.unwrap()).await <= moved);
+    }
+}
+
+// Rule of AWS: a stopped DB instance keeps its data and its endpoint, and a reboot closes connections.
+#[tokio::test]
+async fn rows_outlive_a_stop_a_reboot_and_a_new_name() {
+    if !is_there() {
+        return;
+    }
+    let account = shared().account("120000000001");
+    let orders = create(account, "orders").await;
+    let mut connection = log_in(&orders, PASSWORD).await.unwrap();
+    open_the_bank(&mut connection).await;
+    let named = [("DBInstanceIdentifier", "orders")];
+    account.rds("RebootDBInstance", &named).await.unwrap();
+    account.instance("orders").await;
+    connection.ping().await.unwrap_err();
+    account.rds("StopDBInstance", &named).await.unwrap();
+    account.instance_in("orders", "stopped").await;
+    log_in(&orders, PASSWORD).await.unwrap_err();
+    account.rds("StartDBInstance", &named).await.unwrap();
+    let started = account.instance("orders").await;
+    assert_eq!(text(&started, "Endpoint"), text(&orders, "Endpoint"));
+    let rename = [named[0], ("NewDBInstanceIdentifier", "orders-old"), ("ApplyImmediately", "true")];
+    account.rds("ModifyDBInstance", &rename).await.unwrap();
+    audit(&mut log_in(&account.instance("orders-old").await, PASSWORD).await.unwrap()).await;
+}
+
+// Rule of AWS: the master user has no SUPER, and a new DB instance has no login of a root.
+#[tokio::test]
+async fn the_master_user_is_no_superuser_and_there_is_no_root() {
+    if !is_there() {
+        return;
+    }
+    let account = shared().account("120000000002");
+    let mut connection = log_in(&create(account, "orders").await, PASSWORD).await.unwrap();
+    let grants: Vec<String> = sqlx::query_scalar("SHOW GRANTS").fetch_all(&mut connection).await.unwrap();
+    let [all] = &grants[..] else { panic!("{grants:?}") };
+    assert!(all.contains("CREATE USER, EVENT, TRIGGER") && all.ends_with("WITH GRANT OPTION"), "{all}");
+    assert!(["SUPER", "SET USER", "ADMIN"].iter().all(|it| !all.contains(it)), "{all}");
+    for refused in [
+        "SET GLOBAL event_scheduler = OFF",
+        "GRANT SUPER ON *.* TO Orders_Master",
+        "CREATE DEFINER = rdsadmin@localhost EVENT orders.e ON SCHEDULE EVERY 1 DAY DO DO 1",
+    ] {
+        raw_sql(AssertSqlSafe(refused)).execute(&mut connection).await.expect_err(refused);
+    }
+    let logins = "SELECT CAST(group_concat(concat(user, '@', host) ORDER BY 1 SEPARATOR ' ') AS CHAR) FROM mysql.global_priv";
+    let logins: String = sqlx::query_scalar(logins).fetch_one(&mut connection).await.unwrap();
+    assert_eq!(logins, "Orders_Master@% mariadb.sys@localhost rdsadmin@localhost");
+}
+
+// Rule of AWS: each engine has its versions, groups, licence, logs, port and limits.
+#[tokio::test]
+async fn mariadb_is_offered_and_refused_in_its_own_words() {
+    if !is_there() {
+        return;
+    }
+    let account = shared().account("120000000003");
+    let offered =
+        async |operation: &str, given: &[(&str, &str)]| account.rds(operation, given).await.unwrap();
+    let newest = [("Engine", "mariadb"), ("DefaultOnly", "true")];
+    let newest = offered("DescribeDBEngineVersions", &newest).await;
+    let (version, major, family) = (
+        text(&newest, "EngineVersion").unwrap(),
+        text(&newest, "MajorEngineVersion").unwrap(),
+        text(&newest, "DBParameterGroupFamily").unwrap(),
+    );
+    assert!(version.starts_with(&format!("{major}.")) && family == format!("mariadb{major}"), "{newest}");
+    let options = [("Engine", "mariadb"), ("EngineVersion", &*version), ("DBInstanceClass", "db.t4g.micro")];
+    let options = offered("DescribeOrderableDBInstanceOptions", &options).await;
+    assert_eq!(text(&options, "LicenseModel").as_deref(), Some("general-public-license"));
+
+    let group = [("DBParameterGroupName", "own"), ("DBParameterGroupFamily", &*family), ("Description", "d")];
+    offered("CreateDBParameterGroup", &group).await;
+    let wrong =
+        [("DBParameterGroupName", "old"), ("DBParameterGroupFamily", "mariadb10"), ("Description", "d")];
+    let refused = async |action: &str, given: &[(&str, &str)]| account.refused(action, given).await;
+    assert_eq!(refused("CreateDBParameterGroup", &wrong).await.0, "InvalidParameterValue");
+    let long = "x".repeat(42);
+    for (more, code) in [
+        (("DBParameterGroupName", "default.postgres16"), "DBParameterGroupNotFound"),
+        (("MasterUserPassword", &*long), "InvalidParameterValue"),
+        (("MasterUsername", "seventeen_letters"), "InvalidParameterValue"),
+        (("EngineVersion", "10.4"), "InvalidParameterCombination"),
+        (("LicenseModel", "postgresql-license"), "InvalidParameterCombination"),
+        (("EnableCloudwatchLogsExports.member.1", "postgresql"), "InvalidParameterCombination"),
+        // MariaDB does not stand in for MySQL.
+        (("Engine", "mysql"), "InvalidParameterValue"),
+    ] {
+        assert_eq!(ask_for(account, "orders", &[more]).await.unwrap_err(), code, "{more:?}");
+    }
+    let more = [("DBParameterGroupName", "own"), ("EnableCloudwatchLogsExports.member.1", "slowquery")];
+    ask_for(account, "orders", &more).await.unwrap();
+    let orders = account.instance("orders").await;
+    let dashed = major.replace('.', "-");
+    for (element, expected) in [
+        ("Engine", "mariadb"),
+        ("EngineVersion", &*version),
+        ("LicenseModel", "general-public-license"),
+        ("DBParameterGroupName", "own"),
+        ("OptionGroupName", &*format!("default:mariadb-{dashed}")),
+        ("DbInstancePort", "3306"),
+    ] {
+        assert_eq!(text(&orders, element).as_deref(), Some(expected));
+    }
+    let long = [("DBInstanceIdentifier", "orders"), ("MasterUserPassword", &*long)];
+    assert_eq!(refused("ModifyDBInstance", &long).await.0, "InvalidParameterValue");
+}
