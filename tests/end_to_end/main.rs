@@ -5,6 +5,7 @@
 mod application_secret;
 mod boto3;
 mod denials;
+mod example_application;
 mod handoffs;
 mod named_failures;
 mod network;

@@ -60,11 +60,16 @@ impl Account {
         let functions = self.functions().await?;
         let function = functions.iter().find(|it| it.step().is_ok_and(|name| name == step));
         let arn = &function.with_context(|| format!("there is no function {step}"))?.function_arn;
+        self.place(arn, subnet_ids, groups).await
+    }
+
+    /// The same with the function of this ARN.
+    pub(crate) async fn place(&self, arn: &str, subnet_ids: &[String], groups: &[&str]) -> Result<()> {
         let url = format!("{}/2015-03-31/functions/{arn}/configuration", self.endpoint);
         let config = json!({"VpcConfig": {"SubnetIds": subnet_ids, "SecurityGroupIds": groups}});
         let put = reqwest::Client::new().put(&url).header("authorization", self.authorization("lambda"));
         put.body(config.to_string()).send().await?.error_for_status()?;
-        eventually(&format!("{step} in its network"), || async {
+        eventually(&format!("{arn} in its network"), || async {
             let get = reqwest::Client::new().get(&url).header("authorization", self.authorization("lambda"));
             let answer: Value = get.send().await?.error_for_status()?.json().await?;
             Ok((answer["LastUpdateStatus"] == "Successful").then_some(()))

@@ -51,7 +51,12 @@ pub async fn deploy_target(account: &Account, source: &Outputs, network: &Networ
     Ok(outputs)
 }
 
-async fn deploy(account: &Account, template: &str, parameters: &[(&str, &str)]) -> Result<Outputs> {
+/// Deploys a template that takes artifacts, under the name of its file.
+pub(crate) async fn deploy(
+    account: &Account,
+    template: &str,
+    parameters: &[(&str, &str)],
+) -> Result<Outputs> {
     let bucket = account.bucket();
     let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
     let common = [("ArtifactBucket", bucket.as_str()), ("Architecture", architecture)];

@@ -6,7 +6,7 @@ use secret::Unusable;
 /// Why a try ended without an answer. No password and no row is in it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Trouble {
-    #[error("the secret names no user, password, host or port: it leads nowhere")]
+    #[error("the secret leads to no database yet: it lacks a user, password, host or port")]
     SecretIncomplete,
     #[error("the secret has no current version yet: no copy is live")]
     SecretMissing,

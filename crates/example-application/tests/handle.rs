@@ -25,7 +25,7 @@ async fn answer(secret: Option<&'static str>, method: &str, path: &str, body: &s
 #[tokio::test]
 async fn a_secret_that_leads_nowhere_is_a_503_that_says_so() {
     for (secret, says) in [
-        (Some("{}"), "leads nowhere"),
+        (Some("{}"), "leads to no database"),
         (
             Some(r#"{"engine": "db2", "host": "h", "port": 1, "username": "u", "password": "secretword"}"#),
             "db2",
