@@ -7,7 +7,7 @@ use std::process::Command;
 /// Names, contracts and decisions: no client, no clock.
 pub const PURE: &[&str] = &["rds-authorities", "replication", "step"];
 /// Calls to AWS that several steps make.
-pub const CALLS: &[&str] = &["lambda-support", "database", "secret"];
+pub const CALLS: &[&str] = &["lambda-support", "database", "secret", "target-group"];
 /// What shows how applications use what the steps make.
 pub const EXAMPLES: &[&str] = &["example-application"];
 /// Tests and what they need. Nothing of it is deployed.
@@ -90,7 +90,7 @@ fn may_know(name: &str, other: &str) -> bool {
         "replication" | "lambda-support" => other == "step",
         // It wires the clients of functions over its own answers.
         "test-support" => other == "lambda-support",
-        "database" | "secret" | "executions" => pure || other == "lambda-support",
+        "database" | "secret" | "target-group" | "executions" => pure || other == "lambda-support",
         "tests" | "hostile-input" => true,
         _ => pure || calls,
     }

@@ -33,6 +33,10 @@ pub struct DatabaseSeen {
     pub parameter_group: ParameterGroup,
     /// The security groups that are attached or being attached.
     pub vpc_security_group_ids: Vec<String>,
+    /// The VPC of its DB subnet group.
+    pub vpc_id: Option<String>,
+    /// The subnets of its DB subnet group.
+    pub subnet_ids: Vec<String>,
     /// When it was created, once it was.
     pub created_at: Option<Timestamp>,
     /// Its settings.
@@ -74,6 +78,8 @@ impl DatabaseSeen {
             password_pending: false,
             parameter_group: ParameterGroup::default(),
             vpc_security_group_ids: Vec::new(),
+            vpc_id: None,
+            subnet_ids: Vec::new(),
             created_at: None,
             settings: DbInstanceSettings::default(),
             tags: Tags::new(),
@@ -96,6 +102,7 @@ impl From<DbInstance> for DatabaseSeen {
         let settings = settings(&it);
         let pending = it.pending_modified_values;
         let groups = it.vpc_security_groups.unwrap_or_default();
+        let (vpc_id, subnets) = it.db_subnet_group.map(|it| (it.vpc_id, it.subnets)).unwrap_or_default();
         Self {
             database: Database::Instance(it.db_instance_identifier.unwrap_or_default()),
             member_of: it.db_cluster_identifier,
@@ -110,6 +117,12 @@ impl From<DbInstance> for DatabaseSeen {
             password_pending: pending.is_some_and(|it| it.master_user_password.is_some()),
             parameter_group: parameter_group(it.db_parameter_groups),
             vpc_security_group_ids: groups.into_iter().filter_map(|it| it.vpc_security_group_id).collect(),
+            vpc_id,
+            subnet_ids: subnets
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|it| it.subnet_identifier)
+                .collect(),
             created_at: it.instance_create_time.and_then(|at| Timestamp::new(at.secs(), 0).ok()),
             settings,
             tags: tags(it.tag_list, |it| (it.key, it.value)),

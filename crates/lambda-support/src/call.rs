@@ -16,6 +16,8 @@ pub enum Service {
     SecretsManager,
     Ssm,
     Logs,
+    Elb,
+    Ec2,
     States,
 }
 
@@ -28,6 +30,8 @@ impl fmt::Display for Service {
             Self::SecretsManager => "Secrets Manager",
             Self::Ssm => "Systems Manager",
             Self::Logs => "CloudWatch Logs",
+            Self::Elb => "Elastic Load Balancing",
+            Self::Ec2 => "EC2",
             Self::States => "Step Functions",
         })
     }
@@ -43,6 +47,8 @@ impl Service {
             Self::SecretsManager => ErrorName::SecretsManagerUnavailable,
             Self::Ssm => ErrorName::SsmUnavailable,
             Self::Logs => ErrorName::LogsUnavailable,
+            Self::Elb => ErrorName::ElbUnavailable,
+            Self::Ec2 => ErrorName::Ec2Unavailable,
             Self::States => ErrorName::StatesUnavailable,
         }
     }
@@ -56,6 +62,8 @@ impl Service {
             Self::SecretsManager => ErrorName::SecretsManagerRefused,
             Self::Ssm => ErrorName::SsmRefused,
             Self::Logs => ErrorName::LogsRefused,
+            Self::Elb => ErrorName::ElbRefused,
+            Self::Ec2 => ErrorName::Ec2Refused,
             Self::States => ErrorName::StatesRefused,
         }
     }

@@ -12,6 +12,7 @@ mod partition;
 mod serve;
 mod signed;
 mod tag_list;
+mod xml;
 
 pub use call::{CallFailed, Service, call_failed, found};
 pub use client::{Config, config};
@@ -22,6 +23,7 @@ pub use parameter::find_parameter;
 pub use serve::serve;
 pub use signed::SignedClient;
 pub use tag_list::tags;
+pub use xml::texts;
 
 // The macro `failures` names them.
 #[doc(hidden)]

@@ -3,6 +3,7 @@
 use crate::call::{CallFailed, Service, is_transient};
 use crate::client::Config;
 use crate::partition::dns_suffix;
+use crate::xml::texts;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4::SigningParams;
@@ -17,36 +18,60 @@ use std::time::SystemTime;
 
 /// How often a call is made that is throttled, meets an error of the server or gets no answer. The SDK's standard, too.
 const ATTEMPTS: u32 = 3;
-const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// A client of one service that speaks JSON (`application/x-amz-json-1.1`).
+/// A client of one service.
 #[derive(Debug, Clone)]
 pub struct SignedClient {
     service: Service,
     /// The service in endpoints and signatures, such as `ssm`.
     name: &'static str,
-    /// The service in `X-Amz-Target`, such as `AmazonSSM`.
-    target: &'static str,
+    protocol: Protocol,
     endpoint: String,
     region: String,
     credentials: Option<SharedCredentialsProvider>,
     connector: SharedHttpConnector,
 }
 
+/// How a service is asked.
+#[derive(Debug, Clone, Copy)]
+enum Protocol {
+    /// `application/x-amz-json-1.1`.
+    Json {
+        /// The service in `X-Amz-Target`, such as `AmazonSSM`.
+        target: &'static str,
+    },
+    /// A form; the answer is XML.
+    Query {
+        /// The version of the API.
+        version: &'static str,
+    },
+}
+
 impl SignedClient {
     /// A client of Systems Manager. It follows `AWS_ENDPOINT_URL_SSM` and `AWS_ENDPOINT_URL`, as the SDK does.
     pub fn ssm(config: &Config) -> Self {
-        Self::new(Service::Ssm, "ssm", "AmazonSSM", "SSM", config)
+        Self::new(Service::Ssm, "ssm", Protocol::Json { target: "AmazonSSM" }, "SSM", config)
     }
 
     /// A client of CloudWatch Logs. It follows `AWS_ENDPOINT_URL_CLOUDWATCH_LOGS` and `AWS_ENDPOINT_URL`, as the SDK does.
     pub fn logs(config: &Config) -> Self {
-        Self::new(Service::Logs, "logs", "Logs_20140328", "CloudWatch Logs", config)
+        Self::new(
+            Service::Logs,
+            "logs",
+            Protocol::Json { target: "Logs_20140328" },
+            "CloudWatch Logs",
+            config,
+        )
     }
 
-    fn new(service: Service, name: &'static str, target: &'static str, id: &str, config: &Config) -> Self {
+    /// A client of EC2. It follows `AWS_ENDPOINT_URL_EC2` and `AWS_ENDPOINT_URL`, as the SDK does.
+    pub fn ec2(config: &Config) -> Self {
+        Self::new(Service::Ec2, "ec2", Protocol::Query { version: "2016-11-15" }, "EC2", config)
+    }
+
+    fn new(service: Service, name: &'static str, protocol: Protocol, id: &str, config: &Config) -> Self {
         let region = config.sdk.region().map(ToString::to_string).unwrap_or_default();
         let key = ServiceConfigKey::builder()
             .service_id(id)
@@ -58,7 +83,7 @@ impl SignedClient {
         Self {
             service,
             name,
-            target,
+            protocol,
             endpoint: endpoint.unwrap_or_else(|| format!("https://{name}.{region}.{}", dns_suffix(&region))),
             region,
             credentials: config.sdk.credentials_provider(),
@@ -66,22 +91,63 @@ impl SignedClient {
         }
     }
 
-    /// Makes a call and answers the service's answer.
+    /// Makes a call of a service that speaks JSON, and answers its answer.
     pub async fn call(&self, operation: &'static str, request: &Value) -> Result<Value, CallFailed> {
+        let read = |body: &[u8]| match body.is_empty() {
+            // `DeleteLogGroup` answers nothing.
+            true => Some(Value::Null),
+            false => serde_json::from_slice(body).ok(),
+        };
+        self.attempts(operation, &request.to_string(), read, refusal_of_json).await
+    }
+
+    /// Makes a call of a service that takes a form, and answers the text of its XML.
+    pub async fn query(
+        &self,
+        operation: &'static str,
+        parameters: &[(String, String)],
+    ) -> Result<String, CallFailed> {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        if let Protocol::Query { version } = self.protocol {
+            form.append_pair("Action", operation).append_pair("Version", version);
+        }
+        let body = form.extend_pairs(parameters).finish();
+        let read = |body: &[u8]| String::from_utf8(body.to_vec()).ok();
+        self.attempts(operation, &body, read, |xml: &String| {
+            let text = |element| texts(xml, element).into_iter().next();
+            (text("Code").unwrap_or_else(|| "Unknown".to_owned()), text("Message").unwrap_or_default())
+        })
+        .await
+    }
+
+    /// Makes a call up to three times; `refusal` tells code and message of an answer that is an error.
+    async fn attempts<T>(
+        &self,
+        operation: &'static str,
+        body: &str,
+        read: impl Fn(&[u8]) -> Option<T>,
+        refusal: impl Fn(&T) -> (String, String),
+    ) -> Result<T, CallFailed> {
         let mut attempt = 1;
         loop {
-            match self.call_once(operation, request).await {
+            match self.attempt(operation, body, &read, &refusal).await {
                 Err(failed) if failed.name.retryable() && attempt < ATTEMPTS => attempt += 1,
                 answer => return answer,
             }
         }
     }
 
-    async fn call_once(&self, operation: &'static str, request: &Value) -> Result<Value, CallFailed> {
+    async fn attempt<T>(
+        &self,
+        operation: &'static str,
+        body: &str,
+        read: impl Fn(&[u8]) -> Option<T>,
+        refusal: impl Fn(&T) -> (String, String),
+    ) -> Result<T, CallFailed> {
         let failed = |code: &str, message: &str, transient| {
             Err(CallFailed::new(self.service, operation, code, message, transient))
         };
-        let signed = match self.sign(operation, request.to_string()).await {
+        let signed = match self.sign(operation, body.to_owned()).await {
             Ok(signed) => signed,
             Err(error) => {
                 return failed("NotSent", &format!("the request could not be signed: {error}"), false);
@@ -92,20 +158,11 @@ impl SignedClient {
         };
         let status = response.status().as_u16();
         let body = ByteStream::new(response.into_body()).collect().await.map(|it| it.into_bytes());
-        let answer: Option<Value> = body.ok().and_then(|body| match body.is_empty() {
-            // `DeleteLogGroup` answers nothing.
-            true => Some(Value::Null),
-            false => serde_json::from_slice(&body).ok(),
-        });
-        match answer {
+        match body.ok().and_then(|body| read(&body)) {
             Some(answer) if status < 300 => Ok(answer),
-            // `com.amazonaws.ssm#ParameterNotFound` or the bare name.
             Some(answer) => {
-                let kind = answer["__type"].as_str().unwrap_or("Unknown");
-                let code = kind.rsplit('#').next().unwrap_or(kind);
-                let message =
-                    answer["message"].as_str().or(answer["Message"].as_str()).unwrap_or("no message");
-                failed(code, message, is_transient(status >= 500, code))
+                let (code, message) = refusal(&answer);
+                failed(&code, &message, is_transient(status >= 500, &code))
             }
             None => failed("NoAnswer", "the answer could not be read", true),
         }
@@ -116,21 +173,34 @@ impl SignedClient {
         let identity = credentials.provide_credentials().await?.into();
         let params = SigningParams::builder().identity(&identity).region(&self.region).name(self.name);
         let params = params.time(SystemTime::now()).settings(SigningSettings::default()).build()?.into();
-        let target = format!("{}.{operation}", self.target);
-        let headers = [("content-type", CONTENT_TYPE), ("x-amz-target", target.as_str())];
+        let headers = match self.protocol {
+            Protocol::Json { target } => vec![
+                ("content-type", "application/x-amz-json-1.1".to_owned()),
+                ("x-amz-target", format!("{target}.{operation}")),
+            ],
+            Protocol::Query { .. } => vec![("content-type", "application/x-www-form-urlencoded".to_owned())],
+        };
         let body_to_sign = SignableBody::Bytes(body.as_bytes());
-        let signable = SignableRequest::new("POST", &self.endpoint, headers.into_iter(), body_to_sign)?;
+        let to_sign = headers.iter().map(|(name, value)| (*name, value.as_str()));
+        let signable = SignableRequest::new("POST", &self.endpoint, to_sign, body_to_sign)?;
         let (signature, _) = sign(signable, &params)?.into_parts();
 
         let mut request = HttpRequest::new(SdkBody::from(body));
         request.set_method("POST")?;
         request.set_uri(self.endpoint.as_str())?;
         for (name, value) in headers {
-            request.headers_mut().try_insert(name, value.to_owned())?;
+            request.headers_mut().try_insert(name, value)?;
         }
         for header in signature.into_parts().0 {
             request.headers_mut().try_insert(header.name(), header.value().to_owned())?;
         }
         Ok(request)
     }
+}
+
+/// Code and message of an error. The code is `com.amazonaws.ssm#ParameterNotFound` or the bare name.
+fn refusal_of_json(answer: &Value) -> (String, String) {
+    let kind = answer["__type"].as_str().unwrap_or("Unknown");
+    let message = answer["message"].as_str().or(answer["Message"].as_str()).unwrap_or("no message");
+    (kind.rsplit('#').next().unwrap_or(kind).to_owned(), message.to_owned())
 }

@@ -6,7 +6,7 @@
 use lambda_support::{CallFailed, find_parameter};
 use serde_json::{Value, json};
 use step::ErrorName;
-use test_support::{Calls, actions, ssm};
+use test_support::{Calls, actions, ec2, ssm};
 
 async fn look(answers: &[Value]) -> (Result<Option<String>, CallFailed>, Vec<Value>) {
     let calls = Calls::default();
@@ -42,4 +42,28 @@ async fn a_call_that_may_succeed_later_is_made_three_times_and_a_refused_one_onc
     assert_eq!(actions(&sent), ["GetParameter"]);
     let failed = answer.unwrap_err();
     assert_eq!((failed.name, failed.message.as_str()), (ErrorName::SsmRefused, "no"));
+}
+
+#[tokio::test]
+async fn a_service_that_takes_a_form_answers_xml_and_its_refusal_is_read() {
+    let calls = Calls::default();
+    let query = async |answer: &str| {
+        let parameters = [("SubnetId.1".to_owned(), "subnet-1".to_owned())];
+        ec2(&[answer], &calls).query("DescribeSubnets", &parameters).await
+    };
+    let found = "<r><subnetSet><item><cidrBlock>10.0.0.0/24</cidrBlock></item></subnetSet></r>";
+    assert_eq!(query(found).await.unwrap(), found);
+    assert_eq!(calls.sent(), [json!({"Action": "DescribeSubnets", "SubnetId.1": "subnet-1"})]);
+
+    let error = |code: &str| {
+        format!(
+            "<Response><Errors><Error><Code>{code}</Code><Message>said EC2</Message></Error></Errors></Response>"
+        )
+    };
+    let failed = query(&error("UnauthorizedOperation")).await.unwrap_err();
+    assert_eq!(failed.name, ErrorName::Ec2Refused);
+    assert_eq!(failed.to_string(), "EC2 DescribeSubnets failed: UnauthorizedOperation: said EC2");
+    let before = calls.sent().len();
+    assert_eq!(query(&error("RequestLimitExceeded")).await.unwrap_err().name, ErrorName::Ec2Unavailable);
+    assert_eq!(calls.sent().len() - before, 3);
 }

@@ -10,7 +10,7 @@ use lambda_support::{
     Config, Service, SignedClient, call_failed, find_parameter, list_from_environment, text_from_environment,
 };
 use plan::{Refusal, accept, can_be_verified, is_reported, known, read_handoff, refusal};
-use replication::{CopySettings, Handoff, StackDefaults, TargetSettings, UnusableSettings};
+use replication::{CopySettings, Handoff, Reach, StackDefaults, TargetSettings, UnusableSettings};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use step::parse;
@@ -26,6 +26,8 @@ pub struct Guard {
     pub operations_topic_arn: String,
     /// The subnets of Verify; empty when it is in no VPC.
     pub verify_subnet_ids: Vec<String>,
+    /// The target groups that lanes may use.
+    pub reach_target_group_arns: Vec<String>,
     /// What a replication gets that has no secret or key of its own.
     pub defaults: StackDefaults,
 }
@@ -38,6 +40,7 @@ impl Guard {
             state_machine_arn: text_from_environment("SNAPFERRY_TARGET_ACCOUNT_STATE_MACHINE_ARN"),
             operations_topic_arn: text_from_environment("SNAPFERRY_OPERATIONS_TOPIC_ARN"),
             verify_subnet_ids: list_from_environment("SNAPFERRY_VERIFY_SUBNET_IDS"),
+            reach_target_group_arns: list_from_environment("SNAPFERRY_REACH_TARGET_GROUP_ARNS"),
             defaults: StackDefaults {
                 application_secret_arn: text_from_environment("SNAPFERRY_APPLICATION_SECRET_ARN"),
                 kms_key_id: text_from_environment("SNAPFERRY_COPY_KEY_ARN"),
@@ -134,6 +137,8 @@ async fn receive(clients: &Clients, guard: &Guard, body: &str) -> Result<(), Err
     accept(&handoff, &settings, Timestamp::now())?;
     let unusable = |source| UnusableSettings::of(&handoff.replication, source);
     can_be_verified(&settings.placement, &guard.verify_subnet_ids).map_err(unusable)?;
+    let within = |it: &Reach| it.within(&guard.reach_target_group_arns);
+    settings.reach.as_ref().map_or(Ok(()), within).map_err(unusable)?;
     let settings = settings.for_copy_of(&handoff, guard.defaults.clone()).map_err(unusable)?;
     start(&clients.states, &guard.state_machine_arn, &handoff, &settings).await
 }

@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use test_support::{Calls, actions, assert_fails, json_answer, ssm as ssm_client, the};
 
 const TOPIC: &str = "arn:aws:sns:us-east-1:111111111111:handoff";
+const LANE: &str =
+    "arn:aws:elasticloadbalancing:us-east-1:222222222222:targetgroup/orders-a/0123456789abcdef";
 const OPERATIONS: &str = "arn:aws:sns:us-east-1:222222222222:operations";
 const MACHINE: &str = "arn:aws:states:us-east-1:222222222222:stateMachine:target";
 const EXECUTION: &str = "arn:aws:states:us-east-1:222222222222:execution:target:orders-20261120t160812z-3f9a";
@@ -141,6 +143,26 @@ async fn settings_that_cannot_work_for_this_source_start_nothing_and_are_reporte
         "`dbInstance.maxAllocatedStorage`",
         "22",
     ] {
+        assert!(report.contains(part), "{report} lacks {part}");
+    }
+}
+
+#[tokio::test]
+async fn lanes_that_the_stack_does_not_list_start_nothing() {
+    let lane = |arn: &str, port: u16| json!({"targetGroupArn": arn, "port": port});
+    let mut settings = settings();
+    let foreign = LANE.replace("222222222222", "333333333333");
+    settings["reach"] = json!({"networkLoadBalancer": {"lanes": [lane(LANE, 5432), lane(&foreign, 5433)]}});
+    let (clients, calls) = clients(&[parameter(settings)], &[]);
+    let record = json!({"messageId": "message-0", "body": notification(handoff())});
+    let answer = handle(&clients, &guard(), json!({ "Records": [record] })).await;
+    let sent = calls.sent();
+    assert_eq!(
+        (failed(answer), actions(&sent)),
+        (vec!["message-0".to_owned()], vec!["GetParameter", "Publish"])
+    );
+    let report = the("Publish", &sent)["Message"].as_str().unwrap();
+    for part in ["lanes[1].targetGroupArn", "ReachTargetGroupArns"] {
         assert!(report.contains(part), "{report} lacks {part}");
     }
 }
@@ -305,6 +327,7 @@ fn guard() -> Guard {
         state_machine_arn: MACHINE.to_owned(),
         operations_topic_arn: OPERATIONS.to_owned(),
         verify_subnet_ids: vec!["subnet-1".to_owned()],
+        reach_target_group_arns: vec![LANE.to_owned()],
         defaults: StackDefaults {
             application_secret_arn: "the stack's secret".to_owned(),
             kms_key_id: "the stack's key".to_owned(),

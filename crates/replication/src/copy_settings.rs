@@ -5,6 +5,7 @@ use crate::checks;
 use crate::db_instance_settings::DbInstanceSettings;
 use crate::handoff::Handoff;
 use crate::placement::Placement;
+use crate::reach::Reach;
 use crate::retention::TargetRetention;
 use crate::settings::TargetSettings;
 use crate::storage;
@@ -38,6 +39,9 @@ pub struct CopySettings {
     pub placement: Placement,
     /// How the copy is proven before it goes live.
     pub verification: Verification,
+    /// The way by which applications of other networks reach the live copy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reach: Option<Reach>,
     /// What is kept.
     pub retention: TargetRetention,
     /// How long a stage may wait in all, in seconds.
@@ -60,6 +64,7 @@ impl TargetSettings {
             db_instance,
             placement: self.placement,
             verification: self.verification,
+            reach: self.reach,
             retention: self.retention,
             stage_deadline_seconds: self.stage_deadline_seconds,
         })

@@ -15,6 +15,7 @@ mod handoff;
 mod names;
 mod pin;
 mod placement;
+mod reach;
 mod replication_name;
 pub mod retention;
 mod run;
@@ -36,6 +37,7 @@ pub use db_instance_settings::{BackupRetentionPeriod, DbInstanceSettings, Proces
 pub use handoff::Handoff;
 pub use pin::Pin;
 pub use placement::Placement;
+pub use reach::{HeldLane, Host, Lane, NetworkLoadBalancer, PathTls, ProvenPath, Reach, ReachPath};
 pub use replication_name::ReplicationName;
 pub use retention::{SourceRetention, TargetRetention};
 pub use run::{MADE_BY, Run, tag};

@@ -66,6 +66,24 @@ pub fn is_role(role: &str) -> bool {
     matches!(arn(role), Some(("iam", resource)) if resource.strip_prefix("role/").is_some_and(|it| !it.is_empty()))
 }
 
+/// Whether it is the ARN of a target group.
+pub fn is_target_group(group: &str) -> bool {
+    let Some(("elasticloadbalancing", resource)) = arn(group) else { return false };
+    let parts: Vec<&str> = resource.split('/').collect();
+    let word = |it: &str| !it.is_empty() && it.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-');
+    matches!(parts[..], ["targetgroup", name, id] if word(name) && word(id))
+}
+
+/// Whether it is a name of DNS, not an address.
+pub fn is_dns_name(name: &str) -> bool {
+    let label = |it: &str| {
+        let inner = it.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-');
+        (1..=63).contains(&it.len()) && inner && !it.starts_with('-') && !it.ends_with('-')
+    };
+    let last = name.rsplit('.').next().unwrap_or_default();
+    name.len() <= 253 && name.split('.').all(label) && last.bytes().any(|it| it.is_ascii_alphabetic())
+}
+
 /// Service and resource of an ARN.
 fn arn(text: &str) -> Option<(&str, &str)> {
     let parts: Vec<&str> = text.splitn(6, ':').collect();
@@ -128,6 +146,20 @@ mod tests {
             is_key,
             &[key, "alias/aws/rds", &arn, alias],
             &["", "a key", "alias/", "arn:aws:iam::222222222222:role/x", "arn:aws:kms:x:1:key/x"],
+        );
+        let group =
+            "arn:aws:elasticloadbalancing:eu-central-1:222222222222:targetgroup/orders-a/0123456789abcdef";
+        let balancer = "arn:aws:elasticloadbalancing:x:222222222222:loadbalancer/net/a/1";
+        let short = &group[..group.len() - 17];
+        check(
+            is_target_group,
+            &[group],
+            &["", "orders-a", balancer, short, &format!("{group}/x"), &format!("{short}/")],
+        );
+        check(
+            is_dns_name,
+            &["db.shop.example", "db", "x-1.example", "1.example"],
+            &["", "10.0.0.1", "-x.example", "x-.example", "a..b", "a_b", &long[..64], "a b"],
         );
         let role = "arn:aws:iam::222222222222:role/path/rds-monitoring";
         check(

@@ -5,6 +5,7 @@ use crate::application_secret::ApplicationSecret;
 use crate::checks;
 use crate::db_instance_settings::DbInstanceSettings;
 use crate::placement::Placement;
+use crate::reach::Reach;
 use crate::replication_name::ReplicationName;
 use crate::retention::TargetRetention;
 use crate::verification::Verification;
@@ -37,6 +38,9 @@ pub struct TargetSettings {
     /// How the copy is proven before it goes live.
     #[serde(default)]
     pub verification: Verification,
+    /// The way by which applications of other networks reach the live copy; none unless said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reach: Option<Reach>,
     /// What is kept.
     #[serde(default)]
     pub retention: TargetRetention,
@@ -57,6 +61,7 @@ impl TargetSettings {
         checks::of_instance(&self.db_instance)?;
         checks::of_placement(&self.placement)?;
         checks::of_monitoring(&self.db_instance, &self.placement)?;
+        self.reach.as_ref().map_or(Ok(()), Reach::check)?;
         let secret = self.application_secret.contradiction(self.verification.logins);
         match secret.or_else(|| self.verification.contradiction()) {
             Some((path, problem)) => checks::refuse(path, problem),
@@ -234,6 +239,15 @@ mod tests {
         check(60, &json!({}), Some("placement.monitoringRoleArn"));
         check(0, &role, Some("dbInstance.monitoringInterval"));
         check(0, &json!({}), None);
+    }
+
+    #[test]
+    fn a_path_that_cannot_work_is_refused_with_its_path() {
+        let source =
+            json!({"accountId": "111111111111", "region": "us-east-1", "dbInstanceIdentifier": "orders"});
+        let settings = json!({"source": source, "reach": {"networkLoadBalancer": {"lanes": []}}});
+        let refused = TargetSettings::from_json(&settings.to_string()).unwrap_err();
+        assert_eq!(refused.path, "reach.networkLoadBalancer.lanes");
     }
 
     #[test]

@@ -63,6 +63,12 @@ error_names! {
     /// CloudWatch Logs was throttled or did not answer.
     /// Repair: none, the machine retries it. If the execution still fails, redrive it.
     LogsUnavailable: retryable,
+    /// Elastic Load Balancing was throttled or did not answer.
+    /// Repair: none, the machine retries it. If the execution still fails, redrive it.
+    ElbUnavailable: retryable,
+    /// EC2 was throttled or did not answer.
+    /// Repair: none, the machine retries it. If the execution still fails, redrive it.
+    Ec2Unavailable: retryable,
     /// Step Functions was throttled or did not answer.
     /// Repair: none, the queue delivers the message again. If it ends among the dead letters, send it back.
     StatesUnavailable: retryable,
@@ -84,6 +90,12 @@ error_names! {
     /// CloudWatch Logs refused a call, mostly for a permission. The message carries its code.
     /// Repair: correct what the code names, then redrive the execution.
     LogsRefused: fatal,
+    /// Elastic Load Balancing refused a call, mostly for a permission or a value. The message carries its code.
+    /// Repair: correct what the code names, then redrive the execution.
+    ElbRefused: fatal,
+    /// EC2 refused a call, mostly for a permission. The message carries its code.
+    /// Repair: correct what the code names, then redrive the execution.
+    Ec2Refused: fatal,
     /// Step Functions refused a call, mostly for a permission or a value. The message carries its code.
     /// Repair: correct what the code names, then send the message back from the dead-letter queue.
     StatesRefused: fatal,
@@ -244,6 +256,19 @@ error_names! {
     /// The settings ask for SQL in an engine for which Verify has no client.
     /// Repair: leave out assertions and `postRestoreSql`, set `logins` to `keep`, and start a new run.
     EngineWithoutClient: fatal,
+    /// A target group that `reach` names cannot be a lane. The message says which one, and what is wrong with it.
+    /// Repair: correct the target group or the setting that the message names, then resume the run.
+    ReachNotUsable: fatal,
+    /// The name of the copy's endpoint leads to no address, or to one outside the subnets of its DB subnet group.
+    /// Repair: correct the name resolution of the subnets in `VerifySubnetIds`, then resume the run.
+    TargetAddressUnknown: fatal,
+    /// The load balancer cannot connect to the copy. The message says the reason code and the port.
+    /// Repair: let the load balancer's security group into the security groups of the copy, then resume the run.
+    TargetNotHealthy: fatal,
+    /// Nobody logged in to the copy through the lane that the application's secret would name, or the lane has other
+    /// targets by now.
+    /// Repair: resume the run, which takes a lane and logs in again.
+    ReachNotProven: fatal,
     /// A stage waited as long as the settings allow.
     /// Repair: raise `stageDeadlineSeconds` if the stage only needs longer, then resume the run.
     StageTimedOut: fatal,

@@ -73,6 +73,12 @@ pub fn logs(answers: &[Value], calls: &Calls) -> SignedClient {
     SignedClient::logs(&config(answers, calls))
 }
 
+/// A client of EC2. Each call gets the next of these answers in XML, as that of [`ssm`] does.
+pub fn ec2(answers: &[&str], calls: &Calls) -> SignedClient {
+    let answers: Vec<Value> = answers.iter().map(|it| json!({ "xml": it })).collect();
+    SignedClient::ec2(&config(&answers, calls))
+}
+
 /// The configuration of functions, with credentials of nobody, and a connection that answers by itself.
 pub fn config(answers: &[Value], calls: &Calls) -> Config {
     let credentials = Credentials::new("AKIDEXAMPLE", "nobody's", None, None, "test");
@@ -98,7 +104,11 @@ impl HttpConnector for Answering {
         let mut answers = self.answers.lock().unwrap();
         let answer =
             if answers.len() > 1 { answers.remove(0) } else { answers.first().expect("no call").clone() };
-        HttpConnectorFuture::ready(Ok(json_answer(&answer)))
+        HttpConnectorFuture::ready(Ok(match answer["xml"].as_str() {
+            Some(xml) if xml.contains("<Errors>") => xml_answer(400, xml),
+            Some(xml) => xml_answer(200, xml),
+            None => json_answer(&answer),
+        }))
     }
 }
 

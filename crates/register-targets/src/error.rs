@@ -1,0 +1,24 @@
+//! How these steps fail.
+
+lambda_support::failures! {
+    /// Why no lane leads to the copy.
+    pub enum Error {
+        #[error("target group {target_group} cannot be a lane: {problem}. Then resume the run")]
+        ReachNotUsable { target_group: String, problem: String } => ReachNotUsable,
+        #[error("DB instance {0} is gone: start a new run")]
+        DbInstanceNotFound(String) => DbInstanceNotFound,
+        #[error("DB instance {0} exists, but without the tags of this run: Snapferry did not make it and leaves it alone")]
+        DbInstanceNotOurs(String) => DbInstanceNotOurs,
+        #[error(
+            "the name of DB instance {identifier} {problem}: give the VPC of VerifySubnetIds Amazon's own name \
+             resolution, and no private zone that leads this name elsewhere. Then resume the run"
+        )]
+        TargetAddressUnknown { identifier: String, problem: String } => TargetAddressUnknown,
+        #[error(
+            "the load balancer does not reach DB instance {identifier} at {target} ({reason}): the security groups of the \
+             copy (quarantineSecurityGroupIds, else vpcSecurityGroupIds) must let {from} in at port {port}. Correct that, \
+             then resume the run"
+        )]
+        TargetNotHealthy { identifier: String, target: String, reason: String, from: String, port: u16 } => TargetNotHealthy,
+    }
+}
