@@ -10,11 +10,11 @@ use database::Database;
 use lambda_support::{CallFailed, Config, SignedClient, find_parameter};
 use plan::{Plan, To, advice, after_refusal, backup_retention_period, choose, live_run, pin, plan, proven};
 use replication::{
-    ApplicationSecret, BackupRetentionPeriod, Pin, ReplicationName, Run, RunId, TargetSettings,
+    ApplicationSecret, BackupRetentionPeriod, Pin, Reach, ReplicationName, Run, RunId, TargetSettings,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use step::{Deadline, Look, Waiting, parse};
+use step::{Bounded, Deadline, Look, Waiting, parse};
 
 /// The clients of this function.
 #[derive(Debug, Clone)]
@@ -85,6 +85,10 @@ pub struct Response {
     pub backup_retention_period: Option<BackupRetentionPeriod>,
     /// The DB parameter group that replaces that of the quarantine; null when there is no such quarantine.
     pub db_parameter_group_name: Option<String>,
+    /// The way by which applications of other networks reach the copy; null when there is none.
+    pub reach: Option<Reach>,
+    /// A copy that was live so many hours ago keeps its lane.
+    pub cutover_grace_hours: Bounded<0, 8760>,
     /// How long a stage may wait, in seconds.
     pub stage_deadline_seconds: Deadline,
 }
@@ -137,6 +141,8 @@ pub async fn handle(clients: &Clients, payload: Value) -> Result<Response, Error
         deletion_protection: settings.db_instance.deletion_protection,
         backup_retention_period: retention,
         db_parameter_group_name: parameter_group,
+        reach: settings.reach,
+        cutover_grace_hours: settings.retention.cutover_grace_hours,
         stage_deadline_seconds: deadline,
     })
 }

@@ -30,7 +30,7 @@ async fn the_previous_copy_is_chosen_with_all_that_the_next_steps_need() {
         "dbInstanceIdentifier": OLDER, "secretId": "snapferry/orders/20261119t160812z-2222",
         "applicationSecretArn": STACKS_SECRET,
         "applicationSecret": {"templates": {}, "acceptedStaleKeys": []}, "vpcSecurityGroupIds": [], "deletionProtection": null,
-        "backupRetentionPeriod": null, "dbParameterGroupName": null,
+        "backupRetentionPeriod": null, "dbParameterGroupName": null, "reach": null, "cutoverGraceHours": 24,
         "stageDeadlineSeconds": 86_400,
     });
     for (key, value) in expected.as_object().unwrap() {
@@ -97,12 +97,22 @@ async fn the_settings_own_secret_wins_and_unreadable_settings_are_told() {
     let own = "arn:aws:secretsmanager:us-east-1:222222222222:secret:own-AbCdEf";
     let mut document = settings();
     document["applicationSecretArn"] = json!(own);
+    let lane = |name: &str, port: u16| {
+        let arn = format!(
+            "arn:aws:elasticloadbalancing:us-east-1:222222222222:targetgroup/{name}/0123456789abcdef"
+        );
+        json!({"targetGroupArn": arn, "port": port})
+    };
+    document["reach"] = json!({"networkLoadBalancer": {"lanes": [lane("a", 6001), lane("b", 6002)]}});
+    document["retention"] = json!({"cutoverGraceHours": 2});
     document["applicationSecret"] = json!({"applicationUser": "master", "acceptedStaleKeys": ["OLD_HOST"]});
     let (answer, sent) =
         look_with(&three(), &[live(LIVE)], &[parameter(&document.to_string())], request("previous")).await;
     let answer = answer.unwrap();
     assert_eq!(answer.application_secret_arn, own);
     assert!(answer.application_secret.accepted_stale_keys.contains("OLD_HOST"));
+    assert_eq!(answer.reach.map(|it| it.lanes().len()), Some(2));
+    assert_eq!(answer.cutover_grace_hours.as_i32(), 2);
     assert_eq!(sent[2]["SecretId"], own);
 
     let missing = json!({"__type": "ParameterNotFound"});

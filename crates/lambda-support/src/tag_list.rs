@@ -3,8 +3,8 @@
 use step::Tags;
 
 /// Tags by key, from a service's list of them; `pair` takes one apart. A tag without a value counts as an empty one.
-pub fn tags<T>(list: Option<Vec<T>>, pair: impl Fn(T) -> (Option<String>, Option<String>)) -> Tags {
-    let pairs = list.unwrap_or_default().into_iter().map(pair);
+pub fn tags<T>(listed: Option<Vec<T>>, pair: impl Fn(T) -> (Option<String>, Option<String>)) -> Tags {
+    let pairs = listed.unwrap_or_default().into_iter().map(pair);
     pairs.filter_map(|(key, value)| Some((key?, value.unwrap_or_default()))).collect()
 }
 

@@ -95,7 +95,7 @@ async fn perform(clients: &Clients, action: &Action) -> Result<bool, CallFailed>
 }
 
 async fn call(clients: &Clients, action: &Action) -> Result<bool, CallFailed> {
-    let Clients { rds, secrets, logs } = clients;
+    let Clients { rds, secrets, logs, .. } = clients;
     match action {
         Action::StartDatabase(it) => taken(it.start(rds).await),
         Action::UnprotectDatabase(it) => {

@@ -3,6 +3,7 @@
 mod act;
 mod answer;
 mod error;
+pub mod lanes;
 pub mod live;
 mod log_group;
 mod look;
@@ -13,6 +14,7 @@ pub use error::Error;
 
 use act::{Before, act};
 use answer::{dry, live_copy_changed, pruned};
+use aws_sdk_elasticloadbalancingv2::Client as Elb;
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use jiff::Timestamp;
@@ -20,7 +22,7 @@ use lambda_support::{Config, SignedClient};
 use live::live;
 use plan::{Action, plan, redundant_snapshots, seen_in_source, seen_in_target};
 use replication::retention::{SourceRetention, TargetFacts, TargetRetention, Verdict, of_source, of_target};
-use replication::{ReplicationName, RunId};
+use replication::{Reach, ReplicationName, RunId};
 use resource::owned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -31,6 +33,7 @@ use step::{Look, Waiting, parse};
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "each client is of the service of that name")]
 pub struct Clients {
+    pub elb: Elb,
     pub rds: Rds,
     pub secrets: Secrets,
     pub logs: SignedClient,
@@ -39,7 +42,12 @@ pub struct Clients {
 impl Clients {
     /// All of them, once per cold start.
     pub fn new(config: &Config) -> Self {
-        Self { rds: Rds::new(config), secrets: Secrets::new(config), logs: SignedClient::logs(config) }
+        Self {
+            elb: Elb::new(config),
+            rds: Rds::new(config),
+            secrets: Secrets::new(config),
+            logs: SignedClient::logs(config),
+        }
     }
 }
 
@@ -95,6 +103,9 @@ pub struct TargetAccount {
     pub retention: TargetRetention,
     /// The application's secret, which names the live copy.
     pub application_secret_arn: String,
+    /// The way by which applications reach the live copy: what is a target of a lane stays.
+    #[serde(default)]
+    pub reach: Option<Reach>,
     /// The run that is at work, when one is.
     #[serde(default)]
     pub current_run: Option<RunId>,
@@ -119,13 +130,13 @@ pub struct Response {
 /// Deletes what this replication provably made and retention no longer keeps. Safe to repeat.
 ///
 /// It never deletes the live copy: while the application's secret cannot say which one that is, every copy that was
-/// ever fit to go live stays.
-/// Errors: `Snapferry.InvalidRequest`, `StageTimedOut`, `RdsRefused`, `SecretsManagerRefused`, `LogsRefused` (fatal),
-/// `RdsUnavailable`, `SecretsManagerUnavailable`, `LogsUnavailable` (retry).
+/// ever fit to go live stays. It deletes no DB instance either that a load balancer leads to.
+/// Errors: `Snapferry.InvalidRequest`, `StageTimedOut`, `RdsRefused`, `SecretsManagerRefused`, `LogsRefused`,
+/// `ElbRefused` (fatal), `RdsUnavailable`, `SecretsManagerUnavailable`, `LogsUnavailable`, `ElbUnavailable` (retry).
 /// Source: RDS API `DeleteDBInstance`, `DeleteDBSnapshot`; Secrets Manager API `DeleteSecret`; CloudWatch Logs API
 /// `DescribeLogGroups`, `DeleteLogGroup`.
 pub async fn handle(clients: &Clients, payload: Value) -> Result<Response, Error> {
-    let Clients { rds, secrets, logs } = clients;
+    let Clients { elb, rds, secrets, logs } = clients;
     let Request { account, deleted, dry_run, waiting } = parse(payload)?;
     let now = Timestamp::now();
     let mut said = None;
@@ -143,11 +154,16 @@ pub async fn handle(clients: &Clients, payload: Value) -> Result<Response, Error
             resources.extend(look::log_groups(logs, &it.replication).await?);
             resources.extend(look::secrets(secrets, &it.replication).await?);
             resources.extend(look::databases(rds).await?);
-            let live = live(said, &it.replication, &resources);
+            let live = live(said, &it.replication, &resources, it.reach.as_ref());
             let pinned = said.pinned.as_ref().ok().and_then(Option::as_ref);
             let owned = owned(resources, &it.replication);
             let facts = TargetFacts { now, current: it.current_run.as_ref(), live: &live, pinned };
-            (of_target(&facts, &it.retention, &seen_in_target(&owned)), owned, BTreeSet::new())
+            let mut runs = of_target(&facts, &it.retention, &seen_in_target(&owned));
+            if let Some(reach) = &it.reach {
+                let targets = look::targets(elb, reach).await?;
+                lanes::keep(&mut runs, &look::addresses(&owned).await, &targets);
+            }
+            (runs, owned, BTreeSet::new())
         }
     };
     let actions = plan(&runs, &owned, &redundant);

@@ -2,7 +2,7 @@
 
 use crate::resource::{Kind, Resource};
 use replication::retention::Live;
-use replication::{ReplicationName, Run, RunId};
+use replication::{Reach, ReplicationName, Run, RunId};
 use secret::SecretValue;
 use step::InvalidIdentifier;
 
@@ -36,15 +36,27 @@ pub struct ApplicationSecret {
 
 /// Which copies may be live: the copy that the secret names, even if its DB instance is gone, because its run can be
 /// resumed from what is left; and the copy whose endpoint the secret gives, because applications use that. A name or an
-/// endpoint that is not known here leaves all good copies in doubt, and so does a secret that says nothing.
-pub fn live(secret: &ApplicationSecret, replication: &ReplicationName, resources: &[Resource]) -> Live {
+/// endpoint that is not known here leaves all good copies in doubt, and so does a secret that says nothing. With `reach`,
+/// the port may be that of a lane, and the host the one for all copies: that one tells no copy from another.
+pub fn live(
+    secret: &ApplicationSecret,
+    replication: &ReplicationName,
+    resources: &[Resource],
+    reach: Option<&Reach>,
+) -> Live {
     let nothing = Pointer::default();
     let pointer = secret.pointer.as_ref().unwrap_or(&nothing);
     let is_named = |it: &&Resource| pointer.db_instance_identifier.as_ref() == Some(&it.identifier);
+    let is_of_lane =
+        |port: i64| reach.is_some_and(|it| it.lanes().iter().any(|lane| i64::from(lane.port()) == port));
+    let is_fixed = |(host, port): &(String, Option<i64>)| {
+        let fixed = reach.and_then(|it| it.network_load_balancer.host.fixed());
+        fixed.is_some_and(|it| it.eq_ignore_ascii_case(host)) && port.is_some_and(is_of_lane)
+    };
     let is_reached = |it: &&Resource| match (&it.kind, &pointer.endpoint) {
         (Kind::Database { endpoint: Some(endpoint), .. }, Some((host, port))) => {
             endpoint.address.eq_ignore_ascii_case(host)
-                && port.is_none_or(|port| port == i64::from(endpoint.port))
+                && port.is_none_or(|port| port == i64::from(endpoint.port) || is_of_lane(port))
         }
         _ => false,
     };
@@ -57,7 +69,7 @@ pub fn live(secret: &ApplicationSecret, replication: &ReplicationName, resources
         uncertain: secret.pointer.is_none()
             || secret.pinned.is_err()
             || (pointer.db_instance_identifier.is_some() && named.is_none())
-            || (pointer.endpoint.is_some() && reached.is_none()),
+            || pointer.endpoint.as_ref().is_some_and(|it| reached.is_none() && !is_fixed(it)),
     }
 }
 
@@ -90,7 +102,7 @@ mod tests {
                 endpoint: host.map(|host| (host.to_owned(), Some(5432))),
             };
             let secret = ApplicationSecret { pointer: Some(pointer), pinned: Ok(None) };
-            let live = live(&secret, &orders, resources);
+            let live = live(&secret, &orders, resources, None);
             assert_eq!((live.runs.len(), live.uncertain), (runs, uncertain), "{secret:?}");
         };
         let name = run.identifier();
@@ -105,10 +117,50 @@ mod tests {
         check(Some("legacy"), Some("db.example"), &ours, 1, true);
         check(Some("legacy"), Some("db.example"), &[instance("legacy")], 0, false);
         let silent = ApplicationSecret { pointer: None, pinned: Ok(None) };
-        assert!(live(&silent, &orders, &ours).uncertain);
+        assert!(live(&silent, &orders, &ours, None).uncertain);
         let pinned = RunId::try_from("no run".to_owned()).map(Some);
-        assert!(
-            live(&ApplicationSecret { pointer: Some(Pointer::default()), pinned }, &orders, &ours).uncertain
-        );
+        let unsure = ApplicationSecret { pointer: Some(Pointer::default()), pinned };
+        assert!(live(&unsure, &orders, &ours, None).uncertain);
+    }
+
+    #[test]
+    fn a_lane_leads_to_the_copy_that_the_secret_names() {
+        let run = Run::from_identifier("orders-20261101t000000z-0000").unwrap();
+        let ours = [Resource {
+            identifier: run.identifier(),
+            kind: Kind::Database {
+                protected: false,
+                endpoint: Some(Endpoint { address: "db.example".to_owned(), port: 5432 }),
+            },
+            status: "available".to_owned(),
+            created_at: None,
+            tags: run.tags(),
+        }];
+        let lane = |name: &str, port: u16| {
+            let arn = format!("arn:aws:elasticloadbalancing:x:222222222222:targetgroup/{name}/1");
+            serde_json::json!({"targetGroupArn": arn, "port": port})
+        };
+        let reach = |host: &str| -> Reach {
+            let lanes = [lane("a", 6001), lane("b", 6002)];
+            serde_json::from_value(
+                serde_json::json!({"networkLoadBalancer": {"lanes": lanes, "host": host, "tls": "verifyCa"}}),
+            )
+            .unwrap()
+        };
+        let check = |host: &str, port: i64, reach: Option<&Reach>, uncertain: bool| {
+            let pointer = Pointer {
+                db_instance_identifier: Some(run.identifier()),
+                endpoint: Some((host.to_owned(), Some(port))),
+            };
+            let secret = ApplicationSecret { pointer: Some(pointer), pinned: Ok(None) };
+            let live = live(&secret, &run.replication, &ours, reach);
+            assert_eq!((live.runs.len(), live.uncertain), (1, uncertain), "{host}:{port} {reach:?}");
+        };
+        check("db.example", 6002, Some(&reach("endpoint")), false);
+        check("db.example", 6003, Some(&reach("endpoint")), true);
+        check("db.example", 6002, None, true);
+        check("DB.shop.example", 6001, Some(&reach("db.shop.example")), false);
+        check("db.shop.example", 6003, Some(&reach("db.shop.example")), true);
+        check("other.example", 6001, Some(&reach("db.shop.example")), true);
     }
 }

@@ -1,15 +1,18 @@
 //! Looks at what there is in the account, made by Snapferry or not.
 
+use crate::lanes::{Addresses, names};
 use crate::live::{ApplicationSecret, Pointer};
 use crate::log_group;
-use crate::resource::{Kind, Resource};
+use crate::resource::{Kind, Owned, Resource};
+use aws_sdk_elasticloadbalancingv2::Client as Elb;
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use database::{Database, DatabaseSeen, SnapshotSeen, snapshot};
 use lambda_support::{CallFailed, SignedClient};
-use replication::{ReplicationName, Run, RunId, tag};
+use replication::{Reach, ReplicationName, Run, RunId, tag};
 use secret::SecretListed;
 use step::Tags;
+use target_group::TargetSeen;
 
 /// The application's secret: where it leads, and the run that it pins.
 pub(crate) async fn application_secret(
@@ -57,6 +60,32 @@ pub(crate) async fn log_groups(
         tags: Tags::new(),
     };
     Ok(names.into_iter().map(seen).collect())
+}
+
+/// Every target of the lanes. A target group that is gone has none.
+pub(crate) async fn targets(elb: &Elb, reach: &Reach) -> Result<Vec<TargetSeen>, CallFailed> {
+    let mut all = Vec::new();
+    for lane in reach.lanes() {
+        match target_group::targets(elb, &lane.target_group_arn).await {
+            Ok(targets) => all.extend(targets),
+            Err(failed) if failed.code == "TargetGroupNotFound" => {}
+            Err(failed) => return Err(failed),
+        }
+    }
+    Ok(all)
+}
+
+/// The addresses that the names of these DB instances lead to. Outside their VPC, too, it is the private ones.
+///
+/// Source: RDS User Guide, "Hiding a DB instance in a VPC from the internet".
+pub(crate) async fn addresses(owned: &[Owned]) -> Addresses {
+    let mut addresses = Addresses::new();
+    for (run, name, port) in names(owned) {
+        let found = tokio::net::lookup_host((name, port)).await;
+        let found = found.into_iter().flatten().map(|it| it.ip().to_string());
+        addresses.entry(run.clone()).or_default().extend(found);
+    }
+    addresses
 }
 
 impl From<SnapshotSeen> for Resource {

@@ -7,6 +7,7 @@ mod support;
 
 use aws_sdk_rds::Client as Rds;
 use aws_smithy_mocks::mock;
+use serde_json::json;
 use support::*;
 use test_support::{assert_fails, fault, rds_fault};
 
@@ -55,5 +56,28 @@ async fn what_its_state_forbids_to_delete_is_looked_at_again() {
         let refused = mock!(Rds::delete_db_snapshot).then_http_response(|| rds_fault(code));
         let rules = [refused, snapshots(&[snapshot(OLD), snapshot(NEW)])];
         assert!(!look(&rules, &[], source()).await.0.unwrap().look.done, "{code}");
+    }
+}
+
+// Invariant: no database is deleted while it is a target.
+#[tokio::test]
+async fn an_instance_that_a_load_balancer_leads_to_stays_until_its_lane_is_free() {
+    let lane = |name: &str, port: u16| {
+        let arn = format!("arn:aws:elasticloadbalancing:us-east-1:222222222222:targetgroup/{name}/1");
+        json!({"targetGroupArn": arn, "port": port})
+    };
+    let mut request = target();
+    request["account"]["target"]["reach"] =
+        json!({"networkLoadBalancer": {"lanes": [lane("a", 6001), lane("b", 6002)]}});
+    let at = |identifier: &str, address: &str| {
+        let endpoint = format!("<Endpoint><Address>{address}</Address><Port>5432</Port></Endpoint>");
+        instance_saying(identifier, &endpoint)
+    };
+    for (address, expected) in [(OLD_ADDRESS, 0), ("10.0.0.7", 2)] {
+        let rules = [snapshots(&[snapshot(OLD)]), instances(&[at(OLD, address), at(NEW, "10.0.0.3")])];
+        let (answer, sent) = look(&rules, &secrets(NEW, &[secret(OLD), secret(NEW)]), request.clone()).await;
+        assert_eq!(changes(&sent).len(), expected, "{address}: {sent:?}");
+        let verdict = serde_json::to_value(answer.unwrap().runs).unwrap()["20200101t000000z-0000"].clone();
+        assert_eq!(verdict == "keepInLane", expected == 0, "{verdict}");
     }
 }

@@ -34,7 +34,7 @@ pub struct Listener {
 }
 
 /// Looks at a target group; `None` when it does not exist.
-pub(crate) async fn find(elb: &Client, target_group_arn: &str) -> Result<Option<GroupSeen>, CallFailed> {
+pub(crate) async fn look_at(elb: &Client, target_group_arn: &str) -> Result<Option<GroupSeen>, CallFailed> {
     let answer = elb.describe_target_groups().target_group_arns(target_group_arn).send().await;
     let is_missing = |error: &_| is_not_found(error);
     let answer = found(Service::Elb, "DescribeTargetGroups", answer, is_missing)?;

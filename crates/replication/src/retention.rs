@@ -86,6 +86,8 @@ pub enum Verdict {
     KeepTagged,
     /// Kept: it is among the latest.
     KeepLatest,
+    /// Kept: it is a target of a lane, until another copy takes that lane.
+    KeepInLane,
     /// Kept: too young to be deleted.
     KeepYoung,
     /// Deleted: newer ones are kept instead.

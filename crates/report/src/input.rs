@@ -2,7 +2,7 @@
 
 use crate::{Ended, EndedIn};
 use jiff::Timestamp;
-use replication::{Account, ReplicationName, RunId, SourceRetention, TargetRetention};
+use replication::{Account, Reach, ReplicationName, RunId, SourceRetention, TargetRetention};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -52,6 +52,7 @@ struct OfHandoff {
 #[serde(rename_all = "camelCase", default)]
 struct OfTarget {
     retention: TargetRetention,
+    reach: Option<Reach>,
     application_secret_arn: Option<String>,
 }
 
@@ -112,6 +113,7 @@ pub fn prune_request(it: &EndedIn) -> Option<Value> {
         Input::Target(it) => Some(json!({"target": {
             "replication": it.handoff.replication,
             "retention": it.settings.retention,
+            "reach": it.settings.reach,
             "applicationSecretArn": it.settings.application_secret_arn?,
         }})),
         Input::Rollback(_) => None,
@@ -148,7 +150,7 @@ mod tests {
             json!({"handoff": {"replication": "orders"}, "settings": settings}),
             Some(json!({"target": {
                 "replication": "orders",
-                "retention": {"copies": 1, "cutoverGraceHours": 24, "failedCopyHours": 72},
+                "retention": {"copies": 1, "cutoverGraceHours": 24, "failedCopyHours": 72}, "reach": null,
                 "applicationSecretArn": "secret",
             }})),
         );

@@ -91,7 +91,7 @@ async fn after_a_failure_the_input_says_what_to_prune() {
             "target",
             target(json!({"retention": {"copies": 1}, "applicationSecretArn": "the-secret"})),
             json!({"target": {
-                "replication": "orders", "retention": retention, "applicationSecretArn": "the-secret",
+                "replication": "orders", "retention": retention, "reach": null, "applicationSecretArn": "the-secret",
             }}),
         ),
     ] {

@@ -55,6 +55,11 @@ lambda_support::failures! {
         )]
         TemplateHasNoPlace { key: String, secret: String } => TemplateUnusable,
         #[error(
+            "DB instance {identifier} does not go live, because applications would not reach it by a proven way: \
+             {problem}. Resume the run, or start the rollback once more: it takes a lane and logs in through it"
+        )]
+        ReachNotProven { identifier: String, problem: String } => ReachNotProven,
+        #[error(
             "RDS refused the new master password of DB instance {identifier} ({code}): delete secret {secret} with \
              --force-delete-without-recovery, then resume the run, which makes another one"
         )]

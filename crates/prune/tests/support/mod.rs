@@ -3,6 +3,7 @@
 // Not every suite uses all of it.
 #![allow(dead_code)]
 
+use aws_sdk_elasticloadbalancingv2::Client as Elb;
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_rds::config::http::HttpResponse;
 use aws_sdk_rds::config::retry::RetryConfig;
@@ -108,6 +109,20 @@ pub fn taken(action: &str) -> HttpResponse {
     xml_answer(200, &format!("<{action}Response><{action}Result/></{action}Response>"))
 }
 
+/// Where the older of two copies answers, as its name is this address.
+pub const OLD_ADDRESS: &str = "10.0.0.1";
+
+/// Every lane has this target.
+pub fn target_of_lanes(id: &'static str) -> Rule {
+    mock!(Elb::describe_target_health).then_http_response(move || {
+        let target = format!("<Target><Id>{id}</Id><Port>5432</Port></Target>");
+        let member = format!("<member>{target}<TargetHealth><State>healthy</State></TargetHealth></member>");
+        let all = format!("<TargetHealthDescriptions>{member}</TargetHealthDescriptions>");
+        let result = format!("<DescribeTargetHealthResult>{all}</DescribeTargetHealthResult>");
+        xml_answer(200, &format!("<DescribeTargetHealthResponse>{result}</DescribeTargetHealthResponse>"))
+    })
+}
+
 /// Of the log groups, a call gets the next of these answers.
 pub fn clients(calls: &Calls, rds: &[Rule], secrets: &[Rule], log_groups: &[Value]) -> Clients {
     let rds = mock_client!(aws_sdk_rds, RuleMode::MatchAny, rds, |config| {
@@ -116,7 +131,11 @@ pub fn clients(calls: &Calls, rds: &[Rule], secrets: &[Rule], log_groups: &[Valu
     let secrets = mock_client!(aws_sdk_secretsmanager, RuleMode::MatchAny, secrets, |config| {
         config.retry_config(RetryConfig::disabled()).interceptor(calls.clone())
     });
-    Clients { rds, secrets, logs: logs(log_groups, calls) }
+    let elb =
+        mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::MatchAny, &[target_of_lanes(OLD_ADDRESS)], |config| {
+            config.interceptor(calls.clone())
+        });
+    Clients { elb, rds, secrets, logs: logs(log_groups, calls) }
 }
 
 pub fn source() -> Value {

@@ -44,7 +44,7 @@ pub async fn handle(elb: &Elb, rds: &Rds, payload: Value) -> Result<Response, Er
     };
     let lanes = request.reach.lanes();
     for lane in lanes {
-        usable(lane, group::find(elb, &lane.target_group_arn).await?.as_ref(), vpc_id.as_deref())?;
+        usable(lane, group::look_at(elb, &lane.target_group_arn).await?.as_ref(), vpc_id.as_deref())?;
     }
     tracing::info!(lanes = lanes.len(), "looked");
     Ok(Response { lanes: lanes.len() })

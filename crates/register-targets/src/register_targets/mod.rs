@@ -102,7 +102,7 @@ pub async fn handle(clients: &Clients, payload: Value) -> Result<Response, Error
     let mut groups = Vec::new();
     let mut lanes = Vec::new();
     for lane in request.reach.lanes() {
-        let found = group::find(elb, &lane.target_group_arn).await?;
+        let found = group::look_at(elb, &lane.target_group_arn).await?;
         usable(lane, found.as_ref(), database.vpc_id.as_deref())?;
         let targets = target_group::targets(elb, &lane.target_group_arn).await?;
         let target_group_arn = lane.target_group_arn.clone();

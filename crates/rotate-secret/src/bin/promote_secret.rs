@@ -1,12 +1,8 @@
 //! Function `PromoteSecret`; the work is in `promote_secret/mod.rs`.
 
-use rotate_secret::promote_secret::handle;
+use rotate_secret::promote_secret::{Clients, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_support::Error> {
-    lambda_support::serve(
-        |config| (aws_sdk_rds::Client::new(config), aws_sdk_secretsmanager::Client::new(config)),
-        async |(rds, secrets), payload| handle(rds, secrets, payload).await,
-    )
-    .await
+    lambda_support::serve(Clients::new, handle).await
 }

@@ -4,24 +4,46 @@ mod opening;
 pub mod plan;
 mod promoted;
 mod stale;
+pub mod way;
 
 use crate::Error;
+use aws_sdk_elasticloadbalancingv2::Client as Elb;
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use database::Database;
 use jiff::Timestamp;
-use lambda_support::CallFailed;
+use lambda_support::{CallFailed, Config};
 use opening::Opened;
 use plan::{Act, OPENING, Promotion, REBOOTING, Seen, Wanted, after_refusal, plan};
 use promoted::{outgoing_value, promoted_value};
-use replication::{ApplicationSecret, BackupRetentionPeriod, Pin, ReplicationName, Run, RunId, tag};
+use replication::{
+    ApplicationSecret, BackupRetentionPeriod, HeldLane, Pin, ReplicationName, Run, RunId, tag,
+};
 use secret::{AWSCURRENT, AWSPENDING, Version};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use step::{Bounded, Deadline, Look, Waiting, parse};
+use target_group::targets;
+use way::Way;
 
 /// The label of the version that is about to become current.
 const LABEL: &str = "snapferry";
+
+/// The clients of this function.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "each client is of the service of that name")]
+pub struct Clients {
+    pub elb: Elb,
+    pub rds: Rds,
+    pub secrets: Secrets,
+}
+
+impl Clients {
+    /// All of them, once per cold start.
+    pub fn new(config: &Config) -> Self {
+        Self { elb: Elb::new(config), rds: Rds::new(config), secrets: Secrets::new(config) }
+    }
+}
 
 /// Which copy goes live, how the target wants it, and which secret applications read.
 #[derive(Debug, Deserialize)]
@@ -50,6 +72,9 @@ pub struct Request {
     /// What applications find in it.
     #[serde(default)]
     pub application_secret: ApplicationSecret,
+    /// The way by which applications reach the copy; absent when they reach it directly.
+    #[serde(default)]
+    pub reach: Option<Way>,
     /// What becomes of the pin: a run respects it, a rollback sets or releases it.
     #[serde(default)]
     pub pin: Pin,
@@ -88,14 +113,17 @@ pub struct Response {
 /// settings are corrected.
 /// A rollback pins before AWSCURRENT moves. We read AWSCURRENT before the pin. If a rollback pins and promotes in
 /// between, our compare-and-swap fails.
+/// With a lane, the secret's `host` and `port` lead there. The copy goes live only if somebody logged in to it through the
+/// lane, and if the copy alone is a healthy target of it at the look that moves AWSCURRENT.
 /// Errors: `Snapferry.SecretNotInitialised`, `SecretNotJson`, `SecretBinary`, `SecretTooLarge`, `SecretNotFound`,
 /// `SecretOfAnotherReplication`, `SecretKeysStale`, `ApplicationUserUndecided`, `ApplicationUserUnknown`,
-/// `TemplateUnusable`, `ParameterGroupNotFound`, `DbInstanceNotFound`, `DbInstanceNotOurs`, `RestoreFailed`,
-/// `InvalidRequest`, `StageTimedOut`, `RdsRefused`, `SecretsManagerRefused` (fatal), `RdsUnavailable`,
-/// `SecretsManagerUnavailable` (retry).
-/// Source: RDS API `ModifyDBInstance`, `RebootDBInstance`; Secrets Manager API `PutSecretValue`,
+/// `TemplateUnusable`, `ParameterGroupNotFound`, `ReachNotProven`, `DbInstanceNotFound`, `DbInstanceNotOurs`,
+/// `RestoreFailed`, `InvalidRequest`, `StageTimedOut`, `RdsRefused`, `SecretsManagerRefused`, `ElbRefused` (fatal),
+/// `RdsUnavailable`, `SecretsManagerUnavailable`, `ElbUnavailable` (retry).
+/// Source: RDS API `ModifyDBInstance`, `RebootDBInstance`; ELB v2 API `DescribeTargetHealth`; Secrets Manager API `PutSecretValue`,
 /// `UpdateSecretVersionStage`.
-pub async fn handle(rds: &Rds, secrets: &Secrets, payload: Value) -> Result<Response, Error> {
+pub async fn handle(clients: &Clients, payload: Value) -> Result<Response, Error> {
+    let Clients { elb, rds, secrets } = clients;
     let request: Request = parse(payload)?;
     let run = Run::new(&request.replication, &request.run);
     let (database, waiting, deadline) =
@@ -109,22 +137,28 @@ pub async fn handle(rds: &Rds, secrets: &Secrets, payload: Value) -> Result<Resp
             db_parameter_group_name: request.db_parameter_group_name.as_deref(),
         },
         login_checked: request.login_checked,
+        way: request.reach.as_ref(),
         pin: request.pin,
         deadline,
     };
 
+    let lane = request.reach.as_ref().and_then(|it| it.lane.as_ref());
     let instance = database.find(rds).await?;
     let current = secret::read_current(secrets, application).await?.usable(application)?;
     let described = secret::describe(secrets, application).await?;
     let described = described.ok_or_else(|| Error::ApplicationSecretNotFound(application.to_owned()))?;
     let current = current.ok_or_else(|| Error::SecretNotInitialised(application.to_owned()))?;
-    let seen = Seen { instance: instance.as_ref(), secret: &described, current: &current };
+    let targets = match lane {
+        Some(lane) => targets(elb, &lane.target_group_arn).await?,
+        None => Vec::new(),
+    };
+    let seen = Seen { instance: instance.as_ref(), secret: &described, current: &current, targets: &targets };
     let plan = plan(&run, &seen, &wanted, waiting)?;
 
     if let Some(arn) = plan.newly_proven {
         tag_with_time(rds, &arn, tag::PROVEN).await?;
     }
-    let next = NextVersion { application, current: &current, settings: &request.application_secret };
+    let next = NextVersion { application, current: &current, settings: &request.application_secret, lane };
     let leads_here = current.value.db_instance_identifier() == Some(&run.identifier());
     if !leads_here && !matches!(plan.act, Act::Leave { .. } | Act::Promote(_)) {
         next.read(secrets, &run).await?;
@@ -176,16 +210,18 @@ struct NextVersion<'a> {
     application: &'a str,
     current: &'a Version,
     settings: &'a ApplicationSecret,
+    lane: Option<&'a HeldLane>,
 }
 
 impl NextVersion<'_> {
     /// Its identifier and text.
     async fn read(&self, secrets: &Secrets, run: &Run) -> Result<(String, String), Error> {
-        let Self { application, current, settings } = self;
+        let Self { application, current, settings, lane } = *self;
         let name = run.secret_name();
         let own = secret::read_current(secrets, &name).await?.usable(&name)?;
         let own = own.ok_or(Error::SecretNotFound(name))?;
-        let text = promoted_value(run, application, &own, current, settings)?.text_for(application)?;
+        let text = promoted_value(run, application, &own, current, settings, lane)?;
+        let text = text.text_for(application)?;
         Ok((secret::version_id_of(application, [&current.version_id, &own.version_id]), text))
     }
 }

@@ -1,6 +1,7 @@
 //! Decides whether a copy goes live; sees only its arguments.
 
 use super::opening::{Opened, Opening, opening};
+use super::way::{Way, patience};
 use crate::Error;
 use crate::copy::{of_run, was_live};
 use database::{Changes, Database, DatabaseSeen, Refusal};
@@ -8,6 +9,7 @@ use lambda_support::CallFailed;
 use replication::{Pin, Run, tag};
 use secret::{AWSPENDING, AWSPREVIOUS, SecretSeen, Version};
 use step::{Deadline, Look, Waiting};
+use target_group::TargetSeen;
 
 /// All that a look saw.
 #[derive(Debug)]
@@ -18,6 +20,8 @@ pub struct Seen<'a> {
     pub secret: &'a SecretSeen,
     /// Its current version.
     pub current: &'a Version,
+    /// The targets of the copy's lane; none without a lane.
+    pub targets: &'a [TargetSeen],
 }
 
 /// What the copy must look like before it goes live.
@@ -27,6 +31,8 @@ pub struct Wanted<'a> {
     pub opened: Opened<'a>,
     /// Whether somebody logged in to the copy after it was opened.
     pub login_checked: bool,
+    /// The way by which applications reach the copy; `None` when they reach it directly.
+    pub way: Option<&'a Way>,
     /// What becomes of the pin.
     pub pin: Pin,
     /// How long the stage may wait.
@@ -152,6 +158,9 @@ fn act(
             }
         }
     }
+    if let Some(way) = wanted.way {
+        way.must_be_proven(&identifier)?;
+    }
     // RDS may show an act late, so the look after it does not repeat it.
     match opening(instance, &wanted.opened) {
         Opening::Change(changes) if !waiting.saw(OPENING) => return Ok(Act::Open(changes)),
@@ -178,6 +187,11 @@ fn act(
     }
     if pending.is_some() {
         return wait_for_rotation();
+    }
+    if let Some(lane) = wanted.way.and_then(|it| it.lane.as_ref())
+        && let Some(reason) = patience(&identifier, lane, seen.targets)?
+    {
+        return wait("lane not healthy", reason);
     }
     let finished_rotation = seen.secret.version_with(AWSPENDING) == Some(seen.current.version_id.as_str());
     Ok(Act::Promote(Promotion { arn: instance.arn.clone(), finished_rotation, outgoing: live_run }))
@@ -245,11 +259,12 @@ mod tests {
                         ..Opened::default()
                     },
                     login_checked: true,
+                    way: None,
                     pin: Pin::Respect,
                     deadline: Deadline::constant::<300>(),
                 };
                 let current = current(live);
-                let seen = Seen { instance: Some(instance), secret, current: &current };
+                let seen = Seen { instance: Some(instance), secret, current: &current, targets: &[] };
                 let got = match plan(&run, &seen, &wanted, &Waiting::default()).map(|plan| plan.act) {
                     Ok(Act::Leave { look, .. } | Act::Wait(look)) => {
                         format!("done={} {}", look.done, look.waiting.status.unwrap_or_default())
@@ -333,8 +348,8 @@ mod tests {
         let check = |instance: &DatabaseSeen, last: Option<&str>, login_checked: bool, expected: &str| {
             let opened = Opened { backup_retention_period: Some(7), ..Opened::default() };
             let deadline = Deadline::constant::<300>();
-            let wanted = Wanted { opened, login_checked, pin: Pin::Respect, deadline };
-            let seen = Seen { instance: Some(instance), secret: &secret, current: &current };
+            let wanted = Wanted { opened, login_checked, way: None, pin: Pin::Respect, deadline };
+            let seen = Seen { instance: Some(instance), secret: &secret, current: &current, targets: &[] };
             let waiting = Waiting {
                 looks: last.iter().len() as u32,
                 status: last.map(str::to_owned),

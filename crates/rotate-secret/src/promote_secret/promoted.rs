@@ -2,10 +2,11 @@
 
 use super::stale::stale_keys;
 use crate::Error;
-use replication::{ApplicationSecret, ApplicationUser, Run};
+use replication::{ApplicationSecret, ApplicationUser, HeldLane, Run};
 use secret::{Connection, LOGINS, SecretValue, Unusable, Version};
 
-/// The application's secret with the copy's connection keys over its present value, and every template filled.
+/// The application's secret with the copy's connection keys over its present value, and every template filled. `host`
+/// and `port` lead to the copy's lane where there is one.
 ///
 /// Refused by name when it would make applications another user than they are, or leave a key that leads to the database
 /// that goes out of service.
@@ -15,6 +16,7 @@ pub fn promoted_value(
     own: &Version,
     current: &Version,
     wanted: &ApplicationSecret,
+    lane: Option<&HeldLane>,
 ) -> Result<SecretValue, Error> {
     let name = run.secret_name();
     let connection = own.value.connection().filter(|it| it.db_instance_identifier.is_some());
@@ -22,7 +24,11 @@ pub fn promoted_value(
     let connection = connection.ok_or_else(|| Unusable::NotJson { secret: name.clone(), problem })?;
     let (username, password) = credentials(&name, application, &connection, own, current, wanted)?;
     let dbname = wanted.database.clone().or_else(|| own_database(current)).or(connection.dbname);
-    let connection = Connection { username, password, dbname, ..connection };
+    let (host, port) = match lane {
+        Some(lane) => (lane.host.clone(), lane.port),
+        None => (connection.host, connection.port),
+    };
+    let connection = Connection { host, port, username, password, dbname, ..connection };
 
     let mut promoted = current.value.with(&connection, &own.arn);
     for (path, template) in &wanted.templates {
@@ -138,7 +144,8 @@ mod tests {
     fn promoted(current: &Value, settings: &Value) -> Result<Value, Error> {
         let run = Run::from_identifier("orders-20261120t160812z-3f9a").unwrap();
         let wanted = serde_json::from_value(settings.clone()).unwrap();
-        let promoted = promoted_value(&run, "the secret", &version(&own()), &version(current), &wanted)?;
+        let promoted =
+            promoted_value(&run, "the secret", &version(&own()), &version(current), &wanted, None)?;
         Ok(serde_json::from_str(&promoted.text()).unwrap())
     }
 
@@ -220,7 +227,8 @@ mod tests {
         let mut own = own();
         own.as_object_mut().unwrap().remove("dbname");
         let wanted = serde_json::from_value(json!({"templates": {"url": "{dbname}"}})).unwrap();
-        let error = promoted_value(&run, "s", &version(&own), &version(&json!({})), &wanted).unwrap_err();
+        let error =
+            promoted_value(&run, "s", &version(&own), &version(&json!({})), &wanted, None).unwrap_err();
         assert_eq!(error.name().as_str(), "Snapferry.TemplateUnusable");
         assert!(error.to_string().contains("applicationSecret.database"), "{error}");
     }
@@ -234,9 +242,30 @@ mod tests {
         for (login, expected) in [("app", ("app", "a")), ("app@%", ("app", "a")), ("web@10.%", ("web", "w"))]
         {
             let wanted = serde_json::from_value(json!({"applicationUser": {"login": login}})).unwrap();
-            let promoted = promoted_value(&run, "s", &version(&own), &version(&json!({})), &wanted).unwrap();
+            let promoted =
+                promoted_value(&run, "s", &version(&own), &version(&json!({})), &wanted, None).unwrap();
             assert_eq!(promoted.credentials(), Some(expected), "{login}");
         }
+    }
+
+    #[test]
+    fn a_lane_gives_host_and_port_also_to_templates() {
+        let run = Run::from_identifier("orders-20261120t160812z-3f9a").unwrap();
+        let wanted =
+            serde_json::from_value(json!({"templates": {"url": "postgres://{host}:{port}"}})).unwrap();
+        let lane = HeldLane {
+            target_group_arn: "lane".to_owned(),
+            address: "nlb.example".to_owned(),
+            host: "db.shop.example".to_owned(),
+            port: 6002,
+            target_ids: Default::default(),
+        };
+        // The next copy under the same name, at the port of another lane.
+        let current = version(&json!({"username": "master", "host": "db.shop.example", "port": 6001}));
+        let promoted = promoted_value(&run, "s", &version(&own()), &current, &wanted, Some(&lane)).unwrap();
+        assert_eq!(promoted.endpoint(), Some(("db.shop.example", Some(6002))));
+        assert_eq!(promoted.text_of("url"), Some("postgres://db.shop.example:6002"));
+        assert_eq!(promoted.db_instance_identifier(), Some("orders-20261120t160812z-3f9a"));
     }
 
     #[test]

@@ -97,14 +97,13 @@ fn value(identifier: &str) -> Value {
 
 /// The looks of one execution, as the state machine makes them.
 async fn promote(clients: &Clients, account: &Account, identifier: &str, pin: &str) {
-    let Clients { rds, secrets, .. } = clients;
     let run = Run::from_identifier(identifier).unwrap();
     let mut request = json!({
         "replication": run.replication, "run": run.id, "vpcSecurityGroupIds": [], "stageDeadlineSeconds": 86_400,
         "loginChecked": true, "applicationSecretArn": APPLICATION, "pin": pin, "stage": {},
     });
     for _ in 0..20 {
-        let answer = serde_json::to_value(handle(rds, secrets, request.clone()).await.unwrap()).unwrap();
+        let answer = serde_json::to_value(handle(&clients.promote, request.clone()).await.unwrap()).unwrap();
         if answer["done"] == true {
             return;
         }

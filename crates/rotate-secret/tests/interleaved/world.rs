@@ -6,6 +6,7 @@ use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use rotate_secret::promote_secret;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -186,8 +187,7 @@ impl HttpConnector for Line {
 #[derive(Debug, Clone)]
 pub struct Clients {
     line: Line,
-    pub rds: aws_sdk_rds::Client,
-    pub secrets: aws_sdk_secretsmanager::Client,
+    pub promote: promote_secret::Clients,
 }
 
 impl Clients {
@@ -209,7 +209,12 @@ impl Clients {
                 )
             };
         }
-        Self { line, rds: client!(aws_sdk_rds), secrets: client!(aws_sdk_secretsmanager) }
+        let promote = promote_secret::Clients {
+            elb: client!(aws_sdk_elasticloadbalancingv2),
+            rds: client!(aws_sdk_rds),
+            secrets: client!(aws_sdk_secretsmanager),
+        };
+        Self { line, promote }
     }
 
     pub fn lead_to(&self, account: &Account) {

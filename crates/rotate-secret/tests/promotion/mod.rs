@@ -1,14 +1,15 @@
 //! A promotion in the tests: the application's secret, the copy and its own secret, and one look at them.
 
 mod application;
+mod lane;
 mod opening;
 
 use crate::support::*;
 use aws_sdk_rds::types::{Tag, builders::DbInstanceBuilder};
 use aws_sdk_secretsmanager::Client as Secrets;
-use aws_smithy_mocks::{Rule, mock};
+use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use rotate_secret::Error;
-use rotate_secret::promote_secret::{Response, handle};
+use rotate_secret::promote_secret::{Clients, Response, handle};
 use serde_json::{Value, json};
 use test_support::json_answer;
 
@@ -34,8 +35,21 @@ pub async fn look_with(
     secrets: &[Rule],
     request: Value,
 ) -> (Result<Response, Error>, Vec<Value>) {
+    look_by_lane(&[], rds, secrets, request).await
+}
+
+/// The same with what the load balancer answers.
+pub async fn look_by_lane(
+    elb: &[Rule],
+    rds: &[Rule],
+    secrets: &[Rule],
+    request: Value,
+) -> (Result<Response, Error>, Vec<Value>) {
     let (rds, secrets, calls) = clients(&[rds, &[tagged()]].concat(), secrets);
-    let answer = handle(&rds, &secrets, request).await;
+    let elb = mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::MatchAny, elb, |config| {
+        config.interceptor(calls.clone())
+    });
+    let answer = handle(&Clients { elb, rds, secrets }, request).await;
     (answer, calls.sent())
 }
 
