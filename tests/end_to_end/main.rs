@@ -7,6 +7,7 @@ mod boto3;
 mod denials;
 mod example_application;
 mod handoffs;
+mod mariadb;
 mod named_failures;
 mod network;
 mod overlap;

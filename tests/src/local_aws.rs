@@ -4,6 +4,7 @@ use crate::{REGION, Tools};
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::path::Path;
 use std::process::Stdio;
@@ -41,6 +42,7 @@ impl LocalAws {
             .arg(&tools.ministack)
             .arg("--postgres-bin")
             .arg(&tools.postgres_bin)
+            .args(tools.mariadb.iter().flat_map(|usr| [OsStr::new("--mariadb"), usr.as_os_str()]))
             .arg("--data-dir")
             .arg(folder.path())
             .arg("--time-scale")

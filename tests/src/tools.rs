@@ -12,6 +12,8 @@ pub struct Tools {
     pub ministack: PathBuf,
     /// PostgreSQL's `bin` folder.
     pub postgres_bin: PathBuf,
+    /// The folder `usr` of MariaDB; none on a machine that has none.
+    pub mariadb: Option<PathBuf>,
     /// The folder with one zip a function.
     pub lambdas: PathBuf,
     /// The root of the checkout.
@@ -31,6 +33,7 @@ impl Tools {
             local_aws: path("SNAPFERRY_LOCAL_AWS")?,
             ministack: path("SNAPFERRY_MINISTACK")?,
             postgres_bin: path("SNAPFERRY_POSTGRES_BIN")?,
+            mariadb: path("SNAPFERRY_MARIADB").ok().filter(|it| !it.as_os_str().is_empty()),
             lambdas: path("SNAPFERRY_LAMBDAS")?,
             checkout: PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".."),
         })

@@ -46,6 +46,8 @@ pub struct World {
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SecretSays {
+    /// The engine.
+    pub engine: String,
     /// The endpoint's address.
     pub host: String,
     /// The endpoint's port.
@@ -66,7 +68,7 @@ pub struct SecretSays {
 impl SecretSays {
     /// Logs in with it.
     pub async fn connect(&self) -> Result<Orders> {
-        Orders::connect(&self.host, self.port, &self.username, &self.password, &self.dbname).await
+        Orders::connect(self).await
     }
 }
 
@@ -200,10 +202,12 @@ impl World {
         let answer =
             self.source.rds.describe_db_instances().db_instance_identifier(identifier).send().await?;
         let it = answer.db_instances.unwrap_or_default().into_iter().next();
-        let endpoint = it.and_then(|it| it.endpoint);
-        let endpoint = endpoint.with_context(|| format!("{identifier} has no endpoint"))?;
+        let (engine, endpoint) = it
+            .and_then(|it| it.engine.zip(it.endpoint))
+            .with_context(|| format!("{identifier} has no endpoint"))?;
         let (host, port) = endpoint.address.zip(endpoint.port).context("an endpoint has both")?;
         Ok(SecretSays {
+            engine,
             host,
             port: u16::try_from(port)?,
             db_instance_identifier: identifier.to_owned(),

@@ -1,7 +1,9 @@
 //! The options, checked before anything is started.
 
+use ::tests::Tools;
 use anyhow::{Result, bail};
-use clap::Parser;
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, ValueEnum};
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,7 +11,7 @@ use std::process::ExitCode;
 /// Carries a database from a source account to a target account, and compares every table.
 ///
 /// Two AWS accounts are played on this machine; the templates, state machines and Lambda functions in them are the real
-/// ones, and so are PostgreSQL and its rows. Nothing leaves this machine, and nothing stays on it.
+/// ones, and so are the database and its rows. Nothing leaves this machine, and nothing stays on it.
 #[derive(Debug, Parser)]
 #[command(
     name = "scripts/rehearse",
@@ -20,6 +22,9 @@ pub struct Arguments {
     /// How many runs, one after the other, with rows written in between; 1 to 20.
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=20))]
     pub runs: u8,
+    /// The engine of the source. MariaDB is the machine's own, or comes from Debian's packages.
+    #[arg(long, default_value = "postgres", value_enum)]
+    pub engine: Engine,
     /// Load this SQL dump (plain text, as pg_dump writes it) as the source, in place of the built-in shop.
     #[arg(long, value_name = "FILE")]
     pub sql: Option<PathBuf>,
@@ -37,6 +42,25 @@ pub struct Arguments {
     pub folder: PathBuf,
 }
 
+/// An engine that can be rehearsed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Engine {
+    /// PostgreSQL.
+    Postgres,
+    /// MariaDB.
+    Mariadb,
+}
+
+impl Engine {
+    /// As RDS's API writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgres",
+            Self::Mariadb => "mariadb",
+        }
+    }
+}
+
 /// `--json -`, and what `--json` alone means.
 pub const STANDARD_OUTPUT: &str = "-";
 
@@ -47,7 +71,7 @@ fn time_scale(text: &str) -> Result<f64, &'static str> {
 impl Arguments {
     /// The options, or the exit status where there is nothing to do but to say why not, in one line.
     pub fn of_command_line() -> Result<Self, ExitCode> {
-        Self::try_parse().map_err(|error| {
+        Self::parse_all().map_err(|error| {
             if error.use_stderr() {
                 let text = error.to_string();
                 eprintln!("{} (--help tells the options)", text.lines().next().unwrap_or_default());
@@ -58,8 +82,27 @@ impl Arguments {
         })
     }
 
+    fn parse_all() -> Result<Self, clap::Error> {
+        let this = Self::try_parse()?;
+        if this.engine == Engine::Mariadb && this.sql.is_some() {
+            let message = "--sql takes a dump of PostgreSQL, so it cannot be used with --engine mariadb";
+            return Err(Self::command().error(ErrorKind::ArgumentConflict, message));
+        }
+        Ok(this)
+    }
+
     /// Better now than after a minute of work.
-    pub fn check_files(&self) -> Result<()> {
+    pub fn check(&self, tools: &Tools) -> Result<()> {
+        if self.engine == Engine::Mariadb && tools.mariadb.is_none() {
+            bail!(
+                "this machine has no MariaDB, and apt-get does not bring it: install Debian's package \
+                 mariadb-server-core, then run this again (.local/databases.log tells more)"
+            );
+        }
+        self.check_files()
+    }
+
+    fn check_files(&self) -> Result<()> {
         if let Some(file) = &self.sql {
             let is_folder = File::open(file).and_then(|file| Ok(file.metadata()?.is_dir()));
             match is_folder {

@@ -63,7 +63,7 @@ pub fn other_kind(beginning: &[u8]) -> Option<&'static str> {
         || text.contains("/*!40101 SET")
     {
         Some(
-            "it is a dump of MySQL or MariaDB, and the rehearsal's databases are PostgreSQL: give a dump of PostgreSQL",
+            "it is a dump of MySQL or MariaDB: give a dump of PostgreSQL, or rehearse MariaDB's own tables with --engine mariadb",
         )
     } else if beginning.contains(&0) {
         Some("it is no text: give the SQL that pg_dump writes by default")

@@ -8,9 +8,14 @@ use executions::Screen;
 pub async fn print(screen: &Screen, tools: &Tools, world: &World) {
     let psql = psql(tools);
     let line = |login: &SecretSays| {
-        let SecretSays { host, port, username, password, dbname, .. } = login;
+        let SecretSays { engine, host, port, username, password, dbname, .. } = login;
         let (username, password, dbname) = (quote(username), quote(password), quote(dbname));
-        format!("PGPASSWORD={password} {psql} -h {host} -p {port} -U {username} -d {dbname}")
+        match engine.as_str() {
+            "mariadb" => {
+                format!("MYSQL_PWD={password} mariadb -h {host} -P {port} -u {username} {dbname}")
+            }
+            _ => format!("PGPASSWORD={password} {psql} -h {host} -p {port} -U {username} -d {dbname}"),
+        }
     };
     let say = |what: &str, lines: &[String]| {
         screen.say("");

@@ -34,8 +34,8 @@ async fn main() -> ExitCode {
 
 /// Fails only before anything was started; afterwards the report says what happened.
 async fn rehearse(arguments: &Arguments) -> Result<ExitCode> {
-    arguments.check_files()?;
     let tools = Tools::from_environment()?;
+    arguments.check(&tools)?;
     let mut end = pin!(told_to_end()?);
     let prints_report = arguments.json.as_ref().is_some_and(|it| it.as_os_str() == STANDARD_OUTPUT);
     let screen = if prints_report { Screen::of_standard_error() } else { Screen::of_standard_output() };
@@ -85,7 +85,7 @@ async fn run_all(
     let start = World::start(tools, &arguments.folder, arguments.time_scale, &[]);
     let start = screen.during("Starting two AWS accounts on this machine and deploying both stacks", start);
     let world = &*world.insert(start.await?);
-    let source = source::create(tools, world, arguments.sql.as_deref());
+    let source = source::create(tools, world, arguments);
     let what = match &arguments.sql {
         None => format!("Creating {SOURCE_INSTANCE} in the source account and filling it"),
         Some(file) => {

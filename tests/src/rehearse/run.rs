@@ -65,7 +65,7 @@ pub async fn replicate(
 /// Every row of every database of a server, whatever its policies hide from the master user.
 async fn rows_of(world: &World, login: &SecretSays) -> Result<Fingerprint> {
     let administrator = world.local_aws.administrator().await?;
-    fingerprint_of_server(&login.host, login.port, &administrator, &login.dbname).await
+    fingerprint_of_server(login, &administrator).await
 }
 
 /// A run under way.

@@ -1,12 +1,12 @@
 //! The source database: a shop of our own, or the user's SQL dump.
 
+use crate::arguments::Arguments;
 use crate::dump;
 use ::tests::{Orders, SOURCE_INSTANCE, SecretSays, Tools, World, fingerprint};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use std::path::Path;
 use std::time::Duration;
 
 /// How many rows are written after each run's snapshot.
@@ -22,13 +22,14 @@ pub enum Source {
 }
 
 /// Makes the source DB instance and fills it.
-pub async fn create(tools: &Tools, world: &World, sql: Option<&Path>) -> Result<Source> {
-    world.request_instance(SOURCE_INSTANCE, |create| create.storage_encrypted(true)).await?;
+pub async fn create(tools: &Tools, world: &World, arguments: &Arguments) -> Result<Source> {
+    let engine = arguments.engine.name();
+    world.request_instance(SOURCE_INSTANCE, |create| create.storage_encrypted(true).engine(engine)).await?;
     while status(world).await?.as_deref() != Some("available") {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let login = world.login(SOURCE_INSTANCE).await?;
-    let Some(file) = sql else {
+    let Some(file) = arguments.sql.as_deref() else {
         let mut orders = login.connect().await?;
         orders.create_tables().await?;
         orders.add(1, 1000).await?;

@@ -97,8 +97,9 @@ impl MariaDb {
         command.args(["--port", &port.to_string(), "--bind-address=127.0.0.1"]);
         command.arg(format!("--ssl-cert={}", certificate.display()));
         command.arg(format!("--ssl-key={}", key.display()));
+        command.arg(format!("--pid-file={}", directory.join("pid").display()));
         // From the data's folder: the path of a socket must be short.
-        command.args(["--socket=../socket", "--pid-file=../pid", "--event-scheduler=ON"]);
+        command.args(["--socket=../socket", "--event-scheduler=ON"]);
         Ok(command)
     }
 
