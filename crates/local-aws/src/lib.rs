@@ -10,6 +10,7 @@
 //! - `mends`: services that MiniStack answers, but otherwise than AWS. One file for each service.
 //! - `names`: which names lead where, for each VPC.
 //! - `iam` and `caller`: who calls, and what policies allow.
+//! - `network`: who reaches what.
 //! - `servers`: the servers behind DB instances. Each engine is a file of its own there.
 //! - The files here are what several of these use: accounts and Regions, child processes, TLS, MiniStack itself.
 
@@ -19,6 +20,7 @@ pub mod kms;
 pub mod mends;
 pub mod ministack;
 pub mod names;
+pub mod network;
 pub mod place;
 pub mod planned;
 pub mod privileges;
@@ -27,6 +29,7 @@ pub mod rds;
 pub mod relay;
 pub mod servers;
 pub mod tls_front;
+pub mod xml;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -8,5 +8,6 @@
 pub mod condition;
 pub mod context;
 pub mod pattern;
+pub mod permission;
 pub mod policy;
 pub mod roles;

@@ -6,11 +6,7 @@ use serde_json::Value;
 
 use super::passing::Passing;
 use crate::{
-    iam::{
-        context::Context,
-        policy::{Ask, decide},
-        roles::Roles,
-    },
+    iam::{context::Context, roles::Roles},
     ministack::Client,
     place::Place,
 };
@@ -46,20 +42,12 @@ impl Asked {
         resource: &str,
         tags: &Value,
     ) -> anyhow::Result<bool> {
-        let caller = passing.caller;
-        let Some(who) = caller.in_policies() else { return Ok(false) };
-        if caller.is_root() {
-            return Ok(true);
-        }
-        let mut context = Context::default()
-            .with("aws:PrincipalArn", &who.arn)
-            .with("aws:PrincipalAccount", &who.account_id)
-            .with("aws:RequestedRegion", &passing.place.region);
+        let mut context = Context::default();
         for tag in tags.as_array().into_iter().flatten() {
             let text = |name: &str| tag[name].as_str().unwrap_or_default();
             context = context.with(format!("aws:ResourceTag/{}", text("Key")), text("Value"));
         }
-        let policies = self.roles.policies(&caller.account_id, &caller.principal).await?;
-        Ok(decide(policies.iter(), &who, &Ask { action, resource, context: &context }).is_allowed())
+        let permitted = self.roles.permit(passing.caller, &passing.place.region, action, resource, context);
+        Ok(permitted.await?.is_ok())
     }
 }

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use self::{
     access::authorization,
     protocol::{
-        answer::{Answer, Outcome, refused, succeeded},
+        answer::{Answer, NAMESPACE, Outcome, refused, succeeded},
         parameters::Parameters,
         request::Request,
     },
@@ -79,7 +79,7 @@ impl Api {
                 (status, Some(code), refused(&refusal, &request_id))
             }
         };
-        let body = element.render().unwrap_or_default();
+        let body = element.render(NAMESPACE).unwrap_or_default();
         Answer { status, error, allowed_by, body, request_id }
     }
 

@@ -12,7 +12,6 @@ pub mod identifiers;
 pub mod instances;
 pub mod misbehaviour;
 pub mod monitoring;
-pub mod network;
 pub mod quotas;
 pub mod refusal;
 pub mod settings;

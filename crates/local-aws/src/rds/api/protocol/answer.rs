@@ -3,6 +3,9 @@
 use super::xml::Element;
 use crate::rds::model::refusal::Refusal;
 
+/// The namespace of every answer.
+pub const NAMESPACE: &str = "http://rds.amazonaws.com/doc/2014-10-31/";
+
 /// The result of an operation: the children of its `…Result` element, none where the operation has no result.
 pub type Outcome = Result<Vec<Element>, Refusal>;
 
@@ -47,7 +50,7 @@ mod tests {
     // Rule of AWS: answers and errors have the shapes and codes of botocore's model.
     #[test]
     fn error_answer_is_what_sdks_parse() {
-        let xml = refused(&Refusal::DbSnapshotNotFound("o<1".into()), "r-1").render().unwrap();
+        let xml = refused(&Refusal::DbSnapshotNotFound("o<1".into()), "r-1").render(NAMESPACE).unwrap();
         assert_eq!(
             xml,
             "<ErrorResponse xmlns=\"http://rds.amazonaws.com/doc/2014-10-31/\"><Error><Type>Sender</Type>\

@@ -5,4 +5,5 @@ pub mod filters;
 pub mod pages;
 pub mod parameters;
 pub mod request;
-pub mod xml;
+
+pub use crate::xml;

@@ -1,17 +1,17 @@
-//! Whether AWS's network leads a function to a DB instance: VPC, addresses and security groups.
+//! Whether AWS's network leads a connection to its destination: VPC, addresses and security groups.
 
 use std::net::Ipv4Addr;
 
-/// Where a function's connections come from.
+/// Where connections come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// The function has no VpcConfig: its addresses are any of the internet's.
+    /// From no VPC, as of a function without VpcConfig: any address of the internet.
     Internet,
-    /// The function has a VpcConfig.
+    /// From a VPC.
     Vpc {
-        /// The function's security groups.
+        /// The security groups of the network interface.
         security_group_ids: Vec<String>,
-        /// The address ranges of its subnets.
+        /// The address ranges of the subnets.
         cidrs: Vec<String>,
     },
 }
@@ -31,7 +31,7 @@ pub struct Rule {
     pub cidr: Option<String>,
 }
 
-/// Does a connection from there arrive at a DB instance whose security groups have these rules?
+/// Does a connection from there arrive at a destination whose security groups have these rules?
 /// Source: Lambda developer guide, "Giving Lambda functions access to resources in an Amazon VPC"; RDS user guide,
 /// "Controlling access with security groups".
 pub fn leads(origin: &Origin, publicly_accessible: bool, port: u16, rules: &[Rule]) -> bool {

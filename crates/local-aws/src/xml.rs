@@ -4,8 +4,6 @@ use std::{fmt::Display, io};
 
 use quick_xml::{Writer, events::BytesText};
 
-const NAMESPACE: &str = "http://rds.amazonaws.com/doc/2014-10-31/";
-
 /// An element with text or with children.
 #[derive(Debug, Clone)]
 pub struct Element {
@@ -58,22 +56,22 @@ impl Element {
         self.child(list)
     }
 
-    /// The XML, with RDS's namespace on the root.
-    pub fn render(&self) -> io::Result<String> {
+    /// The XML, with the service's namespace on the root.
+    pub fn render(&self, namespace: &str) -> io::Result<String> {
         let mut writer = Writer::new(Vec::new());
-        self.write(&mut writer, true)?;
+        self.write(&mut writer, Some(namespace))?;
         String::from_utf8(writer.into_inner()).map_err(io::Error::other)
     }
 
-    fn write(&self, writer: &mut Writer<Vec<u8>>, root: bool) -> io::Result<()> {
+    fn write(&self, writer: &mut Writer<Vec<u8>>, namespace: Option<&str>) -> io::Result<()> {
         let mut element = writer.create_element(self.name.as_str());
-        if root {
-            element = element.with_attribute(("xmlns", NAMESPACE));
+        if let Some(namespace) = namespace {
+            element = element.with_attribute(("xmlns", namespace));
         }
         match &self.content {
             Content::Text(text) => element.write_text_content(BytesText::new(text))?,
             Content::Children(children) => element.write_inner_content(|writer| {
-                children.iter().try_for_each(|child| child.write(writer, false))
+                children.iter().try_for_each(|child| child.write(writer, None))
             })?,
         };
         Ok(())
@@ -91,7 +89,7 @@ mod tests {
         let xml =
             Element::new("R").text("N", 5).maybe("Absent", None::<i32>).list("TagList", tags).list("L", []);
         assert_eq!(
-            xml.render().unwrap(),
+            xml.render("http://rds.amazonaws.com/doc/2014-10-31/").unwrap(),
             "<R xmlns=\"http://rds.amazonaws.com/doc/2014-10-31/\"><N>5</N>\
              <TagList><Tag><Key>a</Key><Value>1 &amp; 2</Value></Tag></TagList><L></L></R>"
         );
