@@ -5,7 +5,8 @@
 //! MiniStack, and every call is recorded. The product never depends on this crate.
 //!
 //! - `relay`: the one address that clients call: the record of calls, faults of calls, the control routes.
-//! - One folder for each service that is answered here: `rds` (its API, its operations, its model), `kms`.
+//! - One folder for each service that is answered here: `rds` (its API, its operations, its model), `kms`,
+//!   `load_balancer`.
 //!   Another service gets a folder of its own beside them, with the same floors.
 //! - `mends`: services that MiniStack answers, but otherwise than AWS. One file for each service.
 //! - `names`: which names lead where, for each VPC.
@@ -17,6 +18,7 @@
 pub mod caller;
 pub mod iam;
 pub mod kms;
+pub mod load_balancer;
 pub mod mends;
 pub mod ministack;
 pub mod names;

@@ -7,6 +7,7 @@ use clap::Parser;
 use local_aws::{
     iam::roles::Roles,
     kms::keys::Keys,
+    load_balancer::{self, addresses::Addresses, load_balancers::LoadBalancers},
     mends::Mends,
     ministack::{self, MiniStack},
     names::Names,
@@ -101,13 +102,18 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let roles = Arc::new(Roles::new(client.clone()));
     let keys = Arc::new(Keys::new(client.clone(), Arc::clone(&roles)));
     let mends = Mends::new(client.clone(), Arc::clone(&roles));
+    let clock = Clock::new(arguments.time_scale);
+    let addresses = Arc::new(Addresses::default());
     let rds = Arc::new_cyclic(|rds| {
-        let gate = network::gate(rds.clone(), client.clone());
-        Rds::new(postgres, mariadb, gate, Clock::new(arguments.time_scale))
+        let gate = network::gate(rds.clone(), client.clone(), Arc::clone(&addresses));
+        Rds::new(postgres, mariadb, gate, clock)
     });
+    let load_balancers =
+        LoadBalancers::new(client.clone(), Arc::clone(&rds), clock, addresses, Arc::clone(&names));
+    let load_balancer_api = load_balancer::api::Api::new(load_balancers, Arc::clone(&roles), client.clone());
     let api = Api::new(Arc::clone(&rds), Arc::clone(&keys), roles, client.clone());
     let announcement = serde_json::json!({ "endpoint": endpoint, "ministack": client.url() });
-    let relay = Arc::new(Relay::new(client, keys, mends, api, names));
+    let relay = Arc::new(Relay::new(client, keys, mends, api, names, load_balancer_api));
     writeln!(std::io::stdout(), "{announcement}").context("cannot write to the standard output")?;
 
     let result = tokio::select! {

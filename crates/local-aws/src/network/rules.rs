@@ -69,7 +69,13 @@ fn contains(wide: &str, narrow: &str) -> bool {
     length <= other && wide & mask == narrow & mask
 }
 
-fn range(cidr: &str) -> Option<(u32, u32)> {
+/// Does the range hold the address?
+pub fn contains_address(range: &str, address: Ipv4Addr) -> bool {
+    contains(range, &format!("{address}/32"))
+}
+
+/// The first address of a range and the length of its prefix.
+pub fn range(cidr: &str) -> Option<(u32, u32)> {
     let (address, length) = cidr.split_once('/')?;
     let length = length.parse().ok().filter(|it| *it <= 32)?;
     Some((address.parse::<Ipv4Addr>().ok()?.to_bits(), length))

@@ -1,4 +1,4 @@
-//! Calls of AWS: RDS and KMS are answered here, all others pass to MiniStack unchanged, and every call is recorded.
+//! Calls of AWS: RDS, KMS and targets of load balancers are answered here, all others pass to MiniStack unchanged, and every call is recorded.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,7 +7,7 @@ use axum::{
     extract::{Request, State},
     http::{
         HeaderValue, StatusCode, Uri,
-        header::{AUTHORIZATION, CONTENT_TYPE},
+        header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE},
         request::Parts,
         uri::Authority,
     },
@@ -29,6 +29,10 @@ use super::{
 use crate::{
     caller::{Caller, Callers, Scope},
     kms::{direct::Verdict, keys::Keys},
+    load_balancer::{
+        api::{Api as LoadBalancerApi, Verdict as LoadBalancerVerdict},
+        load_balancers::LoadBalancers,
+    },
     mends::{
         Mends,
         passing::{Mended, Passing},
@@ -59,6 +63,8 @@ pub struct Relay {
     rds_api: RdsApi,
     pub(super) rds: Arc<Rds>,
     pub(super) names: Arc<Names>,
+    load_balancer_api: LoadBalancerApi,
+    pub(super) load_balancers: Arc<LoadBalancers>,
 }
 
 impl Relay {
@@ -69,6 +75,7 @@ impl Relay {
         mends: Mends,
         rds_api: RdsApi,
         names: Arc<Names>,
+        load_balancer_api: LoadBalancerApi,
     ) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
@@ -87,6 +94,8 @@ impl Relay {
             rds: Arc::clone(rds_api.rds()),
             rds_api,
             names,
+            load_balancers: Arc::clone(load_balancer_api.load_balancers()),
+            load_balancer_api,
         }
     }
 
@@ -142,6 +151,10 @@ impl Relay {
             "kms" => {
                 let verdict = self.keys.direct(caller, &place, &call.operation, &json_of(&body)).await;
                 self.kms(verdict, parts, body, call).await
+            }
+            "elasticloadbalancing" => {
+                let verdict = self.load_balancer_api.answer(caller, &place, &call.operation, &body).await;
+                self.load_balancing(verdict, &place, parts, call).await
             }
             "cloudformation" => {
                 match stacks::refusal(&self.ministack, &place, &call.operation, &body).await {
@@ -204,6 +217,37 @@ impl Relay {
         }
     }
 
+    /// Carries out the verdict on a call of Elastic Load Balancing.
+    async fn load_balancing(
+        &self,
+        verdict: LoadBalancerVerdict,
+        place: &Place,
+        mut parts: Parts,
+        call: &mut Call,
+    ) -> Response {
+        let (status, body, allowed_by) = match verdict {
+            LoadBalancerVerdict::Answer(answer) => {
+                call.error = answer.error.map(str::to_owned);
+                (answer.status, answer.body, answer.allowed_by)
+            }
+            LoadBalancerVerdict::Pass { body, allowed_by } => {
+                sign_as_root(&mut parts, place, &call.service);
+                parts.headers.insert(CONTENT_LENGTH, body.len().into());
+                let (response, error) = self.pass(parts, body.into()).await;
+                call.error = error;
+                let status = response.status().as_u16();
+                let Ok(body) = to_bytes(response.into_body(), usize::MAX).await else {
+                    return StatusCode::BAD_GATEWAY.into_response();
+                };
+                let body = String::from_utf8_lossy(&body);
+                (status, self.load_balancer_api.mended(place, &body).await, allowed_by)
+            }
+        };
+        call.allowed_by = Some(allowed_by).filter(|statements| !statements.is_empty());
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        (status, [(CONTENT_TYPE, "text/xml")], body).into_response()
+    }
+
     /// Carries out the verdict on a call of KMS.
     async fn kms(&self, verdict: Verdict, mut parts: Parts, body: Bytes, call: &mut Call) -> Response {
         let statements = match verdict {
@@ -216,16 +260,21 @@ impl Relay {
             }
             Verdict::Pass(statements) => statements,
             Verdict::PassAs(owner, statements) => {
-                let authorization = ministack::as_root(&owner.account_id, &owner.region, "kms");
-                if let Ok(authorization) = HeaderValue::from_str(&authorization) {
-                    parts.headers.insert(AUTHORIZATION, authorization);
-                    parts.headers.remove("x-amz-security-token");
-                }
+                sign_as_root(&mut parts, &owner, "kms");
                 statements
             }
         };
         call.allowed_by = Some(statements).filter(|statements| !statements.is_empty());
         self.pass_on(parts, body, call).await
+    }
+}
+
+/// Passes a call on in the name of an account's root user.
+fn sign_as_root(parts: &mut Parts, place: &Place, service: &str) {
+    let authorization = ministack::as_root(&place.account_id, &place.region, service);
+    if let Ok(authorization) = HeaderValue::from_str(&authorization) {
+        parts.headers.insert(AUTHORIZATION, authorization);
+        parts.headers.remove("x-amz-security-token");
     }
 }
 

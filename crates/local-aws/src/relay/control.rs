@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::{calls::Relay, faults::CallFault, record::Call};
 use crate::{
+    load_balancer::{load_balancers::Shown, model::misbehaviour::TargetMisbehaviour},
     place::Place,
     process::kill_one_that_runs,
     rds::{model::misbehaviour::Misbehaviour, operations::automated_backups},
@@ -27,6 +28,8 @@ const FUNCTION_PROGRAM: &str = "bootstrap";
 /// - `GET calls?since=N`: the record.
 /// - `POST faults`: a `CallFault`, for a call of any service. `GET` shows those still to come, `DELETE` forgets them.
 /// - `POST misbehaviours`: a `Misbehaviour` of a resource of RDS. `GET` shows those still to come.
+/// - `POST target-misbehaviours`: a `TargetMisbehaviour`. `GET` shows those in force, `DELETE` forgets them.
+/// - `GET load-balancers`: each one's names, address and ports.
 /// - `POST automated-snapshot`: has RDS back a DB instance up now.
 /// - `POST crash`: kills the server of a DB instance, which RDS then starts again.
 /// - `GET names/address?name=N&vpcId=V`: where a name leads, in a VPC or outside every VPC.
@@ -38,6 +41,11 @@ pub fn routes() -> Router<Arc<Relay>> {
         .route("/calls", get(calls))
         .route("/faults", get(faults).post(add_fault).delete(forget_faults))
         .route("/misbehaviours", get(misbehaviours).post(add_misbehaviour))
+        .route(
+            "/target-misbehaviours",
+            get(target_misbehaviours).post(add_target_misbehaviour).delete(forget_target_misbehaviours),
+        )
+        .route("/load-balancers", get(load_balancers))
         .route("/automated-snapshot", post(automated_snapshot))
         .route("/crash", post(crash))
         .route("/names/address", get(address))
@@ -84,6 +92,24 @@ async fn add_misbehaviour(State(relay): State<Arc<Relay>>, Json(wanted): Json<Va
 
 async fn misbehaviours(State(relay): State<Arc<Relay>>) -> Json<Vec<Misbehaviour>> {
     Json(relay.rds.misbehaviours().pending())
+}
+
+async fn add_target_misbehaviour(State(relay): State<Arc<Relay>>, Json(wanted): Json<Value>) -> Response {
+    let misbehaviours = relay.load_balancers.misbehaviours();
+    planned(TargetMisbehaviour::deserialize(&wanted).map(|wanted| misbehaviours.add(wanted)))
+}
+
+async fn target_misbehaviours(State(relay): State<Arc<Relay>>) -> Json<Vec<TargetMisbehaviour>> {
+    Json(relay.load_balancers.misbehaviours().pending())
+}
+
+async fn forget_target_misbehaviours(State(relay): State<Arc<Relay>>) -> StatusCode {
+    relay.load_balancers.misbehaviours().forget();
+    StatusCode::NO_CONTENT
+}
+
+async fn load_balancers(State(relay): State<Arc<Relay>>) -> Json<Vec<Shown>> {
+    Json(relay.load_balancers.shown())
 }
 
 /// A DB instance of an account and Region.

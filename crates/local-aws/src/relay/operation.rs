@@ -4,7 +4,10 @@ use axum::http::{HeaderMap, request::Parts};
 use serde_json::Value;
 
 /// JSON and query parameters that name what a call is about, the most telling first.
-const RESOURCE_PARAMETERS: [&str; 22] = [
+const RESOURCE_PARAMETERS: [&str; 25] = [
+    "TargetGroupArn",
+    "ListenerArn",
+    "LoadBalancerArn",
     "SecretId",
     "KeyId",
     "TargetKeyId",

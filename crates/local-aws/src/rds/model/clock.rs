@@ -44,14 +44,19 @@ impl Clock {
         Self { scale }
     }
 
+    /// How long a duration of RDS time really lasts.
+    pub fn lasts(self, duration: Duration) -> Duration {
+        duration.mul_f64(self.scale)
+    }
+
     /// Lets a duration of RDS time pass.
     pub async fn pass(self, duration: Duration) {
-        tokio::time::sleep(duration.mul_f64(self.scale)).await;
+        tokio::time::sleep(self.lasts(duration)).await;
     }
 
     /// Starts measuring something that takes `duration` of RDS time.
     pub fn measure(self, duration: Duration) -> Progress {
-        Progress::Since(Instant::now(), duration.mul_f64(self.scale))
+        Progress::Since(Instant::now(), self.lasts(duration))
     }
 }
 
