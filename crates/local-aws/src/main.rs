@@ -7,14 +7,15 @@ use clap::Parser;
 use local_aws::{
     iam::roles::Roles,
     kms::keys::Keys,
-    load_balancer::{self, addresses::Addresses, load_balancers::LoadBalancers},
+    load_balancer::{self, load_balancers::LoadBalancers},
     mends::Mends,
     ministack::{self, MiniStack},
     names::Names,
+    network::addresses::Addresses,
     rds::{
         api::Api,
         model::clock::Clock,
-        operations::{network, rds::Rds},
+        operations::{network, proxies::Proxies, rds::Rds},
     },
     relay::{self, calls::Relay, server},
     servers::{mariadb::MariaDb, postgres::Postgres},
@@ -82,7 +83,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let names = Arc::new(Names::open(&data_dir.join("names")).context("cannot keep names")?);
     let postgres = Postgres::open(&arguments.postgres_bin, &data_dir.join("rds"), authority.clone()).await?;
     let mariadb = match &arguments.mariadb {
-        Some(usr) => Some(MariaDb::open(usr, authority).await?),
+        Some(usr) => Some(MariaDb::open(usr, authority.clone()).await?),
         None => None,
     };
     let settings = ministack::Settings {
@@ -108,10 +109,18 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         let gate = network::gate(rds.clone(), client.clone(), Arc::clone(&addresses));
         Rds::new(postgres, mariadb, gate, clock)
     });
+    let proxies = Proxies::new(
+        Arc::clone(&rds),
+        client.clone(),
+        Arc::clone(&roles),
+        Arc::clone(&names),
+        Arc::clone(&addresses),
+        authority,
+    );
     let load_balancers =
         LoadBalancers::new(client.clone(), Arc::clone(&rds), clock, addresses, Arc::clone(&names));
     let load_balancer_api = load_balancer::api::Api::new(load_balancers, Arc::clone(&roles), client.clone());
-    let api = Api::new(Arc::clone(&rds), Arc::clone(&keys), roles, client.clone());
+    let api = Api::new(Arc::clone(&rds), proxies, Arc::clone(&keys), roles, client.clone());
     let announcement = serde_json::json!({ "endpoint": endpoint, "ministack": client.url() });
     let relay = Arc::new(Relay::new(client, keys, mends, api, names, load_balancer_api));
     writeln!(std::io::stdout(), "{announcement}").context("cannot write to the standard output")?;

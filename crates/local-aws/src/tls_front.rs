@@ -44,6 +44,7 @@ pub struct Authority {
     server_pem: String,
     server_key_pem: String,
     server: Arc<ServerConfig>,
+    issuer: Arc<Issuer<'static, KeyPair>>,
 }
 
 impl Authority {
@@ -56,20 +57,14 @@ impl Authority {
         let root = params.self_signed(&key)?;
         let issuer = Issuer::new(params, key);
 
-        let server_key = KeyPair::generate()?;
         let names = ["127.0.0.1", "localhost"].map(str::to_owned);
-        let server = CertificateParams::new(names)?.signed_by(&server_key, &issuer)?;
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(server_key.serialize_der()));
-        let config = ServerConfig::builder_with_provider(ring::default_provider().into())
-            .with_safe_default_protocol_versions()?
-            .with_no_client_auth()
-            .with_single_cert(vec![server.der().clone()], key)?;
-        Ok(Self {
-            pem: root.pem(),
-            server_pem: server.pem(),
-            server_key_pem: server_key.serialize_pem(),
-            server: Arc::new(config),
-        })
+        let (server_pem, server_key_pem, server) = certify(&issuer, names)?;
+        Ok(Self { pem: root.pem(), server_pem, server_key_pem, server, issuer: Arc::new(issuer) })
+    }
+
+    /// A server with a certificate for one name.
+    pub fn server_of(&self, name: &str) -> anyhow::Result<Arc<ServerConfig>> {
+        Ok(certify(&self.issuer, [name.to_owned()])?.2)
     }
 
     /// Writes its own certificate, for clients that trust it.
@@ -81,6 +76,21 @@ impl Authority {
     pub fn server_pems(&self) -> (&str, &str) {
         (&self.server_pem, &self.server_key_pem)
     }
+}
+
+/// A server's certificate for these names, its key, and both together.
+fn certify(
+    issuer: &Issuer<'static, KeyPair>,
+    names: impl Into<Vec<String>>,
+) -> anyhow::Result<(String, String, Arc<ServerConfig>)> {
+    let key = KeyPair::generate()?;
+    let certificate = CertificateParams::new(names)?.signed_by(&key, issuer)?;
+    let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let config = ServerConfig::builder_with_provider(ring::default_provider().into())
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], der)?;
+    Ok((certificate.pem(), key.serialize_pem(), Arc::new(config)))
 }
 
 type Answer = Pin<Box<dyn Future<Output = bool> + Send>>;

@@ -4,10 +4,8 @@ use std::{net::SocketAddrV4, sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
 
-use super::{
-    load_balancers::{LoadBalancers, Placed},
-    model::health::Outcome,
-};
+use super::{load_balancers::LoadBalancers, model::health::Outcome, state::Placed};
+use crate::rds::operations::reaching::Unreached;
 
 /// However fast time runs, the machine has other work too.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(20);
@@ -45,6 +43,7 @@ async fn check(all: &LoadBalancers, from: &Placed, at: SocketAddrV4, timeout: Du
             let _ = stream.set_zero_linger();
             Outcome::Passed
         }
-        Err(outcome) => outcome,
+        Err(Unreached::Refused) => Outcome::Failed,
+        Err(Unreached::Silent) => Outcome::TimedOut,
     }
 }

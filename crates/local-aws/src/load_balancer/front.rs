@@ -16,9 +16,9 @@ use tokio::{
 
 use super::{
     load_balancers::{LoadBalancers, Route},
-    model::{described::Listener, health::Outcome},
+    model::described::Listener,
 };
-use crate::{lock, process::Connection};
+use crate::{lock, process::Connection, rds::operations::reaching::Unreached};
 
 /// A connection to a target waits this long.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -95,8 +95,8 @@ async fn carry(
     let server = all.connect(&placed, target, PATIENCE).await;
     let mut server = match server {
         Ok(server) => server,
-        Err(Outcome::TimedOut) => return ignore(client).await,
-        Err(_) => return reset(&client),
+        Err(Unreached::Silent) => return ignore(client).await,
+        Err(Unreached::Refused) => return reset(&client),
     };
     let _ = client.set_nodelay(true);
     let _ = server.set_nodelay(true);

@@ -11,7 +11,6 @@ use serde::Serialize;
 use tokio::{net::TcpStream, sync::watch};
 
 use super::{
-    addresses::{Addresses, candidates},
     checks,
     control_plane::{self, ControlPlane},
     front::{Front, is_free},
@@ -19,18 +18,27 @@ use super::{
         described::{Balancer, Checks, Group, Listener},
         health::Outcome,
         misbehaviour::TargetMisbehaviours,
-        targets::{Seen, Targets},
+        targets::Seen,
     },
-    reaching::Reaching,
+    state::{Placed, State},
 };
 use crate::{
     lock,
     ministack::Client,
     names::Names,
-    network::{asked, rules::leads},
+    network::{
+        addresses::{Addresses, candidates},
+        destination::Destination,
+    },
     place::Place,
-    process::{Connection, FunctionProcess},
-    rds::{model::clock::Clock, operations::rds::Rds},
+    process::Connection,
+    rds::{
+        model::clock::Clock,
+        operations::{
+            rds::Rds,
+            reaching::{Origin, Reaching, Unreached},
+        },
+    },
 };
 
 /// From a registration to the first check. AWS names no time; users see from half a minute to some minutes.
@@ -51,32 +59,6 @@ pub struct LoadBalancers {
     /// One look at a time: an older one must not undo what a newer one saw.
     looking: tokio::sync::Mutex<()>,
     state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    /// By ARN, as all of these.
-    balancers: BTreeMap<String, Arc<Placed>>,
-    fronts: BTreeMap<String, Front>,
-    groups: BTreeMap<String, Served>,
-}
-
-/// A load balancer at its address.
-pub struct Placed {
-    place: Place,
-    balancer: Balancer,
-    address: Ipv4Addr,
-}
-
-/// A group with its targets.
-struct Served {
-    place: Place,
-    group: Group,
-    targets: Targets,
-    /// Connections to a target live as long as its sender.
-    sessions: BTreeMap<SocketAddrV4, watch::Sender<()>>,
-    turn: usize,
-    is_checked: bool,
 }
 
 /// Where a new connection goes.
@@ -140,7 +122,7 @@ impl LoadBalancers {
         let state = lock(&self.state);
         let shown = |placed: &Arc<Placed>| Shown {
             names: placed.balancer.names.clone(),
-            address: placed.address,
+            address: placed.origin.address,
             ports: state
                 .fronts
                 .values()
@@ -173,7 +155,7 @@ impl LoadBalancers {
         state.balancers.retain(|arn, it| {
             let stays = it.place != *place || found.balancers.iter().any(|found| found.arn == *arn);
             if !stays {
-                self.addresses.give_back(it.address);
+                self.addresses.give_back(it.origin.address);
                 it.balancer.names.iter().for_each(|name| self.names.remove(name));
             }
             stays
@@ -185,7 +167,7 @@ impl LoadBalancers {
             }
             let ports = found.listeners.iter().filter(|it| it.balancer_arn == balancer.arn).map(|it| it.port);
             let address = match known {
-                Some(known) => Some(known.address),
+                Some(known) => Some(known.origin.address),
                 None => self.new_address(balancer, &ports.collect::<Vec<_>>()),
             };
             let Some(address) = address else {
@@ -194,7 +176,13 @@ impl LoadBalancers {
             };
             balancer.names.iter().for_each(|name| self.names.set(name, address));
             tracing::info!("{} has the address {address}", balancer.arn);
-            let placed = Placed { place: place.clone(), balancer: balancer.clone(), address };
+            let origin = Origin {
+                who: balancer.arn.clone(),
+                address,
+                security_group_ids: balancer.security_group_ids.clone(),
+                cidrs: balancer.cidrs.clone(),
+            };
+            let placed = Placed { place: place.clone(), balancer: balancer.clone(), origin };
             state.balancers.insert(balancer.arn.clone(), Arc::new(placed));
         }
     }
@@ -219,7 +207,7 @@ impl LoadBalancers {
             }
             let Some(placed) = balancers.get(&listener.balancer_arn) else { continue };
             let arn = listener.arn.clone();
-            match Front::open(self, listener, placed.address) {
+            match Front::open(self, listener, placed.origin.address) {
                 Ok(front) => drop(fronts.insert(arn, front)),
                 Err(error) => tracing::error!("{arn} cannot listen: {error}"),
             }
@@ -337,69 +325,22 @@ impl LoadBalancers {
         from: &Placed,
         target: SocketAddrV4,
         timeout: Duration,
-    ) -> Result<TcpStream, Outcome> {
-        self.reaching.connect(&from.balancer, from.address, target, timeout).await
+    ) -> Result<TcpStream, Unreached> {
+        self.reaching.connect(&from.origin, target, timeout).await
     }
 
-    /// Do the load balancer's security groups let a connection to a listener in? Only a function is asked about:
-    /// everybody else on this machine stands for somebody whom the network lets in.
+    /// Do the load balancer's security groups let a connection to a listener in? Without any they let in everybody.
     pub async fn lets_in(&self, to: &Placed, listener_arn: &str, connection: Connection) -> bool {
-        let port = lock(&self.state).fronts.get(listener_arn).map(|it| it.listener.port);
-        self.network_leads(to, port.unwrap_or_default(), connection).await.unwrap_or_else(|error| {
-            tracing::error!("cannot tell whether {connection:?} may be made: {error:#}");
-            false
-        })
-    }
-
-    async fn network_leads(&self, to: &Placed, port: u16, connection: Connection) -> anyhow::Result<bool> {
         let Balancer { arn, internet_facing, security_group_ids, .. } = &to.balancer;
-        if security_group_ids.is_empty() {
-            return Ok(true);
-        }
-        let function = tokio::task::spawn_blocking(move || FunctionProcess::that_holds(connection)).await?;
-        let Some(function) = function else { return Ok(true) };
-        let origin = asked::origin(&self.ministack, &function).await?;
-        let rules = asked::inbound(&self.ministack, &to.place, security_group_ids).await?;
-        let led = leads(&origin, *internet_facing, port, &rules);
-        if !led {
-            let name = &function.function_name;
-            tracing::info!("the network does not lead {name} to {arn} at {port}: {origin:?}, {rules:?}");
-        }
-        Ok(led)
-    }
-}
-
-impl State {
-    /// The groups to which a listener sends connections.
-    fn groups_in_use(&self) -> BTreeSet<String> {
-        self.fronts.values().map(|it| it.listener.group_arn.clone()).collect()
-    }
-
-    /// Takes over the groups of an account in a Region.
-    fn serve(&mut self, place: &Place, found: Vec<Group>) {
-        self.groups.retain(|arn, it| it.place != *place || found.iter().any(|found| found.arn == *arn));
-        for group in found {
-            match self.groups.get_mut(&group.arn) {
-                Some(served) => served.group = group,
-                None => drop(self.groups.insert(group.arn.clone(), Served::new(place.clone(), group))),
-            }
-        }
-    }
-}
-
-impl Served {
-    fn new(place: Place, group: Group) -> Self {
-        let (targets, sessions) = (Targets::default(), BTreeMap::new());
-        Self { place, group, targets, sessions, turn: 0, is_checked: false }
-    }
-
-    /// Ends the drainings that are over.
-    fn settle(&mut self, now: Instant) {
-        for target in self.targets.settle(now) {
-            if self.group.ends_deregistered {
-                self.sessions.remove(&target);
-            }
-        }
+        let port = lock(&self.state).fronts.get(listener_arn).map(|it| it.listener.port);
+        let destination = Destination {
+            arn: arn.clone(),
+            place: to.place.clone(),
+            publicly_accessible: *internet_facing,
+            port: port.unwrap_or_default(),
+            security_group_ids: security_group_ids.clone(),
+        };
+        security_group_ids.is_empty() || destination.lets_in(&self.ministack, connection).await
     }
 }
 

@@ -9,7 +9,6 @@
 //! - `api`: takes a request apart, asks whether its caller may send it, and words the answer. `mend` corrects answers
 //!   of MiniStack.
 
-pub mod addresses;
 pub mod api;
 mod checks;
 mod control_plane;
@@ -17,4 +16,4 @@ mod front;
 pub mod load_balancers;
 mod mend;
 pub mod model;
-mod reaching;
+mod state;

@@ -1,10 +1,11 @@
 //! The servers behind DB instances, and the folders that hold their data.
 //!
 //! `programs` is what RDS needs of an engine. Each engine is a file of its own: `postgres`, `mariadb`. Another engine
-//! gets a file beside them and a variant of `Programs`.
+//! gets a file beside them and a variant of `Programs`. `session` is PostgreSQL's login, for RDS Proxy.
 
 pub mod directory;
 pub mod mariadb;
 pub mod postgres;
 pub mod programs;
 pub mod server;
+pub mod session;

@@ -5,7 +5,7 @@
 
 use std::{
     io::{BufRead, BufReader},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::OnceLock,
     time::{Duration, Instant},
@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct LocalAws {
     pub child: Child,
     pub endpoint: String,
-    _data_dir: TempDir,
+    data_dir: TempDir,
 }
 
 /// One for all tests of a binary, which keep apart by their accounts; it ends when the tests are gone.
@@ -67,11 +67,16 @@ impl LocalAws {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let announcement: Value = serde_json::from_str(&line).expect("local-aws announces where it is");
         let endpoint = announcement["endpoint"].as_str().unwrap().to_owned();
-        Self { child, endpoint, _data_dir: data_dir }
+        Self { child, endpoint, data_dir }
     }
 
     pub fn account<'a>(&'a self, access_key_id: &'a str) -> Account<'a> {
         Account { aws: self, access_key_id, region: "eu-central-1" }
+    }
+
+    /// The file with the certificate of the authority that every server's certificate is of.
+    pub fn authority(&self) -> PathBuf {
+        self.data_dir.path().join("rds-authority.pem")
     }
 
     pub async fn calls(&self) -> Vec<Value> {

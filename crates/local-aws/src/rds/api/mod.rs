@@ -9,6 +9,7 @@ pub mod instances;
 pub mod log_groups;
 pub mod offers;
 pub mod protocol;
+pub mod proxies;
 pub mod quotas;
 pub mod settings;
 pub mod snapshot_copies;
@@ -30,7 +31,7 @@ use self::{
 };
 use super::{
     model::{groups::GroupKind, refusal::Refusal},
-    operations::rds::Rds,
+    operations::{proxies::Proxies, rds::Rds},
 };
 use crate::{
     caller::Caller, iam::roles::Roles, kms::keys::Keys, ministack::Client, place::Place, random_hex,
@@ -39,6 +40,7 @@ use crate::{
 /// RDS as its callers see it.
 pub struct Api {
     rds: Arc<Rds>,
+    proxies: Arc<Proxies>,
     keys: Arc<Keys>,
     roles: Arc<Roles>,
     ministack: Client,
@@ -46,8 +48,14 @@ pub struct Api {
 
 impl Api {
     /// The API of this RDS.
-    pub fn new(rds: Arc<Rds>, keys: Arc<Keys>, roles: Arc<Roles>, ministack: Client) -> Self {
-        Self { rds, keys, roles, ministack }
+    pub fn new(
+        rds: Arc<Rds>,
+        proxies: Arc<Proxies>,
+        keys: Arc<Keys>,
+        roles: Arc<Roles>,
+        ministack: Client,
+    ) -> Self {
+        Self { rds, proxies, keys, roles, ministack }
     }
 
     /// The RDS behind it.
@@ -84,7 +92,7 @@ impl Api {
     }
 
     async fn perform(&self, request: &Request<'_>, action: &str) -> Outcome {
-        let Self { rds, keys, roles, .. } = self;
+        let Self { rds, proxies, keys, roles, .. } = self;
         authorization::check(roles, rds, request, action).await?;
         match action {
             "CreateDBInstance" => bring_up::create(rds, keys, request).await,
@@ -114,6 +122,13 @@ impl Api {
             "CreateOptionGroup" => groups::create(GroupKind::Options, rds, request),
             "DescribeOptionGroups" => groups::describe(GroupKind::Options, rds, request),
             "DeleteOptionGroup" => groups::delete(GroupKind::Options, rds, request),
+            "CreateDBProxy" => proxies::create(rds, proxies, request),
+            "DescribeDBProxies" => proxies::describe(rds, request),
+            "DeleteDBProxy" => proxies::delete(rds, proxies, request),
+            "DescribeDBProxyTargetGroups" => proxies::target_groups(rds, request),
+            "RegisterDBProxyTargets" => proxies::register(rds, request),
+            "DeregisterDBProxyTargets" => proxies::deregister(rds, proxies, request),
+            "DescribeDBProxyTargets" => proxies::targets(rds, request),
             "DescribeDBEngineVersions" => offers::engine_versions(rds, request),
             "DescribeOrderableDBInstanceOptions" => offers::orderable_options(rds, request),
             "DescribeCertificates" => offers::certificates(request),

@@ -13,6 +13,7 @@ fn resource(action: &str, parameters: &Parameters) -> Option<String> {
     let names = match action {
         "CopyDBSnapshot" => ["TargetDBSnapshotIdentifier", "SourceDBSnapshotIdentifier"],
         "RestoreDBInstanceFromDBSnapshot" => ["DBInstanceIdentifier", "DBSnapshotIdentifier"],
+        it if it.contains("DBProx") => ["DBProxyName", "DBProxyName"],
         it if it.contains("Tags") => ["ResourceName", "ResourceName"],
         it if it.contains("ParameterGroup") => ["DBParameterGroupName", "DBParameterGroupName"],
         it if it.contains("OptionGroup") => ["OptionGroupName", "OptionGroupName"],

@@ -23,6 +23,8 @@ pub const UNTIL_BACKUP: Duration = Duration::from_secs(20);
 pub const MODIFY: Duration = Duration::from_secs(30);
 /// How long a new DB instance takes.
 pub const CREATE: Duration = Duration::from_secs(300);
+/// How long a new proxy takes.
+pub const PROXY: Duration = Duration::from_secs(300);
 /// How long a deletion takes.
 pub const DELETE: Duration = Duration::from_secs(60);
 /// How long a reboot takes.

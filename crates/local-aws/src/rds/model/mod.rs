@@ -12,6 +12,7 @@ pub mod identifiers;
 pub mod instances;
 pub mod misbehaviour;
 pub mod monitoring;
+pub mod proxies;
 pub mod quotas;
 pub mod refusal;
 pub mod settings;

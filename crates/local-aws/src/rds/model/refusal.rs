@@ -15,6 +15,12 @@ pub enum Refusal {
     StorageTypeNotSupported(String),
     DbInstanceAlreadyExists,
     DbInstanceNotFound(String),
+    DbProxyAlreadyExists(String),
+    DbProxyNotFound(String),
+    DbProxyQuotaExceeded(String),
+    DbProxyTargetAlreadyRegistered(String),
+    DbProxyTargetGroupNotFound(String),
+    DbProxyTargetNotFound(String),
     DbSnapshotAlreadyExists(String),
     DbSnapshotNotFound(String),
     DbSubnetGroupAlreadyExists(String),
@@ -22,6 +28,7 @@ pub enum Refusal {
     DbSubnetGroupNotFound(String),
     InstanceQuotaExceeded(String),
     InvalidDbInstanceState(String),
+    InvalidDbProxyState(String),
     InvalidDbSnapshotState(String),
     InvalidDbSubnetGroupState(String),
     InvalidSubnet(String),
@@ -53,6 +60,12 @@ impl Refusal {
             Self::StorageTypeNotSupported(_) => ("StorageTypeNotSupported", 400),
             Self::DbInstanceAlreadyExists => ("DBInstanceAlreadyExists", 400),
             Self::DbInstanceNotFound(_) => ("DBInstanceNotFound", 404),
+            Self::DbProxyAlreadyExists(_) => ("DBProxyAlreadyExistsFault", 400),
+            Self::DbProxyNotFound(_) => ("DBProxyNotFoundFault", 404),
+            Self::DbProxyQuotaExceeded(_) => ("DBProxyQuotaExceededFault", 400),
+            Self::DbProxyTargetAlreadyRegistered(_) => ("DBProxyTargetAlreadyRegisteredFault", 400),
+            Self::DbProxyTargetGroupNotFound(_) => ("DBProxyTargetGroupNotFoundFault", 404),
+            Self::DbProxyTargetNotFound(_) => ("DBProxyTargetNotFoundFault", 404),
             Self::DbSnapshotAlreadyExists(_) => ("DBSnapshotAlreadyExists", 400),
             Self::DbSnapshotNotFound(_) => ("DBSnapshotNotFound", 404),
             Self::DbSubnetGroupAlreadyExists(_) => ("DBSubnetGroupAlreadyExists", 400),
@@ -60,6 +73,7 @@ impl Refusal {
             Self::DbSubnetGroupNotFound(_) => ("DBSubnetGroupNotFoundFault", 404),
             Self::InstanceQuotaExceeded(_) => ("InstanceQuotaExceeded", 400),
             Self::InvalidDbInstanceState(_) => ("InvalidDBInstanceState", 400),
+            Self::InvalidDbProxyState(_) => ("InvalidDBProxyStateFault", 400),
             Self::InvalidDbSnapshotState(_) => ("InvalidDBSnapshotState", 400),
             Self::InvalidDbSubnetGroupState(_) => ("InvalidDBSubnetGroupStateFault", 400),
             Self::InvalidSubnet(_) => ("InvalidSubnet", 400),
@@ -87,6 +101,9 @@ impl Refusal {
                     "Cannot create the snapshot because a snapshot with the identifier {name} already exists."
                 )
             }
+            Self::DbProxyAlreadyExists(name) => format!("DB proxy {name} already exists."),
+            Self::DbProxyNotFound(name) => format!("DBProxy {name} not found."),
+            Self::DbProxyTargetGroupNotFound(name) => format!("DBProxy target group {name} not found."),
             Self::DbSnapshotNotFound(name) => format!("DBSnapshot {name} not found."),
             Self::DbSubnetGroupAlreadyExists(name) => format!("The DB subnet group '{name}' already exists."),
             Self::DbSubnetGroupNotFound(name) => format!("DB subnet group '{name}' does not exist."),
@@ -102,6 +119,10 @@ impl Refusal {
             | Self::OptionGroupNotFound(text)
             | Self::StorageTypeNotSupported(text)
             | Self::DbSubnetGroupDoesNotCoverEnoughAZs(text)
+            | Self::DbProxyQuotaExceeded(text)
+            | Self::DbProxyTargetAlreadyRegistered(text)
+            | Self::DbProxyTargetNotFound(text)
+            | Self::InvalidDbProxyState(text)
             | Self::InstanceQuotaExceeded(text)
             | Self::InvalidDbInstanceState(text)
             | Self::InvalidDbSnapshotState(text)

@@ -7,6 +7,7 @@ use super::{
     events::Events,
     groups::{GroupKind, Groups},
     instances::Instance,
+    proxies::Proxy,
     refusal::Refusal,
     snapshots::Snapshot,
     subnet_groups::SubnetGroups,
@@ -21,6 +22,8 @@ pub struct State {
     pub instances: BTreeMap<String, Instance>,
     /// By serial number: an identifier may be used again after a deletion.
     pub snapshots: BTreeMap<u64, Snapshot>,
+    /// Proxies, by id.
+    pub proxies: BTreeMap<String, Proxy>,
     /// DB subnet groups that were made.
     pub subnet_groups: SubnetGroups,
     /// Parameter groups and option groups that were made.
@@ -68,6 +71,11 @@ impl State {
             "db" => self.instance(place, name).ok().map(|it| &mut it.tags),
             "snapshot" => self.own_snapshot(place, name).ok().map(|(_, it)| &mut it.tags),
             "subgrp" => self.subnet_groups.get_mut(&(place.clone(), name.clone())).map(|it| &mut it.tags),
+            "db-proxy" => self.proxies.get_mut(name).filter(|it| it.place == *place).map(|it| &mut it.tags),
+            "target-group" => {
+                let mut own = self.proxies.values_mut().filter(|it| it.place == *place);
+                own.find(|it| it.group_id() == *name).map(|it| &mut it.tags)
+            }
             other => {
                 let kind = GroupKind::in_arn(other)?;
                 self.groups.get_mut(&(place.clone(), kind, name.clone())).map(|it| &mut it.tags)

@@ -2,38 +2,29 @@
 //! Everybody else on this machine stands for somebody whom the network lets in.
 
 use std::{
-    net::{IpAddr, SocketAddrV4},
+    net::{IpAddr, Ipv4Addr, SocketAddrV4},
     sync::{Arc, Weak},
 };
 
 use super::rds::Rds;
 use crate::{
-    load_balancer::addresses::Addresses,
     ministack::Client,
     network::{
-        asked,
-        rules::{Origin, leads},
+        addresses::Addresses,
+        destination::{Destination, function_at},
+        rules::Origin,
     },
-    place::Place,
-    process::{Connection, FunctionProcess},
+    process::Connection,
+    rds::model::instances::Instance,
     tls_front::Gate,
 };
 
-/// What the network asks of a DB instance.
-struct Destination {
-    arn: String,
-    place: Place,
-    publicly_accessible: bool,
-    port: u16,
-    security_group_ids: Vec<String>,
-}
-
-/// The gate of every DB instance. `rds` is there before a DB instance is. A load balancer asks `leads_from` before it
-/// connects.
-pub fn gate(rds: Weak<Rds>, ministack: Client, load_balancers: Arc<Addresses>) -> Gate {
+/// The gate of every DB instance. `rds` is there before a DB instance is. Who has one of `addresses` asks `leads_from`
+/// before it connects.
+pub fn gate(rds: Weak<Rds>, ministack: Client, addresses: Arc<Addresses>) -> Gate {
     Gate::new(move |connection| {
         let (rds, ministack) = (rds.clone(), ministack.clone());
-        let is_asked = matches!(connection.theirs.ip(), IpAddr::V4(from) if load_balancers.has(from));
+        let is_asked = matches!(connection.theirs.ip(), IpAddr::V4(from) if addresses.has(from));
         async move {
             is_asked
                 || lets_in(&rds, &ministack, connection).await.unwrap_or_else(|error| {
@@ -45,13 +36,11 @@ pub fn gate(rds: Weak<Rds>, ministack: Client, load_balancers: Arc<Addresses>) -
 }
 
 async fn lets_in(rds: &Weak<Rds>, ministack: &Client, connection: Connection) -> anyhow::Result<bool> {
-    let function = tokio::task::spawn_blocking(move || FunctionProcess::that_holds(connection)).await?;
-    let Some(function) = function else { return Ok(true) };
+    let Some(function) = function_at(connection).await? else { return Ok(true) };
     let Some(destination) = rds.upgrade().and_then(|rds| destination(&rds, connection.ours.port())) else {
         return Ok(false);
     };
-    let origin = asked::origin(ministack, &function).await?;
-    destination.is_led_to(ministack, &origin, &function.function_name).await
+    destination.is_led_to_by(ministack, &function).await
 }
 
 /// Does the network lead from there to what listens at this address? It does if that is no DB instance.
@@ -59,23 +48,19 @@ pub async fn leads_from(
     rds: &Rds,
     ministack: &Client,
     origin: &Origin,
+    who: &str,
     to: SocketAddrV4,
 ) -> anyhow::Result<bool> {
     match destination(rds, to.port()) {
-        Some(destination) => destination.is_led_to(ministack, origin, "a load balancer").await,
+        Some(destination) => destination.is_led_to(ministack, origin, who).await,
         None => Ok(true),
     }
 }
 
-impl Destination {
-    async fn is_led_to(&self, ministack: &Client, origin: &Origin, who: &str) -> anyhow::Result<bool> {
-        let rules = asked::inbound(ministack, &self.place, &self.security_group_ids).await?;
-        let led = leads(origin, self.publicly_accessible, self.port, &rules);
-        if !led {
-            tracing::info!("the network does not lead {who} to {}: {origin:?}, {rules:?}", self.arn);
-        }
-        Ok(led)
-    }
+/// Where the server of a DB instance listens.
+pub fn endpoint(instance: &Instance) -> Option<SocketAddrV4> {
+    instance.server.as_ref()?;
+    Some(SocketAddrV4::new(Ipv4Addr::LOCALHOST, instance.port?))
 }
 
 /// The DB instance whose server is behind this port of ours.

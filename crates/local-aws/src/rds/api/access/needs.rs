@@ -35,7 +35,7 @@ pub fn needs(state: &mut State, place: &Place, action: &str, parameters: &Parame
             needs.of("db", db);
             needs.groups(false);
             needs.tags_on("db", db, tagged);
-            needs.pass_monitoring_role();
+            needs.pass_role("MonitoringRoleArn", "monitoring.rds.amazonaws.com");
         }
         "RestoreDBInstanceFromDBSnapshot" => {
             needs.of("db", db);
@@ -46,7 +46,7 @@ pub fn needs(state: &mut State, place: &Place, action: &str, parameters: &Parame
         "ModifyDBInstance" => {
             needs.of("db", db);
             needs.groups(false);
-            needs.pass_monitoring_role();
+            needs.pass_role("MonitoringRoleArn", "monitoring.rds.amazonaws.com");
         }
         "RebootDBInstance" | "StartDBInstance" => needs.of("db", db),
         "StopDBInstance" => {
@@ -87,6 +87,24 @@ pub fn needs(state: &mut State, place: &Place, action: &str, parameters: &Parame
         "AddTagsToResource" | "RemoveTagsFromResource" | "ListTagsForResource" => {
             if let Some(arn) = given("ResourceName").and_then(|name| Arn::parse(name).ok()) {
                 needs.push(&format!("rds:{action}"), &arn);
+            }
+        }
+        "CreateDBProxy" => {
+            let (action, resource) = (format!("rds:{action}"), "*".to_owned());
+            needs.needs.push(Need { action, resource, context: request_context(parameters) });
+            needs.pass_role("RoleArn", "rds.amazonaws.com");
+        }
+        "DescribeDBProxies" | "DeleteDBProxy" => needs.proxy(&["db-proxy"]),
+        "DescribeDBProxyTargetGroups" | "DescribeDBProxyTargets" => {
+            needs.proxy(&["db-proxy", "target-group"])
+        }
+        "RegisterDBProxyTargets" | "DeregisterDBProxyTargets" => {
+            match action.starts_with("Register") {
+                true => needs.proxy(&["target-group"]),
+                false => needs.proxy(&["db-proxy", "target-group"]),
+            }
+            for identifier in parameters.list("DBInstanceIdentifiers", "member").unwrap_or_default() {
+                needs.of("db", Some(&identifier));
             }
         }
         "DescribeDBEngineVersions" => needs.of("pg", Some("*")),
@@ -197,11 +215,22 @@ impl Collector<'_> {
         self.tags_on(kind, given, tagged);
     }
 
-    /// RDS gives the role to Enhanced Monitoring in the caller's name.
-    fn pass_monitoring_role(&mut self) {
-        let Some(role) = self.parameters.get("MonitoringRoleArn") else { return };
-        let context =
-            request_context(self.parameters).with("iam:PassedToService", "monitoring.rds.amazonaws.com");
+    /// A proxy and its target group have their ids in their ARNs, and a request names the proxy. A list is asked for as
+    /// all of them, and so is a proxy that does not exist.
+    fn proxy(&mut self, kinds: &[&str]) {
+        let name = self.parameters.get("DBProxyName").map(str::to_lowercase);
+        let mut own = self.state.proxies.values().filter(|it| it.place == *self.place);
+        let found = own.find(|it| Some(&it.name) == name.as_ref()).map(|it| (it.id.clone(), it.group_id()));
+        let (id, group_id) = found.unwrap_or_else(|| ("*".to_owned(), "*".to_owned()));
+        for kind in kinds {
+            self.of(kind, Some(if *kind == "db-proxy" { &id } else { &group_id }));
+        }
+    }
+
+    /// RDS gives the role to a service in the caller's name.
+    fn pass_role(&mut self, parameter: &str, service: &str) {
+        let Some(role) = self.parameters.get(parameter) else { return };
+        let context = request_context(self.parameters).with("iam:PassedToService", service);
         self.needs.push(Need { action: "iam:PassRole".to_owned(), resource: role.to_owned(), context });
     }
 }

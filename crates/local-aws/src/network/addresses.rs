@@ -1,28 +1,26 @@
-//! The loopback addresses of load balancers. Linux answers on every address of 127.0.0.0/8 without set-up.
+//! The loopback addresses of load balancers and proxies. Linux answers on every address of 127.0.0.0/8 without set-up.
 
 use std::{collections::BTreeSet, net::Ipv4Addr, sync::Mutex};
 
 use sha2::{Digest, Sha256};
 
-use crate::{
-    lock,
-    network::rules::{contains_address, range},
-};
+use super::rules::{contains_address, range};
+use crate::lock;
 
-/// How many addresses are tried before a load balancer takes another port.
+/// How many addresses are tried.
 const TRIES: u32 = 16;
 
-/// The addresses that load balancers have. Their connections to targets come from them.
+/// The addresses that load balancers and proxies have. Their connections to targets come from them.
 #[derive(Default)]
 pub struct Addresses(Mutex<BTreeSet<Ipv4Addr>>);
 
 impl Addresses {
-    /// Is it one of a load balancer?
+    /// Has somebody taken it?
     pub fn has(&self, address: Ipv4Addr) -> bool {
         lock(&self.0).contains(&address)
     }
 
-    /// Takes an address; false if another load balancer has it.
+    /// Takes an address; false if somebody has it.
     pub fn take(&self, address: Ipv4Addr) -> bool {
         lock(&self.0).insert(address)
     }
@@ -33,9 +31,9 @@ impl Addresses {
     }
 }
 
-/// The addresses that a load balancer with this name may have, the first one first. They lie in its subnets if those
-/// have loopback addresses.
-pub fn candidates(name: &str, cidrs: &[String]) -> impl Iterator<Item = Ipv4Addr> {
+/// The addresses that something with this name may have, the first one first. They lie in its subnets if those have
+/// loopback addresses.
+pub fn candidates(name: &str, cidrs: &[String]) -> impl Iterator<Item = Ipv4Addr> + use<> {
     let local = |cidr: &String| range(cidr).is_some_and(|it| Ipv4Addr::from_bits(it.0).is_loopback());
     let cidr = cidrs.iter().find(|it| local(it)).cloned();
     // 127.0.0.0/9 is left to DB instances.
