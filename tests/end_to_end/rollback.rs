@@ -130,7 +130,7 @@ async fn a_rollback_outlasts_a_later_run_a_rotation_and_foreign_edits(
     // To a copy whose password somebody changed and nobody wrote down: it gets another one.
     set_password(world, a, "by-hand-2b5d").await?;
     let execution = roll_back(world, a).await?;
-    assert!(execution.steps.iter().any(|it| it.step == "VerifyAgain"), "{:?}", execution.steps);
+    assert!(execution.steps.iter().any(|it| it.step == "VerifyPathAgain"), "{:?}", execution.steps);
     assert_live(world, a, first).await
 }
 

@@ -45,7 +45,9 @@ pub async fn deploy_target(account: &Account, source: &Outputs, network: &Networ
         ("VerifySecurityGroupIds", &network.verify_group),
     ];
     let outputs = deploy(account, "target-account", &parameters).await?;
-    account.place_function("Verify", &network.subnet_ids, &[&network.verify_group]).await?;
+    for step in ["Verify", "VerifyPath"] {
+        account.place_function(step, &network.subnet_ids, &[&network.verify_group]).await?;
+    }
     let queue = outputs.get("HandoffQueueArn")?;
     in_its_region.sns.subscribe().topic_arn(topic).protocol("sqs").endpoint(queue).send().await?;
     Ok(outputs)

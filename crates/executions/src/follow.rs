@@ -267,12 +267,12 @@ mod tests {
     fn a_failure_stops_the_step_that_was_entered_last_also_when_another_one_began_later() {
         let mut followed = Followed::default();
         followed.take(&look(10, "PromoteSecret", &json!({"done": false})));
-        followed.take(&look(20, "VerifyAgain", &json!({"done": true})));
+        followed.take(&look(20, "VerifyPathAgain", &json!({"done": true})));
         followed.take(&look(30, "PromoteSecret", &json!({}))[..1]);
         assert_eq!(followed.stopped_at(), "PromoteSecret");
         followed.take(&look(30, "PromoteSecret", &json!({"done": false}))[1..]);
-        followed.take(&look(40, "VerifyAgain", &json!({}))[..1]);
-        assert_eq!(followed.stopped_at(), "VerifyAgain");
+        followed.take(&look(40, "VerifyPathAgain", &json!({}))[..1]);
+        assert_eq!(followed.stopped_at(), "VerifyPathAgain");
     }
 
     #[test]

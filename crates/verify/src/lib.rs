@@ -21,9 +21,12 @@ pub mod survey;
 mod tls;
 mod tls_only;
 mod trouble;
+pub mod verify_path;
+mod way;
 
 pub use error::Error;
 pub use session::{Engine, LoginName};
+pub use way::PathTls;
 
 use aws_sdk_secretsmanager::Client;
 use jiff::Timestamp;
@@ -39,6 +42,8 @@ use trouble::{Subject, Trouble, after};
 
 /// How a database is proven where there is a client for its engine.
 const SQL: &str = "sql";
+/// When a database was proven that is left alone.
+const BEFORE_IT_WAS_LIVE: &str = "before it was live";
 
 /// The secret that leads to a database, and what must be so in that database. It need not be of a replication.
 #[derive(Debug, Deserialize)]
@@ -118,27 +123,18 @@ pub async fn handle(secrets: &Client, payload: Value) -> Result<Response, Error>
     let (waiting, deadline) = (&request.waiting, request.stage_deadline_seconds);
     let data_age_seconds = request.data_at.map(|at| Timestamp::now().duration_since(at).as_secs());
     if request.was_live {
-        let before = "before it was live";
-        let proof = Proof::without_sql(before, before);
-        let look = waiting.done("was live", "the database was verified before it went live");
+        let proof = Proof::without_sql(BEFORE_IT_WAS_LIVE, BEFORE_IT_WAS_LIVE);
+        let look = waiting.done("was live", format!("the database was verified {BEFORE_IT_WAS_LIVE}"));
         return Ok(Response { look, data_age_seconds, proof: Some(proof) });
     }
     let secret = LoginSecret::read(secrets, &request.secret_id).await?;
+    let subject = Subject { database: secret.database(), secret: request.secret_id.clone() };
     let (look, proof) = match prove(secrets, &secret, &request.verification).await {
         Ok(proof) => (waiting.done("verified", told(&proof, data_age_seconds)), Some(proof)),
-        Err(trouble) => (after(trouble, subject(&request, &secret), waiting, deadline)?, None),
+        Err(trouble) => (after(trouble, subject, waiting, deadline)?, None),
     };
     tracing::info!(secret = request.secret_id, done = look.done, reason = look.reason, "looked");
     Ok(Response { look, data_age_seconds, proof })
-}
-
-fn subject(request: &Request, secret: &LoginSecret) -> Subject {
-    let connection = &secret.connection;
-    let database = match &connection.db_instance_identifier {
-        Some(identifier) => format!("DB instance {identifier}"),
-        None => format!("the database at {}:{}", connection.host, connection.port),
-    };
-    Subject { database, secret: request.secret_id.clone() }
 }
 
 fn told(proof: &Proof, data_age_seconds: Option<i64>) -> String {
@@ -162,10 +158,12 @@ async fn prove(secrets: &Client, secret: &LoginSecret, wanted: &Verification) ->
         return Err(Error::EngineWithoutClient(login.engine.clone()).into());
     }
     let Some(mut server) = Server::connect(login, limit).await? else {
-        return Ok(match tls_only::speaks_tls(login).await? {
-            true => Proof::without_sql("tls only", tls::TRUSTED),
-            false => Proof::without_sql("tcp only", "not spoken at this port"),
-        });
+        return Ok(
+            match tls_only::speaks_tls(&login.host, login.port, &login.host, PathTls::VerifyFull).await? {
+                true => Proof::without_sql("tls only", tls::TRUSTED),
+                false => Proof::without_sql("tcp only", "not spoken at this port"),
+            },
+        );
     };
     let survey = survey(&mut server, login, wanted).await?;
     let logins_changed = logins::change(&mut server.session, secrets, secret, wanted.logins, limit).await?;

@@ -26,6 +26,14 @@ impl LoginSecret {
         Ok(Self { connection, id: id.to_owned(), version_id: version.version_id, value: version.value })
     }
 
+    /// The database that it leads to, in words.
+    pub(crate) fn database(&self) -> String {
+        match &self.connection.db_instance_identifier {
+            Some(identifier) => format!("DB instance {identifier}"),
+            None => format!("the database at {}:{}", self.connection.host, self.connection.port),
+        }
+    }
+
     /// The passwords of other logins that it holds.
     pub(crate) fn passwords(&self) -> BTreeMap<String, String> {
         self.value.texts_below(LOGINS)

@@ -7,6 +7,7 @@ use crate::LoginName;
 use crate::login_trouble::mysql_name as quoted;
 use crate::plan::Answer;
 use crate::statement::read_one;
+use crate::way::Way;
 use secret::Connection;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, raw_sql};
@@ -36,6 +37,7 @@ impl MySql {
         login: &Connection,
         database: Option<&str>,
         limit_seconds: u64,
+        way: Option<&Way>,
     ) -> Result<Self, sqlx::Error> {
         let options = MySqlConnectOptions::new()
             .host(&login.host)
@@ -50,6 +52,7 @@ impl MySql {
             // Statements may hold passwords.
             .disable_statement_logging();
         let options = database.iter().fold(options, |options, name| options.database(name));
+        let options = way.into_iter().fold(options, |options, way| way.mysql(options));
         let mut connection = options.connect().await?;
         let version: String = sqlx::query_scalar("SELECT VERSION()").fetch_one(&mut connection).await?;
         Ok(Self { connection, is_mariadb: version.contains("MariaDB"), limit_seconds })

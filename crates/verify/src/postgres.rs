@@ -9,6 +9,7 @@ use crate::login_trouble::postgres_name as quoted;
 use crate::plan::Answer;
 use crate::random::{self, NoRandomness};
 use crate::statement::read_one;
+use crate::way::Way;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::{digest, hmac, pbkdf2};
@@ -37,6 +38,7 @@ impl Postgres {
         login: &Connection,
         database: &str,
         limit_seconds: u64,
+        way: Option<&Way>,
     ) -> Result<Self, sqlx::Error> {
         let limit = (limit_seconds * 1000).to_string();
         let options = PgConnectOptions::new_without_pgpass()
@@ -52,6 +54,7 @@ impl Postgres {
             .options([("statement_timeout", limit.as_str())])
             // Statements may hold verifiers of passwords.
             .disable_statement_logging();
+        let options = way.into_iter().fold(options, |options, way| way.postgres(options));
         Ok(Self { connection: options.connect().await?, master: login.username.clone(), limit_seconds })
     }
 

@@ -8,6 +8,7 @@ use crate::plan::{Answer, Refusal};
 use crate::postgres::{self, Postgres};
 use crate::tls;
 use crate::trouble::Trouble;
+use crate::way::Way;
 use replication::{SqlName, Statement};
 use secret::Connection;
 use sqlx::error::DatabaseError;
@@ -72,21 +73,31 @@ impl Session {
         database: Option<&str>,
         limit_seconds: u64,
     ) -> Result<Option<Self>, Trouble> {
+        Self::connect_by(login, database, limit_seconds, None).await
+    }
+
+    /// The same by another way than the secret's own.
+    pub(crate) async fn connect_by(
+        login: &Connection,
+        database: Option<&str>,
+        limit_seconds: u64,
+        way: Option<&Way>,
+    ) -> Result<Option<Self>, Trouble> {
         let database = database.or(login.dbname.as_deref());
         let connected = async {
             Ok(match Engine::of(&login.engine) {
                 Engine::Postgres => {
                     let database = database.unwrap_or(postgres::DEFAULT_DATABASE);
-                    let session = Postgres::connect(login, database, limit_seconds).await?;
+                    let session = Postgres::connect(login, database, limit_seconds, way).await?;
                     Some(Self::Postgres(Box::new(session)))
                 }
                 Engine::MySql => {
-                    Some(Self::MySql(Box::new(MySql::connect(login, database, limit_seconds).await?)))
+                    Some(Self::MySql(Box::new(MySql::connect(login, database, limit_seconds, way).await?)))
                 }
                 Engine::Other => None,
             })
         };
-        let place = format!("{}:{}", login.host, login.port);
+        let place = way.map_or_else(|| format!("{}:{}", login.host, login.port), |way| way.place.clone());
         let who = Who { place: &place, user: &login.username, database: database.unwrap_or_default() };
         let session = match timeout(Duration::from_secs(CONNECT_SECONDS), connected).await {
             Ok(connected) => connected.map_err(|error| trouble(who, &error))?,

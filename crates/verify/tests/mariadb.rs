@@ -67,7 +67,8 @@ async fn assertions_on_a_real_mariadb_hold_or_fail_by_name() -> Result<()> {
 
 #[tokio::test]
 async fn only_a_trusted_mariadb_is_logged_in_to() -> Result<()> {
-    let Some((mut world, _server)) = world().await? else { return Ok(()) };
+    let Some((mut world, server)) = world().await? else { return Ok(()) };
+    world.a_path_is_proven_by_its_name(server.port).await;
     world.verified(json!({})).await;
     world.set("password", "wrong");
     world.waits("28000").await;

@@ -104,6 +104,8 @@ async fn only_a_trusted_postgresql_is_logged_in_to() -> Result<()> {
     world.fails(json!({}), "Snapferry.LoginRefused", "3D000").await;
     world.set("dbname", "shop");
 
+    world.a_path_is_proven_by_its_name(server.port()).await;
+
     // By another name the certificate is not the server's.
     world.set("host", "localhost");
     world.verified(json!({})).await;

@@ -20,6 +20,7 @@ use tokio::net::TcpListener;
 use tokio::process::Command;
 use tokio::sync::mpsc;
 
+const SECRET: &str = "snapferry/orders/20261120t160812z-3f9a";
 pub const MASTER: &str = "shopkeeper";
 pub const PASSWORD: &str = "own+only%word1";
 
@@ -65,6 +66,27 @@ impl World {
         *self.secret.lock().unwrap() = Secret { value, ..Secret::default() };
     }
 
+    /// A path to this port proves the name that the certificate holds, and no other.
+    pub async fn a_path_is_proven_by_its_name(&self, port: u16) {
+        let path = |more: Value| {
+            let mut path = json!({"address": "localhost", "port": port});
+            path.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            path
+        };
+        for more in [
+            json!({}),
+            json!({"tlsName": "localhost"}),
+            json!({"tlsName": "other.example", "tls": "verifyCa"}),
+        ] {
+            let answer = self.verify_path(path(more)).await.unwrap();
+            assert_eq!(answer["done"], true, "{answer}");
+            assert_eq!(answer["proven"][1], json!({"address": "localhost", "port": port}), "{answer}");
+        }
+        let failure = self.verify_path(path(json!({"tlsName": "other.example"}))).await.unwrap_err();
+        assert_eq!(failure.name, "Snapferry.TlsNotTrusted", "{}", failure.message);
+        assert!(failure.message.contains("other.example"), "{}", failure.message);
+    }
+
     /// One key of the copy's secret.
     pub fn set(&self, key: &str, value: &str) {
         self.secret.lock().unwrap().value[key] = json!(value);
@@ -72,7 +94,18 @@ impl World {
 
     /// What the function answers; nothing that it says may hold a password.
     pub async fn verify(&self, verification: Value) -> Result<Value, Failure> {
-        let (answer, said) = self.run(&request(verification)).await.unwrap();
+        self.answer(env!("CARGO_BIN_EXE_verify"), &request(verification)).await
+    }
+
+    /// What `VerifyPath` answers.
+    pub async fn verify_path(&self, path: Value) -> Result<Value, Failure> {
+        let request =
+            json!({"secretId": SECRET, "paths": [path], "stageDeadlineSeconds": 86400, "stage": {}});
+        self.answer(env!("CARGO_BIN_EXE_verify-path"), &request).await
+    }
+
+    async fn answer(&self, binary: &str, request: &Value) -> Result<Value, Failure> {
+        let (answer, said) = self.run(binary, request).await.unwrap();
         let secret = self.secret.lock().unwrap();
         let passwords = secret.value["logins"].as_object().into_iter().flatten().map(|(_, it)| it);
         for password in passwords.chain([&secret.value["password"]]).filter_map(Value::as_str) {
@@ -105,7 +138,7 @@ impl World {
     }
 
     /// The binary, a Lambda runtime for one invocation, and a Secrets Manager; its answer and all that was said.
-    async fn run(&self, request: &Value) -> Result<(Result<Value, Failure>, String)> {
+    async fn run(&self, binary: &str, request: &Value) -> Result<(Result<Value, Failure>, String)> {
         let (answers, mut answered) = mpsc::unbounded_channel();
         let aws = Aws {
             request: Arc::new(Mutex::new(Some(request.to_string()))),
@@ -115,7 +148,7 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         let server = tokio::spawn(async move { axum::serve(listener, aws.router()).await });
-        let mut command = Command::new(env!("CARGO_BIN_EXE_verify"));
+        let mut command = Command::new(binary);
         command.env_clear().kill_on_drop(true).stdout(Stdio::piped()).stderr(Stdio::piped());
         for (key, value) in [
             ("AWS_LAMBDA_FUNCTION_NAME", "verify"),
@@ -145,7 +178,7 @@ impl World {
 
 pub fn request(verification: Value) -> Value {
     json!({
-        "secretId": "snapferry/orders/20261120t160812z-3f9a", "verification": verification,
+        "secretId": SECRET, "verification": verification,
         "dataAt": "2026-11-20T16:08:12Z", "stageDeadlineSeconds": 86400, "stage": {},
     })
 }
@@ -197,7 +230,7 @@ async fn answer(
 
 async fn secrets_manager(State(aws): State<Aws>, headers: HeaderMap, body: String) -> Response {
     let body: Value = serde_json::from_str(&body).unwrap();
-    assert_eq!(body["SecretId"], "snapferry/orders/20261120t160812z-3f9a");
+    assert_eq!(body["SecretId"], SECRET);
     let mut secret = aws.secret.lock().unwrap();
     if headers["x-amz-target"] == "secretsmanager.PutSecretValue" {
         if std::mem::take(&mut secret.is_contended) {

@@ -1,0 +1,117 @@
+//! State `VerifyPath`: logs in to a database with a secret, and nothing more, by every path that applications may take.
+//!
+//! Its role can read the secret, and change nothing.
+
+use crate::login_secret::LoginSecret;
+use crate::session::Session;
+use crate::tls_only;
+use crate::trouble::{Subject, Trouble, after};
+use crate::way::Way;
+use crate::{BEFORE_IT_WAS_LIVE, Error, PathTls};
+use aws_sdk_secretsmanager::Client;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use step::{Deadline, Look, Waiting, parse};
+
+/// How long a statement may take: the few by which a session is set up.
+const STATEMENT_SECONDS: u64 = 5;
+
+/// The secret that leads to a database, and the ways there.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Request {
+    /// The name or ARN of the secret.
+    pub secret_id: String,
+    /// The paths beside the direct way, by the secret's own host and port, which is always tried first.
+    #[serde(default)]
+    pub paths: Vec<Path>,
+    /// Whether the database is live, or was in an execution that is resumed: then it is left alone.
+    #[serde(default)]
+    pub was_live: bool,
+    /// How long the stage may wait in all.
+    pub stage_deadline_seconds: Deadline,
+    /// What the last look answered; `{}` at first.
+    #[serde(rename = "stage")]
+    pub waiting: Waiting,
+}
+
+/// A path: whom to connect to, and whom the certificate must name.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Path {
+    /// The DNS name or address that is connected to.
+    pub address: String,
+    /// The port.
+    pub port: u16,
+    /// The name that the certificate must hold; the secret's host when absent.
+    #[serde(default)]
+    pub tls_name: Option<String>,
+    /// What the certificate must prove.
+    #[serde(default)]
+    pub tls: PathTls,
+}
+
+/// What was proven.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Response {
+    /// Whether every way leads to the database.
+    #[serde(flatten)]
+    pub look: Look,
+    /// The ways that were taken, once all were; the direct one comes first.
+    pub proven: Vec<Proven>,
+}
+
+/// A way by which the secret logged in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Proven {
+    /// Whom we connected to.
+    pub address: String,
+    /// The port.
+    pub port: u16,
+}
+
+/// Logs in over TLS by every way, and ends the connections.
+///
+/// Errors: `Snapferry.LoginRefused`, `SessionNotSet`, `TlsNotTrusted`, `DatabaseNotReachable`, `SecretNotFound`,
+/// `SecretNotJson`, `SecretBinary`, `SecretTooLarge`, `InvalidRequest`, `StageTimedOut`, `SecretsManagerRefused` (fatal),
+/// `SecretsManagerUnavailable` (retry).
+/// Source: Secrets Manager API `GetSecretValue`; RDS User Guide, "Using SSL/TLS to encrypt a connection to a DB instance".
+pub async fn handle(secrets: &Client, payload: Value) -> Result<Response, Error> {
+    let request: Request = parse(payload)?;
+    let (waiting, deadline) = (&request.waiting, request.stage_deadline_seconds);
+    if request.was_live {
+        let look = waiting.done("was live", format!("the database was verified {BEFORE_IT_WAS_LIVE}"));
+        return Ok(Response { look, proven: Vec::new() });
+    }
+    let secret = LoginSecret::read(secrets, &request.secret_id).await?;
+    let subject = Subject { database: secret.database(), secret: request.secret_id.clone() };
+    let (look, proven) = match prove(&secret, &request.paths).await {
+        Ok(proven) => (waiting.done("verified", told(&proven)), proven),
+        Err(trouble) => (after(trouble, subject, waiting, deadline)?, Vec::new()),
+    };
+    tracing::info!(secret = request.secret_id, done = look.done, reason = look.reason, "looked");
+    Ok(Response { look, proven })
+}
+
+async fn prove(secret: &LoginSecret, paths: &[Path]) -> Result<Vec<Proven>, Trouble> {
+    let login = &secret.connection;
+    if Session::connect(login, None, STATEMENT_SECONDS).await?.is_none() {
+        tls_only::speaks_tls(&login.host, login.port, &login.host, PathTls::VerifyFull).await?;
+    }
+    let mut proven = vec![Proven { address: login.host.clone(), port: login.port }];
+    for Path { address, port, tls_name, tls } in paths {
+        let tls_name = tls_name.as_deref().unwrap_or(&login.host);
+        let way = Way::open(address, *port, tls_name, *tls).await?;
+        if Session::connect_by(login, None, STATEMENT_SECONDS, Some(&way)).await?.is_none() {
+            tls_only::speaks_tls(address, *port, tls_name, *tls).await?;
+        }
+        proven.push(Proven { address: address.clone(), port: *port });
+    }
+    Ok(proven)
+}
+
+fn told(proven: &[Proven]) -> String {
+    let by = proven.iter().skip(1).map(|it| format!(", and by way of {}:{}", it.address, it.port));
+    format!("logged in over TLS{}", by.collect::<String>())
+}
