@@ -9,9 +9,10 @@ mod support;
 use anyhow::Result;
 use local_aws::tls_front::Authority;
 use serde_json::json;
+use sqlx::Row;
 use std::time::Instant;
 use support::mariadb::Server;
-use support::{PASSWORD, World};
+use support::{MASTER, PASSWORD, World};
 
 async fn world() -> Result<Option<(World, Server)>> {
     let world = World::new().await?;
@@ -162,6 +163,79 @@ async fn events_of_mariadb_are_stopped_unless_they_are_kept() -> Result<()> {
         assert_eq!(answer["proof"]["notLookedInto"][0]["name"], "crm", "{answer}");
     }
     Ok(())
+}
+
+// Whoever alters an event becomes its definer, with whose rights it acts once it is enabled again.
+#[tokio::test]
+async fn an_event_that_is_stopped_keeps_its_definer_whatever_the_master_user_may_do() -> Result<()> {
+    let Some((world, server)) = world().await? else { return Ok(()) };
+    let clerk = HOSTILE.replace('`', "``");
+    server.execute(&format!("CREATE USER `{clerk}`@`%` IDENTIFIED BY 'p'")).await?;
+    server.execute(&format!("GRANT EVENT ON shop.* TO `{clerk}`@`%`")).await?;
+    let mut as_clerk = server.connect(HOSTILE, "p").await?;
+    let tidy = "CREATE EVENT tidy ON SCHEDULE EVERY 1 HOUR DO DELETE FROM orders";
+    sqlx::raw_sql(tidy).execute(&mut as_clerk).await?;
+    let events = "SELECT CAST(concat(definer, ' ', status) AS CHAR) FROM information_schema.events";
+    let stopped = format!("{HOSTILE}@% DISABLED");
+    // By the table of events; by the right to name another definer; by neither.
+    for (rights, expected, told) in [
+        ("DO 1", stopped.as_str(), "event shop.tidy"),
+        (
+            "GRANT SET USER ON *.* TO shopkeeper; REVOKE UPDATE ON *.* FROM shopkeeper",
+            &stopped,
+            "event shop.tidy",
+        ),
+        (
+            "REVOKE SET USER ON *.* FROM shopkeeper",
+            "shopkeeper@% DISABLED",
+            "event shop.tidy, whose definer is the master user now",
+        ),
+    ] {
+        server.administer(rights).await?;
+        sqlx::raw_sql("ALTER EVENT tidy ENABLE").execute(&mut as_clerk).await?;
+        let answer = world.verified(json!({})).await;
+        assert_eq!(server.text(events).await?, expected, "{rights}");
+        assert_eq!(answer["proof"]["stopped"], json!([told]), "{answer}");
+    }
+    Ok(())
+}
+
+// A copy of a replica would take changes from the replica's source.
+#[tokio::test]
+async fn replication_of_mariadb_is_stopped_unless_it_is_kept() -> Result<()> {
+    let Some((world, server)) = world().await? else { return Ok(()) };
+    let source = "CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = 1, MASTER_USER = 'r', MASTER_PASSWORD = 'p'";
+    server.administer(source).await?;
+    let names = json!(["replication from 127.0.0.1"]);
+    let start = "DO 1; START SLAVE";
+    server.administer(start).await?;
+    let answer = world.verified(json!({"keepActive": ["replication"]})).await;
+    assert_eq!(answer["proof"]["keptActive"], names, "{answer}");
+    assert!(replicates(&server).await?);
+    for rights in [
+        // By RDS's procedure.
+        "DO 1",
+        "DROP PROCEDURE mysql.rds_stop_replication; GRANT REPLICATION SLAVE ADMIN ON *.* TO shopkeeper",
+    ] {
+        server.administer(&format!("{rights}; {start}")).await?;
+        for _ in 0..2 {
+            let answer = world.verified(json!({})).await;
+            assert_eq!(answer["proof"]["stopped"], names, "{answer}");
+            assert!(!replicates(&server).await?, "{rights}");
+        }
+    }
+    server.administer(&format!("REVOKE REPLICATION SLAVE ADMIN ON *.* FROM shopkeeper; {start}")).await?;
+    world.fails(json!({}), "Snapferry.ActivityNotStopped", "replication from another server").await;
+    assert!(replicates(&server).await?);
+    Ok(())
+}
+
+/// Whether the server takes changes from another one. It goes on trying to connect, as there is none.
+async fn replicates(server: &Server) -> Result<bool> {
+    let mut connection = server.connect(MASTER, PASSWORD).await?;
+    let row = sqlx::raw_sql("SHOW ALL SLAVES STATUS").fetch_one(&mut connection).await?;
+    let runs = ["Slave_IO_Running", "Slave_SQL_Running"].map(|it| row.get_unchecked::<String, _>(it));
+    Ok(runs.iter().any(|it| it != "No"))
 }
 
 #[tokio::test]

@@ -57,7 +57,8 @@ impl MariaDb {
         &self.version
     }
 
-    /// Makes the system tables, as `mariadb-install-db` does, and no login but the administrator's.
+    /// Makes the system tables, as `mariadb-install-db` does, no login but the administrator's, and of RDS's procedures the
+    /// one that ends replication from another server.
     pub async fn initialise(&self, directory: &Path) -> anyhow::Result<()> {
         make_folders(directory).await?;
         let share = self.share();
@@ -71,7 +72,8 @@ impl MariaDb {
         statements.push_str(&format!(
             "DELETE FROM global_priv WHERE User IN ('root', '');\nDELETE FROM proxies_priv;\nFLUSH PRIVILEGES;\n\
              CREATE USER {ADMINISTRATOR}@localhost IDENTIFIED BY '{}';\n\
-             GRANT ALL ON *.* TO {ADMINISTRATOR}@localhost WITH GRANT OPTION;\n",
+             GRANT ALL ON *.* TO {ADMINISTRATOR}@localhost WITH GRANT OPTION;\n\
+             CREATE DEFINER = {ADMINISTRATOR}@localhost PROCEDURE mysql.rds_stop_replication() STOP ALL SLAVES;\n",
             self.password
         ));
         let mut bootstrap = self.mariadbd(directory);

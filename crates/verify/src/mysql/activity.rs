@@ -10,6 +10,13 @@ use std::collections::BTreeSet;
 /// ER_SPECIFIC_ACCESS_DENIED_ERROR.
 const DENIED: u16 = 1227;
 
+/// Whether a disabled event still has its definer.
+#[derive(PartialEq, Eq)]
+enum Definer {
+    Kept,
+    Lost,
+}
+
 impl MySql {
     /// Stops all of it but what is kept.
     pub(crate) async fn stop(&mut self, keep: &BTreeSet<Active>) -> Result<Activity, NotStopped> {
@@ -20,25 +27,51 @@ impl MySql {
     }
 
     async fn stop_events(&mut self, is_kept: bool, activity: &mut Activity) -> Result<(), NotStopped> {
-        let sql = "SELECT CAST(event_schema AS CHAR), CAST(event_name AS CHAR), CAST(status AS CHAR)
+        let sql = "SELECT CAST(event_schema AS CHAR), CAST(event_name AS CHAR), CAST(definer AS CHAR), CAST(status AS CHAR)
                    FROM information_schema.events WHERE event_schema NOT IN ('mysql', 'sys') ORDER BY 1, 2";
         let failed = NotStopped::of("events", "Grant the master user EVENT on *.* in the source");
-        let events: Vec<(String, String, String)> =
+        let events: Vec<(String, String, String, String)> =
             sqlx::query_as(sql).fetch_all(&mut self.connection).await.map_err(&failed)?;
-        for (schema, name, status) in events {
-            let (what, is_enabled) = (format!("event {schema}.{name}"), status == "ENABLED");
+        for (schema, name, definer, status) in events {
+            let (mut what, is_enabled) = (format!("event {schema}.{name}"), status == "ENABLED");
             if is_kept {
                 activity.kept.extend(is_enabled.then_some(what));
                 continue;
             }
             if is_enabled {
                 let cure = format!("Grant the master user EVENT on {}.* in the source", quoted(&schema));
-                let disable = format!("ALTER EVENT {}.{} DISABLE", quoted(&schema), quoted(&name));
-                self.execute(&disable).await.map_err(NotStopped::of(&what, &cure))?;
+                let disabled = self.disable(&schema, &name, &definer).await;
+                if disabled.map_err(NotStopped::of(&what, &cure))? == Definer::Lost {
+                    what.push_str(", whose definer is the master user now");
+                }
             }
             activity.stopped.push(what);
         }
         Ok(())
+    }
+
+    /// Disables an event. The user who alters an event becomes its definer, and once it is enabled again, it acts with the
+    /// definer's rights. So the definer is named. The master user of RDS for MariaDB may not name another user, but it may
+    /// change the table of events: the server holds no event in memory that is disabled.
+    /// Source: MySQL Reference Manual and MariaDB, "ALTER EVENT"; RDS User Guide, MariaDB.Concepts.UsersAndPrivileges.
+    async fn disable(&mut self, schema: &str, name: &str, definer: &str) -> Result<Definer, sqlx::Error> {
+        let disable = format!("EVENT {}.{} DISABLE", quoted(schema), quoted(name));
+        if let Some((user, host)) = definer.rsplit_once('@') {
+            let definer = format!("{}@{}", quoted(user), quoted(host));
+            match self.execute(&format!("ALTER DEFINER = {definer} {disable}")).await {
+                Ok(()) => return Ok(Definer::Kept),
+                Err(error) if number(&error).is_none() => return Err(error),
+                Err(_) => {}
+            }
+        }
+        self.execute(&format!("ALTER {disable}")).await?;
+        let again = sqlx::query("UPDATE mysql.event SET definer = ? WHERE db = ? AND name = ?");
+        match again.bind(definer).bind(schema).bind(name).execute(&mut self.connection).await {
+            Ok(_) => Ok(Definer::Kept),
+            Err(error) if number(&error).is_none() => Err(error),
+            // MySQL 8 has no such table.
+            Err(_) => Ok(Definer::Lost),
+        }
     }
 
     async fn stop_replication(&mut self, is_kept: bool, activity: &mut Activity) -> Result<(), NotStopped> {

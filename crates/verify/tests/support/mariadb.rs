@@ -31,15 +31,15 @@ impl Server {
         let master = Master { username: MASTER, password: PASSWORD, database: Some("shop") };
         programs.create_master(server.port(), &master).await?;
         let server = Self { port: server.port(), mariadb, _server: server };
-        server.administer("SET GLOBAL require_secure_transport = ON").await?;
+        server.administer(&format!("ALTER USER {MASTER} REQUIRE SSL")).await?;
         server.execute("CREATE TABLE orders (id int PRIMARY KEY, placed_at datetime, paid boolean, total decimal(12, 2)) ENGINE=InnoDB").await?;
         server.execute("INSERT INTO orders SELECT seq, UTC_TIMESTAMP() - INTERVAL seq MINUTE, true, seq FROM seq_1_to_12").await?;
         Ok(Some(server))
     }
 
-    /// Runs a statement as the administrator, once: from then on it does not log in without TLS.
-    async fn administer(&self, sql: &'static str) -> Result<()> {
-        raw_sql(sql).execute(&mut self.mariadb.connect(self.port).await?).await?;
+    /// Runs statements as RDS's own user, who may do everything.
+    pub async fn administer(&self, sql: &str) -> Result<()> {
+        raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut self.mariadb.connect(self.port).await?).await?;
         Ok(())
     }
 
@@ -54,6 +54,12 @@ impl Server {
         let mut connection = self.connect(MASTER, PASSWORD).await?;
         raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await?;
         Ok(())
+    }
+
+    /// One text, as the master user sees it.
+    pub async fn text(&self, sql: &str) -> Result<String> {
+        let mut connection = self.connect(MASTER, PASSWORD).await?;
+        Ok(sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(&mut connection).await?)
     }
 
     /// One number, as the master user sees it.
