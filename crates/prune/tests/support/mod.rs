@@ -131,10 +131,12 @@ pub fn clients(calls: &Calls, rds: &[Rule], secrets: &[Rule], log_groups: &[Valu
     let secrets = mock_client!(aws_sdk_secretsmanager, RuleMode::MatchAny, secrets, |config| {
         config.retry_config(RetryConfig::disabled()).interceptor(calls.clone())
     });
-    let elb =
-        mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::MatchAny, &[target_of_lanes(OLD_ADDRESS)], |config| {
-            config.interceptor(calls.clone())
-        });
+    let elb = mock_client!(
+        aws_sdk_elasticloadbalancingv2,
+        RuleMode::MatchAny,
+        &[target_of_lanes(OLD_ADDRESS)],
+        |config| { config.interceptor(calls.clone()) }
+    );
     Clients { elb, rds, secrets, logs: logs(log_groups, calls) }
 }
 
