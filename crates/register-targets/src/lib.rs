@@ -1,9 +1,12 @@
-//! States `CheckReach` and `RegisterTargets`, one function and role each: the lanes that the settings name are looked at
-//! before anything is restored, and a copy becomes the only target of one of them.
+//! States `CheckReach` and `RegisterTargets`: the lanes that the settings name are looked at before anything is restored,
+//! and a copy becomes the only target of one of them. State `FollowFailover`: a target group follows a database whose
+//! address changes. Each is a function with a role of its own.
 
 pub mod check_reach;
 mod error;
+pub mod follow_failover;
 mod group;
+mod names;
 pub mod plan;
 pub mod register_targets;
 pub mod subnets;

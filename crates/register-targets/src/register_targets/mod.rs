@@ -3,6 +3,7 @@
 mod lane;
 pub mod plan;
 
+use crate::names::addresses;
 use crate::plan::usable;
 use crate::{Error, GroupSeen, group, subnets};
 use aws_sdk_elasticloadbalancingv2::Client as Elb;
@@ -184,12 +185,6 @@ async fn copies(request: &Request, databases: &[DatabaseSeen]) -> Vec<CopySeen> 
         });
     }
     copies
-}
-
-/// The addresses that a name leads to; none when it leads nowhere.
-async fn addresses(endpoint: &Endpoint) -> BTreeSet<String> {
-    let found = tokio::net::lookup_host((endpoint.address.as_str(), endpoint.port)).await;
-    found.into_iter().flatten().map(|it| it.ip().to_string()).collect()
 }
 
 /// The copies that the application's secret leads to: by their identifier, and by the name of their endpoint.
