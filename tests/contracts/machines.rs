@@ -49,8 +49,13 @@ impl Machine {
         let (mut order, mut next) = (Vec::new(), Some("Begin"));
         while let Some(name) = next {
             let (name, state) = self.states.get_key_value(name).unwrap();
-            let follow =
-                if state["Type"] == "Choice" { &state["Choices"][0]["Next"] } else { &state["Next"] };
+            // A Choice that does not wait asks for what the settings may leave out.
+            let waits = |name: &Value| self.states[name.as_str().unwrap()]["Type"] == "Wait";
+            let follow = match state["Type"].as_str() {
+                Some("Choice") if waits(&state["Default"]) => &state["Choices"][0]["Next"],
+                Some("Choice") => &state["Default"],
+                _ => &state["Next"],
+            };
             next = follow.as_str();
             if state["Type"] == "Task" {
                 order.push(name.as_str());
@@ -152,27 +157,48 @@ fn every_placeholder_is_substituted_by_each_template_that_deploys_the_machine() 
     assert_eq!(deployed, all, "every machine is deployed");
 }
 
+/// The tasks that lead to a state, through any Choice, but for its own Wait.
+fn tasks_before<'a>(machine: &'a Machine, name: &str, seen: &mut BTreeSet<&'a str>) -> BTreeSet<&'a str> {
+    let mut tasks = BTreeSet::new();
+    for (before, state) in &machine.states {
+        let choices = state["Choices"].as_array().into_iter().flatten().map(|it| &it["Next"]);
+        let leads = choices.chain([&state["Next"], &state["Default"]]).any(|it| it == name);
+        match state["Type"].as_str() {
+            Some("Task") if leads => drop(tasks.insert(before.as_str())),
+            Some("Choice") if leads && seen.insert(before) => {
+                tasks.extend(tasks_before(machine, before, seen))
+            }
+            _ => {}
+        }
+    }
+    tasks
+}
+
 #[test]
 fn nothing_goes_live_before_it_is_verified() {
     for machine in ["target-account", "rollback"].map(Machine::of) {
-        let leads = |state: &Value| {
-            state["Choices"][0]["Next"] == "PromoteSecret" || state["Next"] == "PromoteSecret"
-        };
-        let own_wait = |state: &Value| state["Type"] == "Wait";
-        let leading: Vec<&String> = machine
-            .states
-            .iter()
-            .filter(|(_, it)| leads(it) && !own_wait(it))
-            .map(|(name, _)| name)
-            .collect();
-        assert!(!leading.is_empty());
-        for name in leading {
-            let (_, task) =
-                machine.states.iter().find(|(_, it)| it["Next"] == name.as_str() && !own_wait(it)).unwrap();
-            let called = &task["Arguments"]["FunctionName"];
+        let before = tasks_before(&machine, "PromoteSecret", &mut BTreeSet::new());
+        assert!(!before.is_empty());
+        for name in before {
+            let called = &machine.states[name]["Arguments"]["FunctionName"];
             let verifies = ["${VerifyFunctionArn}", "${VerifyPathFunctionArn}"].iter().any(|it| called == it);
             assert!(verifies, "{}", machine.at(name, "leads to PromoteSecret"));
         }
+    }
+}
+
+// Invariant: nothing goes live whose path was not logged in through.
+#[test]
+fn a_lane_is_taken_only_after_the_verification_and_leads_to_a_login_through_it() {
+    for machine in ["target-account", "rollback"].map(Machine::of) {
+        let before = tasks_before(&machine, "RegisterTargets", &mut BTreeSet::new());
+        let verify = |name: &&str| name.starts_with("Verify");
+        assert!(!before.is_empty() && before.iter().all(verify), "{}: {before:?}", machine.file.path);
+        let registered = &machine.states["RegisterTargets"]["Next"];
+        let next = machine.states[registered.as_str().unwrap()]["Choices"][0]["Next"].as_str().unwrap();
+        let login = &machine.states[next]["Arguments"];
+        assert_eq!(login["FunctionName"], "${VerifyPathFunctionArn}");
+        assert_eq!(login["Payload"]["paths"], "{% $registered.paths %}");
     }
 }
 

@@ -13,7 +13,7 @@ use database::{Database, DatabaseSeen, Endpoint};
 use jiff::{SignedDuration, Timestamp};
 use lambda_support::{Config, SignedClient};
 use plan::{Act, CopySeen, LaneSeen, Seen, Wanted, after, plan};
-use replication::{HeldLane, PathTls, Pin, Reach, ReachPath, ReplicationName, Run, RunId, tag};
+use replication::{HeldLane, Pin, Reach, ReachPath, ReplicationName, Run, RunId, tag};
 use secret::SecretValue;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -75,7 +75,7 @@ pub struct Response {
     pub look: Look,
     /// The lane; null while the copy has none, and when the copy does not go live.
     pub lane: Option<HeldLane>,
-    /// Every way to the copy that must be proven: its own endpoint, then the lane.
+    /// The lane as a path that must be proven.
     pub paths: Vec<ReachPath>,
     /// Whether the copy is live: its password may have been rotated since.
     pub live: bool,
@@ -149,7 +149,7 @@ pub async fn handle(clients: &Clients, payload: Value) -> Result<Response, Error
     };
     let is_live = seen.live.as_ref().is_some_and(|it| it.contains(&run.id));
     let lane = held.map(|lane| held_lane(&request.reach, &groups[lane], &lanes[lane], own, endpoint));
-    let paths = lane.iter().flat_map(|lane| paths(&request.reach, lane, endpoint)).collect();
+    let paths = lane.iter().map(|lane| path(&request.reach, lane)).collect();
     tracing::info!(run = %run.id, done = look.done, reason = look.reason, "looked");
     Ok(Response { look, lane, paths, live: is_live })
 }
@@ -215,9 +215,7 @@ fn held_lane(
     }
 }
 
-fn paths(reach: &Reach, lane: &HeldLane, endpoint: &Endpoint) -> [ReachPath; 2] {
-    let direct =
-        ReachPath { address: endpoint.address.clone(), port: endpoint.port, tls: PathTls::VerifyFull };
-    let tls = reach.network_load_balancer.tls;
-    [direct, ReachPath { address: lane.address.clone(), port: lane.port, tls }]
+/// The lane as a path. `VerifyPath` takes the direct way by itself.
+fn path(reach: &Reach, lane: &HeldLane) -> ReachPath {
+    ReachPath { address: lane.address.clone(), port: lane.port, tls: reach.network_load_balancer.tls }
 }
