@@ -1,11 +1,10 @@
 //! The application's secret keeps what it means to an application: its own keys, its user, its database.
 
-use crate::verification::connect;
 use crate::{end_of_rollback, roll_back};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use sqlx::{Connection, PgConnection, query_scalar, raw_sql};
-use tests::{Fingerprint, REPLICATION, SOURCE_INSTANCE, World, fingerprint, handoff_of};
+use sqlx::{query_scalar, raw_sql};
+use tests::{Fingerprint, REPLICATION, SOURCE_INSTANCE, World, fingerprint, handoff_of, reach};
 
 /// The copies before are live and the way back; answers the name of the run, whose copy is live in the end.
 // field 4: `DATABASE_URL` stays stale after the promotion, the application becomes the master user, and the run is green.
@@ -13,7 +12,7 @@ pub async fn a_stale_key_stops_the_run_and_its_template_leads_the_application_to
     world: &World,
     rows: &Fingerprint,
 ) -> Result<String> {
-    let mut source = connect(&world.login(SOURCE_INSTANCE).await?).await?;
+    let mut source = world.login(SOURCE_INSTANCE).await?.session().await?;
     let shop = "CREATE ROLE shop LOGIN PASSWORD 'of the source'; GRANT SELECT ON ALL TABLES IN SCHEMA public TO shop";
     raw_sql(shop).execute(&mut source).await?;
     let outgoing = world.application_secret().await?;
@@ -60,7 +59,8 @@ pub async fn a_stale_key_stops_the_run_and_its_template_leads_the_application_to
     world.put_settings(&settings).await?;
     roll_back(world, "latest").await?;
     let after = value(world).await?;
-    let mut application = PgConnection::connect(after["DATABASE_URL"].as_str().unwrap_or_default()).await?;
+    let options = after["DATABASE_URL"].as_str().unwrap_or_default().parse()?;
+    let mut application = reach::connect(&world.local_aws.endpoint, options).await?;
     let user: String = query_scalar("SELECT current_user::text").fetch_one(&mut application).await?;
     ensure!(user == "shop", "the application is {user}");
     ensure!(fingerprint(&mut application).await? == *rows, "the template leads to the copy");

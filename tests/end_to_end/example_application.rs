@@ -3,8 +3,6 @@
 use crate::part::part;
 use crate::{roll_back, run, world};
 use anyhow::{Context, Result, ensure};
-use sqlx::Connection;
-use sqlx::postgres::{PgConnectOptions, PgConnection};
 use std::collections::BTreeSet;
 use tests::{Example, REPLICATION, SecretSays, World, Write};
 
@@ -74,9 +72,7 @@ fn run_of(identifier: &str) -> Result<&str> {
 }
 
 async fn entries(login: &SecretSays) -> Result<BTreeSet<String>> {
-    let options = PgConnectOptions::new_without_pgpass().host(&login.host).port(login.port);
-    let options = options.username(&login.username).password(&login.password).database(&login.dbname);
-    let mut connection = PgConnection::connect_with(&options).await?;
+    let mut connection = login.session().await?;
     let ids: Vec<String> = sqlx::query_scalar("SELECT id FROM entries").fetch_all(&mut connection).await?;
     Ok(ids.into_iter().collect())
 }

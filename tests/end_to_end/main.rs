@@ -9,6 +9,7 @@ mod example_application;
 mod handoffs;
 mod mariadb;
 mod named_failures;
+mod names;
 mod network;
 mod overlap;
 mod part;

@@ -4,7 +4,7 @@ use crate::world;
 use anyhow::{Context, Result};
 use executions::Followed;
 use serde_json::json;
-use tests::{World, eventually, handoff_of, start};
+use tests::{POSTGRES, World, eventually, handoff_of, start};
 
 // Rule of AWS: a function in no VPC reaches no private address, and security groups let in only whom they name.
 #[tokio::test]
@@ -33,7 +33,7 @@ async fn verify_reaches_a_copy_only_if_its_vpc_and_the_copys_security_groups_let
     let arn = start(target, machine, Some(format!("{name}-r2")), &input).await?;
     gets_no_answer(&world, &arn).await?;
 
-    target.let_in(&closed, &network.verify_group).await?;
+    target.let_in(&closed, &network.verify_group, POSTGRES).await?;
     target.succeeded(&arn).await?;
     assert_eq!(world.application_secret().await?.db_instance_identifier, name);
     world.local_aws.stop().await

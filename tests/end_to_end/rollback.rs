@@ -2,7 +2,6 @@
 
 use crate::part::part;
 use crate::roles::every_action_that_a_role_allows_is_used_and_every_one_used_is_allowed;
-use crate::verification::connect;
 use crate::{end_of_rollback, report_of, roll_back, run, world};
 use anyhow::{Context, Result};
 use aws_sdk_rds::types::DbInstance;
@@ -18,7 +17,7 @@ async fn a_rollback_outlasts_a_later_run_a_rotation_and_foreign_edits_and_each_r
 -> Result<()> {
     let mut world = world().await?;
     let mut orders = world.create_source().await?;
-    let mut source = connect(&world.login(SOURCE_INSTANCE).await?).await?;
+    let mut source = world.login(SOURCE_INSTANCE).await?.session().await?;
     sqlx::raw_sql("CREATE ROLE reporting LOGIN PASSWORD 'of the source'").execute(&mut source).await?;
     let mut settings = world.settings();
     settings["verification"] = json!({"logins": "rotate"});

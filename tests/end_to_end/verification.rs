@@ -5,8 +5,7 @@ use crate::rollback::{ROTATED, rotate_password};
 use crate::{next_report, roll_back, world};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{AssertSqlSafe, Connection, raw_sql};
+use sqlx::{AssertSqlSafe, raw_sql};
 use tests::{SOURCE_INSTANCE, SecretSays, World, eventually, handoff_of, start};
 
 // P0-9: the source's password works in the copy.
@@ -20,7 +19,7 @@ async fn a_copy_that_fails_an_assertion_is_kept_but_not_live_and_goes_live_once_
         password: "of the source".to_owned(),
         ..world.login(SOURCE_INSTANCE).await?
     };
-    let mut source = connect(&world.login(SOURCE_INSTANCE).await?).await?;
+    let mut source = world.login(SOURCE_INSTANCE).await?.session().await?;
     raw_sql("CREATE ROLE reporting LOGIN PASSWORD 'of the source'").execute(&mut source).await?;
     give_it_what_snapshots_bring(&world).await?;
     let reports = world.target.listen(world.target_outputs.get("OperationsTopicArn")?, "operations").await?;
@@ -110,9 +109,9 @@ async fn a_copy_that_fails_an_assertion_is_kept_but_not_live_and_goes_live_once_
         password: password.to_owned(),
         ..live.clone()
     };
-    connect(&in_the_copy(password)).await?;
+    in_the_copy(password).session().await?;
     let refused =
-        connect(&in_the_copy(&reporting.password)).await.expect_err("the source's password opens the copy");
+        in_the_copy(&reporting.password).session().await.expect_err("the source's password opens the copy");
     assert!(refused.to_string().contains("password authentication failed"), "{refused}");
     part(
         "a live copy is left alone, even if its password was rotated",
@@ -128,12 +127,12 @@ async fn give_it_what_snapshots_bring(world: &World) -> Result<()> {
     let (username, password) = world.local_aws.administrator().await?;
     let administrator = SecretSays { username, password, ..login.clone() };
     let master = &login.username;
-    let mut as_administrator = connect(&administrator).await?;
+    let mut as_administrator = administrator.session().await?;
     // Before version 16 of PostgreSQL only a superuser makes a subscription.
     let mut run = async |sql: String| raw_sql(AssertSqlSafe(sql)).execute(&mut as_administrator).await;
     run(format!("CREATE DATABASE crm OWNER {master}")).await?;
     run(format!("ALTER ROLE {master} SUPERUSER")).await?;
-    let mut as_master = connect(&login).await?;
+    let mut as_master = login.session().await?;
     for sql in [
         "ALTER TABLE receipts ENABLE ROW LEVEL SECURITY",
         "ALTER TABLE receipts FORCE ROW LEVEL SECURITY",
@@ -144,7 +143,7 @@ async fn give_it_what_snapshots_bring(world: &World) -> Result<()> {
         raw_sql(sql).execute(&mut as_master).await?;
     }
     run(format!("ALTER ROLE {master} NOSUPERUSER")).await?;
-    let mut crm = connect(&SecretSays { dbname: "crm".to_owned(), ..login }).await?;
+    let mut crm = SecretSays { dbname: "crm".to_owned(), ..login }.session().await?;
     raw_sql("CREATE TABLE people (id int)").execute(&mut crm).await?;
     Ok(())
 }
@@ -179,14 +178,8 @@ async fn a_live_copy_is_left_alone_even_if_its_password_was_rotated(
 
 /// How often the statements after the restore of the live copy were run.
 async fn marks(world: &World) -> Result<i64> {
-    let mut connection = connect(&world.application_secret().await?).await?;
+    let mut connection = world.application_secret().await?.session().await?;
     Ok(sqlx::query_scalar("SELECT count(*) FROM marks").fetch_one(&mut connection).await?)
-}
-
-pub async fn connect(login: &SecretSays) -> Result<PgConnection> {
-    let options = PgConnectOptions::new_without_pgpass().host(&login.host).port(login.port);
-    let options = options.username(&login.username).password(&login.password).database(&login.dbname);
-    Ok(PgConnection::connect_with(&options).await?)
 }
 
 /// Waits until the first clean-up of the target account has gone through.

@@ -1,6 +1,6 @@
 //! The example application, deployed in the target account and called as its callers would.
 
-use crate::{Account, World, stacks};
+use crate::{Account, POSTGRES, World, stacks};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -49,7 +49,7 @@ impl Example {
         let outputs = stacks::deploy(account, "example-application", &parameters).await?;
         let group = outputs.get("SecurityGroupId")?;
         account.place(outputs.get("FunctionArn")?, &network.subnet_ids, &[group]).await?;
-        account.let_in(&network.copies_group, group).await?;
+        account.let_in(&network.copies_group, group, POSTGRES).await?;
         Ok(Self::at(account, outputs.get("ApiId")?))
     }
 

@@ -43,6 +43,7 @@ impl LocalAws {
             .arg("--postgres-bin")
             .arg(&tools.postgres_bin)
             .args(tools.mariadb.iter().flat_map(|usr| [OsStr::new("--mariadb"), usr.as_os_str()]))
+            .args(tools.nss_wrapper.iter().flat_map(|it| ["--nss-wrapper".as_ref(), it.as_os_str()]))
             .arg("--data-dir")
             .arg(folder.path())
             .arg("--time-scale")

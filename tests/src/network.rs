@@ -5,6 +5,11 @@ use crate::{Account, eventually};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
+/// The port of PostgreSQL.
+pub const POSTGRES: &str = "5432";
+/// The port of MariaDB.
+const MARIADB: &str = "3306";
+
 /// What the target stack and the settings name.
 #[derive(Debug, Clone)]
 pub struct Network {
@@ -29,7 +34,9 @@ impl Network {
         }
         let verify_group = account.security_group(&vpc, "verify").await?;
         let copies_group = account.security_group(&vpc, "copies").await?;
-        account.let_in(&copies_group, &verify_group).await?;
+        for port in [POSTGRES, MARIADB] {
+            account.let_in(&copies_group, &verify_group, port).await?;
+        }
         Ok(Self { vpc_id: vpc, subnet_ids, verify_group, copies_group })
     }
 }
@@ -41,14 +48,13 @@ impl Account {
         self.ec2("CreateSecurityGroup", &group, "groupId").await
     }
 
-    /// Lets the members of a security group connect to every port of the members of another one. A copy takes over the
-    /// port of the source's endpoint, and that is a free port of this machine.
-    pub async fn let_in(&self, into: &str, from: &str) -> Result<()> {
+    /// Lets the members of a security group connect to this port of the members of another one.
+    pub async fn let_in(&self, into: &str, from: &str, port: &str) -> Result<()> {
         let rule = [
             ("GroupId", into),
             ("IpPermissions.1.IpProtocol", "tcp"),
-            ("IpPermissions.1.FromPort", "0"),
-            ("IpPermissions.1.ToPort", "65535"),
+            ("IpPermissions.1.FromPort", port),
+            ("IpPermissions.1.ToPort", port),
             ("IpPermissions.1.Groups.1.GroupId", from),
         ];
         self.ec2("AuthorizeSecurityGroupIngress", &rule, "return").await.map(drop)
@@ -75,6 +81,39 @@ impl Account {
             Ok((answer["LastUpdateStatus"] == "Successful").then_some(()))
         })
         .await
+    }
+
+    /// Makes a private zone of Route 53 for a VPC; answers its id.
+    pub async fn private_zone(&self, vpc_id: &str, domain: &str) -> Result<String> {
+        let vpc = format!("<VPC><VPCRegion>{}</VPCRegion><VPCId>{vpc_id}</VPCId></VPC>", self.region);
+        let zone = format!("<Name>{domain}</Name><CallerReference>{domain}</CallerReference>{vpc}");
+        let request = format!("<CreateHostedZoneRequest>{zone}</CreateHostedZoneRequest>");
+        let answer = self.route53("hostedzone", request).await?;
+        let id = answer.split_once("<Id>/hostedzone/").and_then(|(_, rest)| rest.split_once('<'));
+        Ok(id.with_context(|| format!("a zone has an id: {answer}"))?.0.to_owned())
+    }
+
+    /// Changes an address in a zone: `action` is `UPSERT` or `DELETE`.
+    pub async fn change_record(&self, zone: &str, action: &str, name: &str, address: &str) -> Result<()> {
+        let value = format!(
+            "<ResourceRecords><ResourceRecord><Value>{address}</Value></ResourceRecord></ResourceRecords>"
+        );
+        let record = format!(
+            "<ResourceRecordSet><Name>{name}</Name><Type>A</Type><TTL>5</TTL>{value}</ResourceRecordSet>"
+        );
+        let change = format!("<Change><Action>{action}</Action>{record}</Change>");
+        let batch = format!("<ChangeBatch><Changes>{change}</Changes></ChangeBatch>");
+        let request = format!("<ChangeResourceRecordSetsRequest>{batch}</ChangeResourceRecordSetsRequest>");
+        self.route53(&format!("hostedzone/{zone}/rrset/"), request).await.map(drop)
+    }
+
+    async fn route53(&self, path: &str, body: String) -> Result<String> {
+        let request = reqwest::Client::new().post(format!("{}/2013-04-01/{path}", self.endpoint));
+        let response =
+            request.header("authorization", self.authorization("route53")).body(body).send().await?;
+        let (status, answer) = (response.status(), response.text().await?);
+        ensure!(status.is_success(), "Route 53 refuses {path}: {answer}");
+        Ok(answer)
     }
 
     /// One call of EC2; the text of the first element of this name in its answer.

@@ -104,7 +104,7 @@ pub async fn current(account: &Account, secret: &str) -> Result<Option<(String, 
     if says.get("dbInstanceIdentifier").is_none() {
         return Ok(None);
     }
-    let says = serde_json::from_value(says).context("the application's secret leads to no database")?;
+    let says = SecretSays::read(account, says).context("the application's secret leads to no database")?;
     Ok(Some((value.version_id.unwrap_or_default(), says)))
 }
 

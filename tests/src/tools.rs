@@ -14,6 +14,8 @@ pub struct Tools {
     pub postgres_bin: PathBuf,
     /// The folder `usr` of MariaDB; none on a machine that has none.
     pub mariadb: Option<PathBuf>,
+    /// `libnss_wrapper.so`; none where DB instances have addresses in place of names.
+    pub nss_wrapper: Option<PathBuf>,
     /// The folder with one zip a function.
     pub lambdas: PathBuf,
     /// The root of the checkout.
@@ -34,6 +36,7 @@ impl Tools {
             ministack: path("SNAPFERRY_MINISTACK")?,
             postgres_bin: path("SNAPFERRY_POSTGRES_BIN")?,
             mariadb: path("SNAPFERRY_MARIADB").ok().filter(|it| !it.as_os_str().is_empty()),
+            nss_wrapper: Some(path("SNAPFERRY_NSS_WRAPPER")?).filter(|it| !it.as_os_str().is_empty()),
             lambdas: path("SNAPFERRY_LAMBDAS")?,
             checkout: PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".."),
         })

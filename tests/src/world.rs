@@ -1,5 +1,6 @@
 //! Everything that a replication needs, on one machine.
 
+use crate::reach;
 use crate::run::run_of;
 use crate::{
     Account, LocalAws, Network, Orders, Outputs, REGION, SOURCE_ACCOUNT, TARGET_ACCOUNT, Tools,
@@ -12,6 +13,8 @@ use executions::Execution;
 use replication::{Handoff, StackDefaults, TargetSettings};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 /// The replication of every rehearsal.
@@ -63,12 +66,32 @@ pub struct SecretSays {
     /// The database.
     #[serde(skip_serializing)]
     pub dbname: String,
+    /// The local AWS in which the host's name leads somewhere.
+    #[serde(skip)]
+    pub local_aws: String,
 }
 
 impl SecretSays {
-    /// Logs in with it.
+    /// Reads what a secret of this account says.
+    pub fn read(account: &Account, secret: Value) -> serde_json::Result<Self> {
+        Ok(Self { local_aws: account.endpoint.clone(), ..serde_json::from_value(secret)? })
+    }
+
+    /// Logs in with it, as the owner of the shop.
     pub async fn connect(&self) -> Result<Orders> {
         Orders::connect(self).await
+    }
+
+    /// Logs in with it to a PostgreSQL.
+    pub async fn session(&self) -> Result<PgConnection> {
+        let options = PgConnectOptions::new_without_pgpass().host(&self.host).port(self.port);
+        let options = options.username(&self.username).password(&self.password).database(&self.dbname);
+        reach::connect(&self.local_aws, options).await
+    }
+
+    /// Where the host's name leads.
+    pub async fn address(&self) -> Result<Ipv4Addr> {
+        reach::address_of(&self.local_aws, &self.host).await
     }
 }
 
@@ -214,6 +237,7 @@ impl World {
             username: MASTER_USERNAME.to_owned(),
             password: MASTER_PASSWORD.to_owned(),
             dbname: DB_NAME.to_owned(),
+            local_aws: self.local_aws.endpoint.clone(),
         })
     }
 
@@ -274,6 +298,7 @@ impl World {
     pub async fn secret(&self, secret: &str) -> Result<SecretSays> {
         let answer = self.target.secrets.get_secret_value().secret_id(secret).send().await?;
         let text = answer.secret_string.with_context(|| format!("{secret} has no text"))?;
-        serde_json::from_str(&text).with_context(|| format!("{secret} does not lead to a database"))
+        let says = serde_json::from_str(&text).and_then(|says| SecretSays::read(&self.target, says));
+        says.with_context(|| format!("{secret} does not lead to a database"))
     }
 }

@@ -19,6 +19,7 @@ pub mod caller;
 pub mod iam;
 pub mod kms;
 pub mod load_balancer;
+pub mod loopback;
 pub mod mends;
 pub mod ministack;
 pub mod names;

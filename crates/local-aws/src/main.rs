@@ -38,6 +38,9 @@ struct Arguments {
     /// The folder `usr` that holds `sbin/mariadbd`; without it there is no engine `mariadb`.
     #[arg(long)]
     mariadb: Option<PathBuf>,
+    /// `libnss_wrapper.so`. With it DB instances have names that functions resolve; without it clients are told addresses.
+    #[arg(long)]
+    nss_wrapper: Option<PathBuf>,
     /// Everything is kept below this folder, which no other local-aws may use at the same time.
     #[arg(long)]
     data_dir: PathBuf,
@@ -86,11 +89,15 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Some(usr) => Some(MariaDb::open(usr, authority.clone()).await?),
         None => None,
     };
+    let nss_wrapper = arguments.nss_wrapper.map(|it| it.canonicalize()).transpose();
+    let nss_wrapper = nss_wrapper.context("libnss_wrapper.so is not there")?;
+    let gives_names = nss_wrapper.is_some();
     let settings = ministack::Settings {
         executable: arguments.ministack,
         data_dir,
         relay_endpoint: endpoint.clone(),
         authority_file,
+        nss_wrapper,
         time_scale: arguments.time_scale,
     };
     let mut ministack = tokio::select! {
@@ -107,7 +114,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let addresses = Arc::new(Addresses::default());
     let rds = Arc::new_cyclic(|rds| {
         let gate = network::gate(rds.clone(), client.clone(), Arc::clone(&addresses));
-        Rds::new(postgres, mariadb, gate, clock)
+        Rds::new(postgres, mariadb, gate, Arc::clone(&names), gives_names, clock)
     });
     let proxies = Proxies::new(
         Arc::clone(&rds),

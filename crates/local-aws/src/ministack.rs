@@ -15,6 +15,8 @@ use tokio::process::{Child, Command};
 
 use crate::{place::Place, process, random_hex};
 
+/// Python code that starts MiniStack and gives functions names.
+const WITH_NAMES: &str = include_str!("ministack.py");
 const START_ATTEMPTS: usize = 5;
 const START_PATIENCE: Duration = Duration::from_secs(60);
 /// MiniStack closes a connection that was idle for 75 seconds; ours must be forgotten before that.
@@ -31,6 +33,8 @@ pub struct Settings {
     pub relay_endpoint: String,
     /// The certificate of the authority that functions trust besides RDS's own.
     pub authority_file: PathBuf,
+    /// `libnss_wrapper.so`, by which functions resolve names; without it they resolve none.
+    pub nss_wrapper: Option<PathBuf>,
     /// Real seconds for one second of a Step Functions `Wait`.
     pub time_scale: f64,
 }
@@ -66,9 +70,16 @@ impl MiniStack {
         let log = std::fs::File::options().create(true).append(true).open(&log_path)?;
         // MiniStack shows this in its health answer. It proves that our own MiniStack answers on the port.
         let edition = random_hex(8)?;
-        let mut child = Command::new("setpriv")
-            .args(["--pdeathsig", "TERM"])
-            .arg(&settings.executable)
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "TERM"]);
+        match &settings.nss_wrapper {
+            Some(library) => {
+                let python = settings.executable.with_file_name("python3");
+                command.arg(python).args(["-c", WITH_NAMES]).env("LOCAL_AWS_NSS_WRAPPER", library)
+            }
+            None => command.arg(&settings.executable),
+        };
+        let mut child = command
             .env("GATEWAY_PORT", port.to_string())
             .env("BIND_HOST", "127.0.0.1")
             .env("MINISTACK_HOST", "127.0.0.1")

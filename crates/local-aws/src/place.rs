@@ -4,6 +4,9 @@ use sha2::{Digest, Sha256};
 
 use crate::hex;
 
+/// The domain of services in China.
+const CHINA: &str = "amazonaws.com.cn";
+
 /// An account in a Region.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
@@ -42,11 +45,48 @@ impl Place {
 
     /// A service's name in `kms:ViaService`.
     pub fn service_name(&self, service: &str) -> String {
-        let suffix = if partition(&self.region) == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
-        format!("{service}.{}.{suffix}", self.region)
+        format!("{service}.{}.{}", self.region, self.domain())
+    }
+
+    /// The name of a DB instance's endpoint. Its fixed part is always the same for this account and Region.
+    /// Source: RDS User Guide, Overview.DBInstance; in China `rds` comes first, as the patterns of AWS's JDBC driver say.
+    pub fn endpoint_name(&self, identifier: &str) -> String {
+        let (region, domain) = (&self.region, self.domain());
+        // Twelve letters and digits, and a letter first.
+        let fixed = format!("c{}", &self.digest("endpoint")[..11]);
+        match domain {
+            CHINA => format!("{identifier}.{fixed}.rds.{region}.{domain}"),
+            _ => format!("{identifier}.{fixed}.{region}.rds.{domain}"),
+        }
+    }
+
+    fn domain(&self) -> &'static str {
+        if partition(&self.region) == "aws-cn" { CHINA } else { "amazonaws.com" }
     }
 
     fn digest(&self, purpose: &str) -> String {
         hex(&Sha256::digest(format!("{purpose}:{}:{}", self.account_id, self.region)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_has_a_name_in_rdss_form() {
+        let name = |account_id: &str, region: &str| {
+            Place { account_id: account_id.to_owned(), region: region.to_owned() }.endpoint_name("orders")
+        };
+        let ours = name("111111111111", "us-east-1");
+        let fixed =
+            ours.strip_prefix("orders.").and_then(|it| it.strip_suffix(".us-east-1.rds.amazonaws.com"));
+        let fixed = fixed.unwrap();
+        assert!(fixed.len() == 12 && fixed.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit()));
+        assert_eq!(name("111111111111", "us-east-1"), ours);
+        assert!(!name("222222222222", "us-east-1").contains(fixed));
+        assert!(!name("111111111111", "eu-central-1").contains(fixed));
+        assert!(name("1", "us-gov-west-1").ends_with(".us-gov-west-1.rds.amazonaws.com"));
+        assert!(name("1", "cn-north-1").ends_with(".rds.cn-north-1.amazonaws.com.cn"));
     }
 }

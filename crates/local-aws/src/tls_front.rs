@@ -6,10 +6,11 @@
 
 use std::{
     fmt, io,
+    net::SocketAddr,
     path::Path,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU16, Ordering},
     },
 };
@@ -30,21 +31,26 @@ use tokio_rustls::{
     },
 };
 
-use crate::process::Connection;
+use crate::{lock, process::Connection};
 
 /// The first eight bytes of a client that asks for encryption.
 /// Source: PostgreSQL, "Message Formats", SSLRequest and GSSENCRequest.
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
 const GSSENC_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 48];
 
-/// A certificate authority, and a server's certificate of it for this machine.
+/// A certificate authority.
 #[derive(Clone)]
 pub struct Authority {
     pem: String,
-    server_pem: String,
-    server_key_pem: String,
-    server: Arc<ServerConfig>,
     issuer: Arc<Issuer<'static, KeyPair>>,
+}
+
+/// A server's certificate, with its key.
+#[derive(Clone)]
+pub struct Certificate {
+    pem: String,
+    key_pem: String,
+    config: Arc<ServerConfig>,
 }
 
 impl Authority {
@@ -54,43 +60,44 @@ impl Authority {
         params.distinguished_name.push(DnType::CommonName, "Local AWS Root CA");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate()?;
-        let root = params.self_signed(&key)?;
-        let issuer = Issuer::new(params, key);
+        let pem = params.self_signed(&key)?.pem();
+        Ok(Self { pem, issuer: Arc::new(Issuer::new(params, key)) })
+    }
 
-        let names = ["127.0.0.1", "localhost"].map(str::to_owned);
-        let (server_pem, server_key_pem, server) = certify(&issuer, names)?;
-        Ok(Self { pem: root.pem(), server_pem, server_key_pem, server, issuer: Arc::new(issuer) })
+    /// Issues a certificate for these names or addresses.
+    pub fn issue(&self, hosts: &[&str]) -> anyhow::Result<Certificate> {
+        let key = KeyPair::generate()?;
+        let hosts: Vec<String> = hosts.iter().map(|&host| host.to_owned()).collect();
+        let issued = CertificateParams::new(hosts)?.signed_by(&key, &self.issuer)?;
+        let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let config = ServerConfig::builder_with_provider(ring::default_provider().into())
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(vec![issued.der().clone()], der)?;
+        Ok(Certificate { pem: issued.pem(), key_pem: key.serialize_pem(), config: Arc::new(config) })
     }
 
     /// A server with a certificate for one name.
     pub fn server_of(&self, name: &str) -> anyhow::Result<Arc<ServerConfig>> {
-        Ok(certify(&self.issuer, [name.to_owned()])?.2)
+        Ok(self.issue(&[name])?.config)
+    }
+
+    /// Its own certificate, for clients that trust it.
+    pub fn pem(&self) -> &str {
+        &self.pem
     }
 
     /// Writes its own certificate, for clients that trust it.
     pub async fn write(&self, file: &Path) -> anyhow::Result<()> {
         tokio::fs::write(file, &self.pem).await.with_context(|| format!("cannot write {}", file.display()))
     }
-
-    /// The server's certificate and key, for a server that speaks TLS itself.
-    pub fn server_pems(&self) -> (&str, &str) {
-        (&self.server_pem, &self.server_key_pem)
-    }
 }
 
-/// A server's certificate for these names, its key, and both together.
-fn certify(
-    issuer: &Issuer<'static, KeyPair>,
-    names: impl Into<Vec<String>>,
-) -> anyhow::Result<(String, String, Arc<ServerConfig>)> {
-    let key = KeyPair::generate()?;
-    let certificate = CertificateParams::new(names)?.signed_by(&key, issuer)?;
-    let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let config = ServerConfig::builder_with_provider(ring::default_provider().into())
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], der)?;
-    Ok((certificate.pem(), key.serialize_pem(), Arc::new(config)))
+impl Certificate {
+    /// The certificate and its key, for a server that speaks TLS itself.
+    pub fn pems(&self) -> (&str, &str) {
+        (&self.pem, &self.key_pem)
+    }
 }
 
 type Answer = Pin<Box<dyn Future<Output = bool> + Send>>;
@@ -119,68 +126,106 @@ impl fmt::Debug for Gate {
     }
 }
 
-/// A port that leads to another one. Dropping it closes the port; connections end with the server.
-#[derive(Debug)]
+/// An address that leads to a server's port. Dropping it closes the address; connections end with the server.
 pub struct Front {
-    port: u16,
-    server: Arc<AtomicU16>,
+    behind: Arc<Behind>,
+    listening: Mutex<Listening>,
+}
+
+struct Behind {
+    /// The server's port on 127.0.0.1.
+    server: AtomicU16,
+    certificate: Mutex<Certificate>,
+    offers_tls: bool,
+    gate: Gate,
+}
+
+struct Listening {
+    address: SocketAddr,
     task: JoinHandle<()>,
 }
 
 impl Front {
-    /// Listens on `preferred` when that port is free, else on any. It offers PostgreSQL's TLS by a certificate of
-    /// `authority`; without one it passes on whatever is said.
-    pub async fn open(
-        authority: Option<&Authority>,
+    /// Leads to the server's port. With `offers_tls` it speaks PostgreSQL's TLS by this certificate; else it passes on
+    /// what is said, to a server that has the certificate itself.
+    pub fn open(
+        listener: TcpListener,
         server: u16,
-        preferred: Option<u16>,
+        certificate: Certificate,
+        offers_tls: bool,
         gate: &Gate,
     ) -> io::Result<Self> {
-        let listener = match preferred {
-            Some(port) => match TcpListener::bind(("127.0.0.1", port)).await {
-                Ok(listener) => listener,
-                Err(_) => TcpListener::bind(("127.0.0.1", 0)).await?,
-            },
-            None => TcpListener::bind(("127.0.0.1", 0)).await?,
-        };
-        let port = listener.local_addr()?.port();
-        let acceptor = authority.map(|it| TlsAcceptor::from(Arc::clone(&it.server)));
-        let server = Arc::new(AtomicU16::new(server));
-        let (leads_to, gate) = (Arc::clone(&server), gate.clone());
+        let (server, certificate) = (AtomicU16::new(server), Mutex::new(certificate));
+        let behind = Arc::new(Behind { server, certificate, offers_tls, gate: gate.clone() });
+        Ok(Self { listening: Mutex::new(Listening::at(listener, &behind)?), behind })
+    }
+
+    /// Where it is.
+    pub fn address(&self) -> SocketAddr {
+        lock(&self.listening).address
+    }
+
+    /// Is there from now on, and no more where it was.
+    pub fn move_to(&self, listener: TcpListener) -> io::Result<()> {
+        let moved = Listening::at(listener, &self.behind)?;
+        *lock(&self.listening) = moved;
+        Ok(())
+    }
+
+    /// The server's port on 127.0.0.1, without a gate and without TLS.
+    pub fn server(&self) -> u16 {
+        self.behind.server.load(Ordering::Relaxed)
+    }
+
+    /// Leads to this port from the next connection on.
+    pub fn lead_to(&self, server: u16) {
+        self.behind.server.store(server, Ordering::Relaxed);
+    }
+
+    /// The certificate that it shows, or that the server shows.
+    pub fn certificate(&self) -> Certificate {
+        lock(&self.behind.certificate).clone()
+    }
+
+    /// Shows this certificate from the next connection on.
+    pub fn show(&self, certificate: Certificate) {
+        *lock(&self.behind.certificate) = certificate;
+    }
+}
+
+impl Listening {
+    fn at(listener: TcpListener, behind: &Arc<Behind>) -> io::Result<Self> {
+        let (address, behind) = (listener.local_addr()?, Arc::clone(behind));
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 // A client that is gone already has no end any more.
                 let Ok(connection) = Connection::of(&client) else { continue };
-                let acceptor = acceptor.clone();
-                let server = leads_to.load(Ordering::Relaxed);
-                let lets_in = gate.0(connection);
+                let (behind, lets_in) = (Arc::clone(&behind), behind.gate.0(connection));
                 tokio::spawn(async move {
                     // An error means that one side ended the connection early.
                     let _ = match lets_in.await {
-                        true => match acceptor {
-                            Some(acceptor) => carry(client, server, acceptor).await,
-                            None => pass_on(client, server).await,
-                        },
+                        true => behind.lead(client).await,
                         false => ignore(client).await,
                     };
                 });
             }
         });
-        Ok(Self { port, server, task })
-    }
-
-    /// The port on 127.0.0.1.
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// Leads to this port from the next connection on.
-    pub fn lead_to(&self, server: u16) {
-        self.server.store(server, Ordering::Relaxed);
+        Ok(Self { address, task })
     }
 }
 
-impl Drop for Front {
+impl Behind {
+    async fn lead(&self, client: TcpStream) -> io::Result<()> {
+        let server = self.server.load(Ordering::Relaxed);
+        if !self.offers_tls {
+            return pass_on(client, server).await;
+        }
+        let config = Arc::clone(&lock(&self.certificate).config);
+        carry(client, server, TlsAcceptor::from(config)).await
+    }
+}
+
+impl Drop for Listening {
     fn drop(&mut self) {
         self.task.abort();
     }
@@ -234,13 +279,18 @@ mod tests {
         },
     };
 
+    async fn front(authority: &Authority, server: u16, gate: &Gate) -> Front {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Front::open(listener, server, authority.issue(&["orders.rds"]).unwrap(), true, gate).unwrap()
+    }
+
     // Rule of AWS: the network drops what it does not let through, so that a client waits in vain.
     #[tokio::test]
     async fn a_client_whom_the_gate_does_not_let_in_gets_no_answer() {
         let authority = Authority::new().unwrap();
         let gate = Gate::new(|_| std::future::ready(false));
-        let front = Front::open(Some(&authority), 1, None, &gate).await.unwrap();
-        let mut client = TcpStream::connect(("127.0.0.1", front.port())).await.unwrap();
+        let front = front(&authority, 1, &gate).await;
+        let mut client = TcpStream::connect(front.address()).await.unwrap();
         client.write_all(&SSL_REQUEST).await.unwrap();
         let mut answer = [0];
         let answered = tokio::time::timeout(Duration::from_millis(200), client.read(&mut answer)).await;
@@ -260,10 +310,10 @@ mod tests {
             }
         });
         let authority = Authority::new().unwrap();
-        let front = Front::open(Some(&authority), port, None, &Gate::open()).await.unwrap();
+        let front = front(&authority, port, &Gate::open()).await;
         let mut heard = [0; 12];
 
-        let mut plain = TcpStream::connect(("127.0.0.1", front.port())).await.unwrap();
+        let mut plain = TcpStream::connect(front.address()).await.unwrap();
         plain.write_all(b"hello server").await.unwrap();
         plain.read_exact(&mut heard).await.unwrap();
         assert_eq!(&heard, b"hello server");
@@ -273,14 +323,14 @@ mod tests {
         let config = ClientConfig::builder_with_provider(ring::default_provider().into());
         let config = config.with_safe_default_protocol_versions().unwrap();
         let config = config.with_root_certificates(roots).with_no_client_auth();
-        let mut client = TcpStream::connect(("127.0.0.1", front.port())).await.unwrap();
+        let mut client = TcpStream::connect(front.address()).await.unwrap();
         let mut answer = [0];
         for (asked, expected) in [(GSSENC_REQUEST, b"N"), (SSL_REQUEST, b"S")] {
             client.write_all(&asked).await.unwrap();
             client.read_exact(&mut answer).await.unwrap();
             assert_eq!(&answer, expected);
         }
-        let name = ServerName::try_from("127.0.0.1").unwrap();
+        let name = ServerName::try_from("orders.rds").unwrap();
         let mut client = TlsConnector::from(Arc::new(config)).connect(name, client).await.unwrap();
         client.write_all(b"hello in TLS").await.unwrap();
         client.read_exact(&mut heard).await.unwrap();

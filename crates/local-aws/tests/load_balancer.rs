@@ -345,7 +345,8 @@ async fn a_db_instance_is_healthy_only_if_its_security_groups_let_the_load_balan
     let instance =
         account.create("orders", &[("VpcSecurityGroupIds.VpcSecurityGroupId.1", &instances)]).await;
     let endpoint = text(&instance, "Endpoint").unwrap();
-    let at = format!("{}:{}", text(&endpoint, "Address").unwrap(), text(&endpoint, "Port").unwrap());
+    let address = shared().address(&text(&endpoint, "Address").unwrap()).unwrap();
+    let at = format!("{address}:{}", text(&endpoint, "Port").unwrap());
     let at: SocketAddr = at.parse().unwrap();
     lane.ask("RegisterTargets", &[at]).await.unwrap();
     lane.is_in("unhealthy", at).await;

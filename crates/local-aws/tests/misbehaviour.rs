@@ -94,7 +94,8 @@ async fn an_instance_shows_no_endpoint_or_another_status_for_some_looks() {
 async fn a_crashed_server_comes_up_again_at_its_endpoint_with_its_rows_and_what_was_asked_for_is_done() {
     let account = shared().account("500000000010");
     let created = account.create("crashing", &[]).await;
-    let mut connection = log_in(&created, "Orders_Master", "quite-secret", "postgres").await.unwrap();
+    let mut connection =
+        log_in(shared(), &created, "Orders_Master", "quite-secret", "postgres").await.unwrap();
     sqlx::raw_sql("CREATE TABLE lines AS SELECT 1 AS id").execute(&mut connection).await.unwrap();
     let whose =
         json!({ "accountId": "500000000010", "region": "eu-central-1", "dbInstanceIdentifier": "crashing" });
@@ -107,7 +108,7 @@ async fn a_crashed_server_comes_up_again_at_its_endpoint_with_its_rows_and_what_
     account.rds("ModifyDBInstance", &[named, ("MasterUserPassword", "another-secret")]).await.unwrap();
     let now = account.instance("crashing").await;
     assert_eq!(text(&now, "Endpoint"), text(&created, "Endpoint"));
-    let log_in = async || log_in(&now, "Orders_Master", "another-secret", "postgres").await.ok();
+    let log_in = async || log_in(shared(), &now, "Orders_Master", "another-secret", "postgres").await.ok();
     let mut connection = until(log_in).await;
     let rows: i64 =
         sqlx::query_scalar("SELECT count(*) FROM lines").fetch_one(&mut connection).await.unwrap();

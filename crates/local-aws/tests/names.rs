@@ -4,10 +4,73 @@
 
 mod support;
 
+use std::net::TcpListener;
+
 use reqwest::Method;
-use support::{shared, text};
+use support::{log_in, shared, text};
 
 const ACCOUNT: &str = "900000000001";
+
+// Rule of AWS: an endpoint has a name, which leads to an address of its own, and the port that was asked for.
+#[tokio::test]
+async fn an_instance_has_a_name_and_an_address_of_its_own_on_the_port_that_was_asked_for() {
+    let account = shared().account("900000000002");
+    let port = TcpListener::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port().to_string();
+    let at = |instance: &str| {
+        let endpoint = text(instance, "Endpoint").unwrap();
+        (text(&endpoint, "Address").unwrap(), text(&endpoint, "Port").unwrap())
+    };
+    let orders = account.create("orders", &[("Port", &port)]).await;
+    let other = account.create("other", &[("Port", &port)]).await;
+    let (name, orders_port) = at(&orders);
+    if support::nss_wrapper().is_none() {
+        println!("SKIPPED: names, without libnss-wrapper");
+        return;
+    }
+    assert!(name.starts_with("orders.") && name.ends_with(".eu-central-1.rds.amazonaws.com"), "{name}");
+    assert_eq!((&orders_port, &at(&other).1), (&port, &port));
+    let address = shared().address(&name).unwrap();
+    assert_ne!(Some(&address), shared().address(&at(&other).0).as_ref());
+    let serves = async |instance: &str| {
+        log_in(shared(), instance, "Orders_Master", "quite-secret", "postgres").await.map(drop)
+    };
+    serves(&orders).await.unwrap();
+
+    // It stays over a stop and a start.
+    let named = [("DBInstanceIdentifier", "orders")];
+    account.rds("StopDBInstance", &named).await.unwrap();
+    account.instance_in("orders", "stopped").await;
+    serves(&orders).await.unwrap_err();
+    account.rds("StartDBInstance", &named).await.unwrap();
+    assert_eq!(at(&account.instance("orders").await), at(&orders));
+    assert_eq!(shared().address(&name), Some(address.clone()));
+    serves(&orders).await.unwrap();
+
+    // Another port and another name; the address stays.
+    let another = TcpListener::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port().to_string();
+    let changes = [
+        named[0],
+        ("DBPortNumber", &another),
+        ("NewDBInstanceIdentifier", "renamed"),
+        ("ApplyImmediately", "true"),
+    ];
+    account.rds("ModifyDBInstance", &changes).await.unwrap();
+    let renamed = support::until(async || {
+        let named = [("DBInstanceIdentifier", "renamed")];
+        account.rds("DescribeDBInstances", &named).await.ok()
+    });
+    renamed.await;
+    let renamed = account.instance("renamed").await;
+    assert_eq!(at(&renamed), (name.replacen("orders", "renamed", 1), another));
+    assert_eq!(shared().address(&at(&renamed).0), Some(address));
+    assert_eq!(shared().address(&name), None, "the old name leads nowhere");
+    serves(&renamed).await.unwrap();
+
+    let delete = [("DBInstanceIdentifier", "renamed"), ("SkipFinalSnapshot", "true")];
+    account.rds("DeleteDBInstance", &delete).await.unwrap();
+    support::until(async || account.rds("DescribeDBInstances", &delete[..1]).await.err()).await;
+    assert_eq!(shared().address(&at(&renamed).0), None);
+}
 
 /// A call of Route 53.
 async fn route53(path: &str, body: String) -> String {

@@ -45,10 +45,11 @@ async fn create(account: Account<'_>, identifier: &str) -> String {
     account.instance(identifier).await
 }
 
-async fn log_in(instance: &str, password: &str) -> sqlx::Result<MySqlConnection> {
+async fn log_in(aws: &LocalAws, instance: &str, password: &str) -> sqlx::Result<MySqlConnection> {
     let endpoint = text(instance, "Endpoint").unwrap();
+    let host = text(&endpoint, "Address").unwrap();
     let options = MySqlConnectOptions::new()
-        .host(&text(&endpoint, "Address").unwrap())
+        .host(&aws.address(&host).unwrap_or(host))
         .port(text(&endpoint, "Port").unwrap().parse().unwrap())
         .username("Orders_Master")
         .password(password)
@@ -115,7 +116,7 @@ async fn a_snapshot_that_is_taken_amid_writes_is_of_one_moment_and_passwords_tra
     let aws = LocalAws::start(FAST);
     let account = aws.account(ACCOUNT);
     let orders = create(account, "orders").await;
-    let mut writer = log_in(&orders, PASSWORD).await.unwrap();
+    let mut writer = log_in(&aws, &orders, PASSWORD).await.unwrap();
     open_the_bank(&mut writer).await;
     let mut moved = 0;
     for n in 1..=3 {
@@ -128,11 +129,11 @@ async fn a_snapshot_that_is_taken_amid_writes_is_of_one_moment_and_passwords_tra
             _ = taken => {}
             () = move_money(&mut writer) => panic!("the writer lost its connection"),
         }
-        writer = log_in(&orders, PASSWORD).await.unwrap();
+        writer = log_in(&aws, &orders, PASSWORD).await.unwrap();
         transfer(&mut writer).await.unwrap();
         account.restore(&snapshot, &copy, &[]).await.unwrap();
         let copy = account.instance(&copy).await;
-        let in_copy = audit(&mut log_in(&copy, PASSWORD).await.unwrap()).await;
+        let in_copy = audit(&mut log_in(&aws, &copy, PASSWORD).await.unwrap()).await;
         assert!(moved < in_copy, "{moved} then, {in_copy} in the copy");
         moved = audit(&mut writer).await;
         assert!(in_copy < moved, "{in_copy} in the copy, {moved} now");
@@ -141,15 +142,15 @@ async fn a_snapshot_that_is_taken_amid_writes_is_of_one_moment_and_passwords_tra
     let modify = [("DBInstanceIdentifier", "copy-1"), ("MasterUserPassword", "another'one")];
     account.rds("ModifyDBInstance", &modify).await.unwrap();
     let copy = account.instance("copy-1").await;
-    log_in(&copy, PASSWORD).await.expect_err("the old password is refused");
-    log_in(&copy, "another'one").await.unwrap();
-    log_in(&orders, PASSWORD).await.expect("the source goes on, with its own password");
+    log_in(&aws, &copy, PASSWORD).await.expect_err("the old password is refused");
+    log_in(&aws, &copy, "another'one").await.unwrap();
+    log_in(&aws, &orders, PASSWORD).await.expect("the source goes on, with its own password");
 
     let delete = [("DBInstanceIdentifier", "copy-1"), ("FinalDBSnapshotIdentifier", "last")];
     account.rds("DeleteDBInstance", &delete).await.unwrap();
     until(async || account.rds("DescribeDBInstances", &delete[..1]).await.err()).await;
     account.restore("last", "copy-4", &[]).await.unwrap();
-    log_in(&account.instance("copy-4").await, "another'one").await.unwrap();
+    log_in(&aws, &account.instance("copy-4").await, "another'one").await.unwrap();
 }
 
 // Rule of AWS: RDS starts a crashed server again, and takes DB snapshots meanwhile.
@@ -161,7 +162,7 @@ async fn what_was_committed_outlives_a_crash_also_amid_a_snapshot() {
     let aws = LocalAws::start(FAST);
     let account = aws.account(ACCOUNT);
     let orders = create(account, "orders").await;
-    let mut writer = log_in(&orders, PASSWORD).await.unwrap();
+    let mut writer = log_in(&aws, &orders, PASSWORD).await.unwrap();
     open_the_bank(&mut writer).await;
     let crash = json!({"accountId": ACCOUNT, "region": "eu-central-1", "dbInstanceIdentifier": "orders"});
     for n in 1..=3 {
@@ -174,13 +175,13 @@ async fn what_was_committed_outlives_a_crash_also_amid_a_snapshot() {
         };
         let ((status, _), ()) = tokio::join!(crashed, move_money(&mut writer));
         assert_eq!(status, 204);
-        writer = until(async || log_in(&orders, PASSWORD).await.ok()).await;
+        writer = until(async || log_in(&aws, &orders, PASSWORD).await.ok()).await;
         let moved = audit(&mut writer).await;
         account.snapshot(&snapshot).await;
         account.instance("orders").await;
         account.restore(&snapshot, &format!("copy-{n}"), &[]).await.unwrap();
         let copy = account.instance(&format!("copy-{n}")).await;
-        assert!(audit(&mut log_in(&copy, PASSWORD).await.unwrap()).await <= moved);
+        assert!(audit(&mut log_in(&aws, &copy, PASSWORD).await.unwrap()).await <= moved);
     }
 }
 
@@ -192,7 +193,7 @@ async fn rows_outlive_a_stop_a_reboot_and_a_new_name() {
     }
     let account = shared().account("120000000001");
     let orders = create(account, "orders").await;
-    let mut connection = log_in(&orders, PASSWORD).await.unwrap();
+    let mut connection = log_in(shared(), &orders, PASSWORD).await.unwrap();
     open_the_bank(&mut connection).await;
     let named = [("DBInstanceIdentifier", "orders")];
     account.rds("RebootDBInstance", &named).await.unwrap();
@@ -200,13 +201,13 @@ async fn rows_outlive_a_stop_a_reboot_and_a_new_name() {
     connection.ping().await.unwrap_err();
     account.rds("StopDBInstance", &named).await.unwrap();
     account.instance_in("orders", "stopped").await;
-    log_in(&orders, PASSWORD).await.unwrap_err();
+    log_in(shared(), &orders, PASSWORD).await.unwrap_err();
     account.rds("StartDBInstance", &named).await.unwrap();
     let started = account.instance("orders").await;
     assert_eq!(text(&started, "Endpoint"), text(&orders, "Endpoint"));
     let rename = [named[0], ("NewDBInstanceIdentifier", "orders-old"), ("ApplyImmediately", "true")];
     account.rds("ModifyDBInstance", &rename).await.unwrap();
-    audit(&mut log_in(&account.instance("orders-old").await, PASSWORD).await.unwrap()).await;
+    audit(&mut log_in(shared(), &account.instance("orders-old").await, PASSWORD).await.unwrap()).await;
 }
 
 // Rule of AWS: the master user has no SUPER, and a new DB instance has no login of a root.
@@ -216,7 +217,7 @@ async fn the_master_user_is_no_superuser_and_there_is_no_root() {
         return;
     }
     let account = shared().account("120000000002");
-    let mut connection = log_in(&create(account, "orders").await, PASSWORD).await.unwrap();
+    let mut connection = log_in(shared(), &create(account, "orders").await, PASSWORD).await.unwrap();
     let grants: Vec<String> = sqlx::query_scalar("SHOW GRANTS").fetch_all(&mut connection).await.unwrap();
     let [all] = &grants[..] else { panic!("{grants:?}") };
     assert!(all.contains("CREATE USER, EVENT, TRIGGER") && all.ends_with("WITH GRANT OPTION"), "{all}");

@@ -34,8 +34,8 @@ async fn create(account: Account<'_>, identifier: &str, more: &[(&str, &str)]) -
 }
 
 /// A digest of all rows.
-async fn rows(instance: &str, password: &str) -> String {
-    let mut connection = log_in(instance, "Orders_Master", password, "orders").await.unwrap();
+async fn rows(aws: &LocalAws, instance: &str, password: &str) -> String {
+    let mut connection = log_in(aws, instance, "Orders_Master", password, "orders").await.unwrap();
     let digest =
         sqlx::query_scalar("SELECT count(*) || md5(string_agg(t::text, ',' ORDER BY id)) FROM lines t");
     digest.fetch_one(&mut connection).await.unwrap()
@@ -58,10 +58,10 @@ async fn rows_and_passwords_travel_from_account_to_account() {
     let tagged = [("Tags.Tag.1.Key", "team"), ("Tags.Tag.1.Value", "orders")];
     let orders = create(source, "Orders-Prod", &[encrypted.as_slice(), &tagged].concat()).await;
     assert_eq!(text(&orders, "DBInstanceIdentifier").as_deref(), Some("orders-prod"));
-    let mut connection = log_in(&orders, "Orders_Master", PASSWORD, "orders").await.unwrap();
+    let mut connection = log_in(&aws, &orders, "Orders_Master", PASSWORD, "orders").await.unwrap();
     let fill = "CREATE TABLE lines AS SELECT id, md5(id::text) AS line FROM generate_series(1, 5000) AS id";
     sqlx::raw_sql(fill).execute(&mut connection).await.unwrap();
-    let rows_then = rows(&orders, PASSWORD).await;
+    let rows_then = rows(&aws, &orders, PASSWORD).await;
 
     let names = [("DBInstanceIdentifier", "orders-prod"), ("DBSnapshotIdentifier", "Orders-1")];
     source.rds("CreateDBSnapshot", &names).await.unwrap();
@@ -101,7 +101,7 @@ async fn rows_and_passwords_travel_from_account_to_account() {
     let restore = [("DBInstanceIdentifier", "orders-1"), ("DBSnapshotIdentifier", "orders-1")];
     target.rds("RestoreDBInstanceFromDBSnapshot", &restore).await.unwrap();
     let restored = target.instance("orders-1").await;
-    assert_eq!(rows(&restored, PASSWORD).await, rows_then);
+    assert_eq!(rows(&aws, &restored, PASSWORD).await, rows_then);
 
     let modify = [("DBInstanceIdentifier", "orders-1"), ("MasterUserPassword", "another'one")];
     let modified = target.rds("ModifyDBInstance", &modify).await.unwrap();
@@ -111,18 +111,18 @@ async fn rows_and_passwords_travel_from_account_to_account() {
     let restored = target.instance("orders-1").await;
     assert_eq!(text(&restored, "PendingModifiedValues").as_deref(), Some(""));
     assert!(
-        log_in(&restored, "Orders_Master", PASSWORD, "orders").await.is_err(),
+        log_in(&aws, &restored, "Orders_Master", PASSWORD, "orders").await.is_err(),
         "the old password is refused"
     );
-    assert_eq!(rows(&restored, "another'one").await, rows_then);
-    assert_ne!(rows(&orders, PASSWORD).await, rows_then, "the source goes on, with its own password");
+    assert_eq!(rows(&aws, &restored, "another'one").await, rows_then);
+    assert_ne!(rows(&aws, &orders, PASSWORD).await, rows_then, "the source goes on, with its own password");
 
     let delete = [("DBInstanceIdentifier", "orders-1"), ("SkipFinalSnapshot", "true")];
     target.rds("DeleteDBInstance", &delete).await.unwrap();
     let describe = || target.rds("DescribeDBInstances", &delete[..1]);
     let gone = until(async || describe().await.err()).await;
     assert_eq!(gone, "DBInstanceNotFound");
-    assert!(log_in(&restored, "Orders_Master", "another'one", "orders").await.is_err());
+    assert!(log_in(&aws, &restored, "Orders_Master", "another'one", "orders").await.is_err());
     target.rds("DeleteDBSnapshot", &restore[1..]).await.unwrap();
     assert_eq!(target.rds("DescribeDBSnapshots", &restore[1..]).await.unwrap_err(), "DBSnapshotNotFound");
 }
@@ -134,7 +134,7 @@ async fn a_stopped_instance_keeps_rows_and_a_renamed_one_its_data() {
     let account = aws.account(SOURCE);
     let named = [("DBInstanceIdentifier", "orders")];
     let orders = create(account, "orders", &[]).await;
-    let mut connection = log_in(&orders, "Orders_Master", PASSWORD, "orders").await.unwrap();
+    let mut connection = log_in(&aws, &orders, "Orders_Master", PASSWORD, "orders").await.unwrap();
     sqlx::raw_sql("CREATE TABLE lines AS SELECT 1 AS id").execute(&mut connection).await.unwrap();
 
     account.rds("StopDBInstance", &named).await.unwrap();
@@ -147,7 +147,7 @@ async fn a_stopped_instance_keeps_rows_and_a_renamed_one_its_data() {
     let rename = [("NewDBInstanceIdentifier", "orders-old"), ("ApplyImmediately", "true")];
     account.rds("ModifyDBInstance", &[named.as_slice(), &rename].concat()).await.unwrap();
     let renamed = account.instance("orders-old").await;
-    assert!(rows(&renamed, PASSWORD).await.starts_with('1'));
+    assert!(rows(&aws, &renamed, PASSWORD).await.starts_with('1'));
     assert_eq!(account.rds("DescribeDBInstances", &named).await.unwrap_err(), "DBInstanceNotFound");
 }
 
@@ -157,7 +157,7 @@ async fn apply_immediately_applies_what_is_pending_and_closes_connections() {
     let aws = LocalAws::start(FAST);
     let account = aws.account(SOURCE);
     let orders = create(account, "orders", &[]).await;
-    let mut connection = log_in(&orders, "Orders_Master", PASSWORD, "orders").await.unwrap();
+    let mut connection = log_in(&aws, &orders, "Orders_Master", PASSWORD, "orders").await.unwrap();
     let modify = async |setting: (&str, &str), immediately: &str| {
         let more = [("DBInstanceIdentifier", "orders"), setting, ("ApplyImmediately", immediately)];
         account.rds("ModifyDBInstance", &more).await.unwrap();
@@ -172,7 +172,7 @@ async fn apply_immediately_applies_what_is_pending_and_closes_connections() {
     assert_eq!(text(&applied, "PendingModifiedValues").as_deref(), Some(""));
     assert_eq!(text(&applied, "DBInstanceClass").as_deref(), Some("db.r6g.large"));
     connection.ping().await.unwrap_err();
-    log_in(&applied, "Orders_Master", PASSWORD, "orders").await.unwrap();
+    log_in(&aws, &applied, "Orders_Master", PASSWORD, "orders").await.unwrap();
 }
 
 // Rule of AWS: turning automated backups on restarts the DB instance, and begins a backup that lasts by size.
@@ -182,7 +182,7 @@ async fn turning_backups_on_closes_connections_and_begins_a_backup_that_refuses_
     let account = aws.account(SOURCE);
     let orders =
         create(account, "orders", &[("BackupRetentionPeriod", "0"), ("AllocatedStorage", "1000")]).await;
-    let mut connection = log_in(&orders, "Orders_Master", PASSWORD, "orders").await.unwrap();
+    let mut connection = log_in(&aws, &orders, "Orders_Master", PASSWORD, "orders").await.unwrap();
     let on = [("DBInstanceIdentifier", "orders"), ("BackupRetentionPeriod", "7")];
     account.rds("ModifyDBInstance", &on).await.unwrap();
     let waits = account.instance("orders").await;
@@ -193,7 +193,7 @@ async fn turning_backups_on_closes_connections_and_begins_a_backup_that_refuses_
     account.rds("ModifyDBInstance", &[on[0], on[1], ("ApplyImmediately", "true")]).await.unwrap();
     let backed_up = account.instance_in("orders", "backing-up").await;
     connection.ping().await.unwrap_err();
-    log_in(&backed_up, "Orders_Master", PASSWORD, "orders").await.unwrap();
+    log_in(&aws, &backed_up, "Orders_Master", PASSWORD, "orders").await.unwrap();
     let protect = [on[0], ("DeletionProtection", "true")];
     assert_eq!(account.rds("ModifyDBInstance", &protect).await.unwrap_err(), "InvalidDBInstanceState");
     account.instance("orders").await;
@@ -210,7 +210,7 @@ async fn another_parameter_group_waits_for_a_reboot() {
     account.rds("CreateDBParameterGroup", &group).await.unwrap();
     let orders = create(account, "orders", &[]).await;
     assert_eq!(text(&orders, "ParameterApplyStatus").as_deref(), Some("in-sync"));
-    let mut connection = log_in(&orders, "Orders_Master", PASSWORD, "orders").await.unwrap();
+    let mut connection = log_in(&aws, &orders, "Orders_Master", PASSWORD, "orders").await.unwrap();
     let named = [("DBInstanceIdentifier", "orders"), group[0]];
     let modified = account.rds("ModifyDBInstance", &named).await.unwrap();
     assert_eq!(text(&modified, "ParameterApplyStatus").as_deref(), Some("applying"));
@@ -221,7 +221,7 @@ async fn another_parameter_group_waits_for_a_reboot() {
     let rebooted = account.instance("orders").await;
     assert_eq!(text(&rebooted, "ParameterApplyStatus").as_deref(), Some("in-sync"));
     connection.ping().await.unwrap_err();
-    log_in(&rebooted, "Orders_Master", PASSWORD, "orders").await.unwrap();
+    log_in(&aws, &rebooted, "Orders_Master", PASSWORD, "orders").await.unwrap();
 }
 
 // Rule of AWS: a DB instance that is made again under its identifier has its endpoint again.
@@ -345,9 +345,9 @@ async fn a_function_is_known_by_its_role() {
 async fn nothing_survives_a_killed_local_aws() {
     let mut aws = LocalAws::start(FAST);
     let orders = create(aws.account(SOURCE), "orders", &[]).await;
-    let mut connection = log_in(&orders, "Orders_Master", PASSWORD, "orders").await.unwrap();
+    let mut connection = log_in(&aws, &orders, "Orders_Master", PASSWORD, "orders").await.unwrap();
     aws.child.kill().unwrap();
     // Also with a client connected, the server ends.
     until(async || connection.ping().await.err()).await;
-    until(async || log_in(&orders, "Orders_Master", PASSWORD, "orders").await.err()).await;
+    until(async || log_in(&aws, &orders, "Orders_Master", PASSWORD, "orders").await.err()).await;
 }

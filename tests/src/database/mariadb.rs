@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Connection, raw_sql};
 
 pub(super) async fn connect(login: &SecretSays) -> Result<MySqlConnection> {
     let options = MySqlConnectOptions::new()
-        .host(&login.host)
+        .host(&login.address().await?.to_string())
         .port(login.port)
         .username(&login.username)
         .password(&login.password)

@@ -52,7 +52,7 @@ impl Orders {
     /// Logs in.
     pub async fn connect(login: &SecretSays) -> Result<Self> {
         match login.engine.as_str() {
-            "postgres" => Ok(Self::Postgres(postgres::connect(login).await?)),
+            "postgres" => Ok(Self::Postgres(login.session().await?)),
             "mariadb" => Ok(Self::MariaDb(mariadb::connect(login).await?)),
             other => bail!("nobody here speaks with {other}"),
         }

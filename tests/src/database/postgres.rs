@@ -3,19 +3,8 @@
 use super::{Fingerprint, Table};
 use crate::SecretSays;
 use anyhow::Result;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
-use sqlx::{AssertSqlSafe, Connection, Row};
-
-pub(super) async fn connect(login: &SecretSays) -> Result<PgConnection> {
-    let options = PgConnectOptions::new()
-        .host(&login.host)
-        .port(login.port)
-        .username(&login.username)
-        .password(&login.password)
-        .database(&login.dbname)
-        .ssl_mode(PgSslMode::Prefer);
-    Ok(PgConnection::connect_with(&options).await?)
-}
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Row};
 
 pub(super) async fn create_tables(connection: &mut PgConnection) -> Result<()> {
     let sql = "
@@ -72,14 +61,14 @@ pub(super) async fn fingerprint_of_server(
 ) -> Result<Fingerprint> {
     let administrator =
         SecretSays { username: username.clone(), password: password.clone(), ..login.clone() };
-    let mut connection = connect(&administrator).await?;
+    let mut connection = administrator.session().await?;
     let mut tables = fingerprint(&mut connection).await?;
     let others = "SELECT datname::text FROM pg_database
                   WHERE datallowconn AND NOT datistemplate AND datname <> current_database() ORDER BY 1";
     let others: Vec<String> = sqlx::query_scalar(others).fetch_all(&mut connection).await?;
     for database in others {
         let login = SecretSays { dbname: database.clone(), ..administrator.clone() };
-        let of_it = fingerprint(&mut connect(&login).await?).await?;
+        let of_it = fingerprint(&mut login.session().await?).await?;
         tables.extend(of_it.into_iter().map(|it| Table { name: format!("{database}/{}", it.name), ..it }));
     }
     Ok(tables)

@@ -27,6 +27,7 @@ pub async fn load(
     let mut psql = Command::new(tools.postgres_bin.join("psql"));
     psql.args(["--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1", "--file"])
         .arg(readable.path());
+    psql.env("PGHOSTADDR", login.address().await?.to_string());
     psql.args(["--host", &login.host, "--port", &login.port.to_string()]);
     psql.args(["--username", &login.username, "--dbname", &login.dbname]);
     psql.env("PGPASSWORD", &login.password).env("PGOPTIONS", "--client-min-messages=warning");

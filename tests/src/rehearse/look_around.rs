@@ -7,14 +7,18 @@ use executions::Screen;
 /// Says what can be typed into another terminal.
 pub async fn print(screen: &Screen, tools: &Tools, world: &World) {
     let psql = psql(tools);
-    let line = |login: &SecretSays| {
+    let line = async |login: &SecretSays| {
+        // The name leads nowhere for a terminal's own resolver.
+        let address = login.address().await.map(|it| it.to_string()).unwrap_or_default();
         let SecretSays { engine, host, port, username, password, dbname, .. } = login;
         let (username, password, dbname) = (quote(username), quote(password), quote(dbname));
         match engine.as_str() {
             "mariadb" => {
-                format!("MYSQL_PWD={password} mariadb -h {host} -P {port} -u {username} {dbname}")
+                format!("MYSQL_PWD={password} mariadb -h {address} -P {port} -u {username} {dbname}")
             }
-            _ => format!("PGPASSWORD={password} {psql} -h {host} -p {port} -U {username} -d {dbname}"),
+            _ => format!(
+                "PGHOSTADDR={address} PGPASSWORD={password} {psql} -h {host} -p {port} -U {username} -d {dbname}"
+            ),
         }
     };
     let say = |what: &str, lines: &[String]| {
@@ -26,12 +30,12 @@ pub async fn print(screen: &Screen, tools: &Tools, world: &World) {
     screen.say("");
     screen.say("Everything keeps running. In another terminal:");
     if let Ok(login) = world.login(SOURCE_INSTANCE).await {
-        say(&format!("The source, {SOURCE_INSTANCE}"), &[line(&login)]);
+        say(&format!("The source, {SOURCE_INSTANCE}"), &[line(&login).await]);
     }
     match world.application_secret().await {
         Ok(secret) => {
             let what = format!("What the application's secret leads to, {}", secret.db_instance_identifier);
-            say(&what, &[line(&secret)]);
+            say(&what, &[line(&secret).await]);
         }
         Err(_) => say("The application's secret leads to no copy yet", &[]),
     }

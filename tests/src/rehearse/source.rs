@@ -2,11 +2,10 @@
 
 use crate::arguments::Arguments;
 use crate::dump;
-use ::tests::{Orders, SOURCE_INSTANCE, SecretSays, Tools, World, fingerprint};
+use ::tests::{Orders, SOURCE_INSTANCE, Tools, World, fingerprint};
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
-use sqlx::Connection;
-use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::postgres::PgConnection;
 use std::time::Duration;
 
 /// How many rows are written after each run's snapshot.
@@ -35,7 +34,7 @@ pub async fn create(tools: &Tools, world: &World, arguments: &Arguments) -> Resu
         orders.add(1, 1000).await?;
         return Ok(Source::Shop(orders));
     };
-    let mut connection = connect(&login).await?;
+    let mut connection = login.session().await?;
     dump::load(tools, &login, &mut connection, file).await?;
     if fingerprint(&mut connection).await?.is_empty() {
         bail!("{} made no table in the database {}", file.display(), login.dbname);
@@ -82,10 +81,4 @@ async fn status(world: &World) -> Result<Option<String>> {
     let describe = world.source.rds.describe_db_instances().db_instance_identifier(SOURCE_INSTANCE);
     let instances = describe.send().await?.db_instances.unwrap_or_default();
     Ok(instances.into_iter().next().and_then(|it| it.db_instance_status))
-}
-
-async fn connect(login: &SecretSays) -> Result<PgConnection> {
-    let options = PgConnectOptions::new_without_pgpass().host(&login.host).port(login.port);
-    let options = options.username(&login.username).password(&login.password).database(&login.dbname);
-    Ok(PgConnection::connect_with(&options).await?)
 }

@@ -34,6 +34,7 @@ const FUNCTION_PROGRAM: &str = "bootstrap";
 /// - `POST crash`: kills the server of a DB instance, which RDS then starts again.
 /// - `GET names/address?name=N&vpcId=V`: where a name leads, in a VPC or outside every VPC.
 /// - `GET names/file?vpcId=V`: the file of hosts with all names that lead somewhere there.
+/// - `GET authority`: the certificate of the authority that issues the servers' certificates.
 /// - `GET administrator`: the superuser of every server, whom no row is hidden from.
 /// - `POST kill-function?nth=N`: kills one of the processes of functions, counting round.
 pub fn routes() -> Router<Arc<Relay>> {
@@ -50,6 +51,7 @@ pub fn routes() -> Router<Arc<Relay>> {
         .route("/crash", post(crash))
         .route("/names/address", get(address))
         .route("/names/file", get(names_file))
+        .route("/authority", get(authority))
         .route("/administrator", get(administrator))
         .route("/kill-function", post(kill_function))
 }
@@ -156,6 +158,10 @@ async fn names_file(State(relay): State<Arc<Relay>>, Query(Viewer { vpc_id }): Q
         Ok(file) => Json(json!({ "file": file })).into_response(),
         Err(error) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
     }
+}
+
+async fn authority(State(relay): State<Arc<Relay>>) -> String {
+    relay.rds.authority_pem().to_owned()
 }
 
 async fn administrator(State(relay): State<Arc<Relay>>) -> Json<Value> {

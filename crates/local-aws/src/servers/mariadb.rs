@@ -18,7 +18,11 @@ use sqlx::{
 use tokio::{io::AsyncWriteExt, process::Command};
 
 use super::programs::{ADMINISTRATOR, Master, run, untar};
-use crate::{privileges::Privileges, process, random_hex, tls_front::Authority};
+use crate::{
+    privileges::Privileges,
+    process, random_hex,
+    tls_front::{Authority, Certificate},
+};
 
 const DATA: &str = "data";
 const TEMPORARY: &str = "tmp";
@@ -87,10 +91,20 @@ impl MariaDb {
         Ok(written?)
     }
 
-    /// The command of a server on this port.
-    pub(super) fn server(&self, directory: &Path, port: u16) -> std::io::Result<Command> {
+    /// Who issues the servers' certificates.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// The command of a server on this port, with this certificate.
+    pub(super) fn server(
+        &self,
+        directory: &Path,
+        port: u16,
+        certificate: &Certificate,
+    ) -> std::io::Result<Command> {
+        let (certificate_pem, key_pem) = certificate.pems();
         let [certificate, key] = ["server.pem", "server.key"].map(|name| directory.join(name));
-        let (certificate_pem, key_pem) = self.authority.server_pems();
         std::fs::write(&certificate, certificate_pem)?;
         let mut options = std::fs::File::options();
         let options = options.create(true).truncate(true).write(true).mode(0o600);

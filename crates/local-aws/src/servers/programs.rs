@@ -12,7 +12,10 @@ use rustix::process::Signal;
 use tokio::process::{Child, Command};
 
 use super::{mariadb::MariaDb, postgres::Postgres};
-use crate::{process, tls_front::Authority};
+use crate::{
+    process,
+    tls_front::{Authority, Certificate},
+};
 
 /// The superuser of every server, whose password only this process knows.
 pub(super) const ADMINISTRATOR: &str = "rdsadmin";
@@ -66,22 +69,19 @@ impl Programs {
     }
 
     /// Creates the master user as RDS does, with its database. It is no superuser.
-    pub async fn create_master(&self, port: u16, master: &Master<'_>) -> anyhow::Result<()> {
+    pub(super) async fn create_master(&self, port: u16, master: &Master<'_>) -> anyhow::Result<()> {
         match self {
             Self::Postgres(it) => it.create_master(port, master).await,
             Self::MariaDb(it) => it.create_master(port, master).await,
         }
     }
 
-    /// Changes the password of the master user. It tries again if the server crashes meanwhile.
-    pub async fn set_password(&self, port: u16, username: &str, password: &str) -> anyhow::Result<()> {
-        despite_a_crash(|| async {
-            match self {
-                Self::Postgres(it) => it.set_password(port, username, password).await,
-                Self::MariaDb(it) => it.set_password(port, username, password).await,
-            }
-        })
-        .await
+    /// Changes the password of the master user.
+    pub(super) async fn set_password(&self, port: u16, username: &str, password: &str) -> anyhow::Result<()> {
+        match self {
+            Self::Postgres(it) => it.set_password(port, username, password).await,
+            Self::MariaDb(it) => it.set_password(port, username, password).await,
+        }
     }
 
     /// Unpacks what a server's `back_up` made into `directory`.
@@ -92,12 +92,17 @@ impl Programs {
         }
     }
 
-    /// Whose certificate a front shows for the server; none where the server speaks TLS itself.
-    pub(super) fn tls_of_front(&self) -> Option<&Authority> {
+    /// Who issues the servers' certificates.
+    pub(super) fn authority(&self) -> &Authority {
         match self {
-            Self::Postgres(it) => Some(it.authority()),
-            Self::MariaDb(_) => None,
+            Self::Postgres(it) => it.authority(),
+            Self::MariaDb(it) => it.authority(),
         }
+    }
+
+    /// Does the front speak TLS for the server, which cannot?
+    pub(super) fn needs_tls_of_front(&self) -> bool {
+        matches!(self, Self::Postgres(_))
     }
 
     /// What ends a server so.
@@ -112,11 +117,15 @@ impl Programs {
     }
 
     /// Starts a server's process on a free port, and waits until it accepts connections.
-    pub(super) async fn start_somewhere(&self, directory: &Path) -> anyhow::Result<(Child, u16)> {
+    pub(super) async fn start_somewhere(
+        &self,
+        directory: &Path,
+        certificate: &Certificate,
+    ) -> anyhow::Result<(Child, u16)> {
         let mut failure = anyhow::anyhow!("the server was not started");
         for _ in 0..START_ATTEMPTS {
             let port = process::free_port()?;
-            match self.start_on(directory, port).await {
+            match self.start_on(directory, port, certificate).await {
                 Ok(child) => return Ok((child, port)),
                 Err(error) => {
                     tracing::warn!("a server did not start on port {port}, trying another: {error:#}");
@@ -127,12 +136,17 @@ impl Programs {
         Err(failure)
     }
 
-    async fn start_on(&self, directory: &Path, port: u16) -> anyhow::Result<Child> {
+    async fn start_on(
+        &self,
+        directory: &Path,
+        port: u16,
+        certificate: &Certificate,
+    ) -> anyhow::Result<Child> {
         let path = directory.with_extension("log");
         let log = File::options().create(true).append(true).open(&path)?;
         let mut command = match self {
             Self::Postgres(it) => it.server(directory, port),
-            Self::MariaDb(it) => it.server(directory, port)?,
+            Self::MariaDb(it) => it.server(directory, port, certificate)?,
         };
         let mut child = command.stdout(log.try_clone()?).stderr(log).spawn()?;
         let started = Instant::now();

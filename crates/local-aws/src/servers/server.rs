@@ -1,11 +1,13 @@
 //! A running server, and the task that starts it again after a crash, as RDS does.
 
 use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4},
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use tokio::{
     process::Child,
     sync::{
@@ -17,20 +19,41 @@ use tokio::{
 
 use super::{
     mariadb,
-    programs::{Ending, Programs, despite_a_crash},
+    programs::{Ending, Master, Programs, despite_a_crash},
 };
 use crate::{
+    loopback,
     process::{self, Standstill},
-    tls_front::{Front, Gate},
+    tls_front::{Certificate, Front, Gate},
 };
 
 const STOP_PATIENCE: Duration = Duration::from_secs(20);
 const RESTART_PATIENCE: Duration = Duration::from_secs(120);
 
+/// Where a server is to be reached.
+#[derive(Debug, Clone)]
+pub struct Door {
+    /// The name that its certificate is for. Without a name, its certificate is for its address.
+    pub name: Option<String>,
+    /// The address, if that is free.
+    pub address: Option<Ipv4Addr>,
+    /// The port; 0 chooses a free one.
+    pub port: u16,
+}
+
+/// Where a server is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The name or address that clients are told, and that its certificate is for.
+    pub host: String,
+    /// Where it really is.
+    pub address: SocketAddrV4,
+}
+
 /// A running server. Dropping it kills it; `stop` ends it in order.
 pub struct Server {
     programs: Programs,
-    port: u16,
+    front: Arc<Front>,
     commands: UnboundedSender<Command>,
     keeper: JoinHandle<()>,
 }
@@ -47,35 +70,51 @@ enum Command {
 struct Keeper {
     programs: Programs,
     directory: PathBuf,
-    front: Front,
+    front: Arc<Front>,
     commands: UnboundedReceiver<Command>,
 }
 
 impl Server {
-    /// Starts a server on `directory`, behind `preferred` when that port is free, and waits until it accepts
-    /// connections. Its endpoint stays when it is started again after a crash. The gate says who reaches it.
+    /// Starts a server on `directory` behind a door, and waits until it accepts connections. It is reached there also when
+    /// it is started again after a crash. The gate says who reaches it.
     pub async fn start(
         programs: &Programs,
         directory: &Path,
-        preferred: Option<u16>,
+        door: &Door,
         gate: &Gate,
-    ) -> anyhow::Result<Self> {
-        let (child, port) = programs.start_somewhere(directory).await?;
-        let front = Front::open(programs.tls_of_front(), port, preferred, gate).await?;
+    ) -> anyhow::Result<(Self, Endpoint)> {
+        let listener = loopback::listen(door.address, door.port).await?;
+        let (endpoint, certificate) = door.opened_at(listener.local_addr()?, programs)?;
+        let (child, port) = programs.start_somewhere(directory, &certificate).await?;
+        let front = Front::open(listener, port, certificate, programs.needs_tls_of_front(), gate)?;
+        let front = Arc::new(front);
         let (commands, received) = unbounded_channel();
-        let port = front.port();
         let keeper = Keeper {
             programs: programs.clone(),
             directory: directory.to_path_buf(),
-            front,
+            front: Arc::clone(&front),
             commands: received,
         };
-        Ok(Self { programs: programs.clone(), port, commands, keeper: tokio::spawn(keeper.keep(child)) })
+        let server =
+            Self { programs: programs.clone(), front, commands, keeper: tokio::spawn(keeper.keep(child)) };
+        Ok((server, endpoint))
     }
 
-    /// The port on 127.0.0.1, where TLS is offered.
-    pub fn port(&self) -> u16 {
-        self.port
+    /// Is reached by another door from now on. `restart` must follow: it ends the connections that came by the old one,
+    /// and MariaDB reads its certificate then.
+    pub fn move_to(&self, door: &Door) -> impl Future<Output = anyhow::Result<Endpoint>> + use<> {
+        let (programs, front, door) = (self.programs.clone(), Arc::clone(&self.front), door.clone());
+        async move {
+            let mut at = front.address();
+            if (door.address.map(IpAddr::V4), door.port) != (Some(at.ip()), at.port()) {
+                let listener = loopback::listen(door.address, door.port).await?;
+                at = listener.local_addr()?;
+                front.move_to(listener)?;
+            }
+            let (endpoint, certificate) = door.opened_at(at, &programs)?;
+            front.show(certificate);
+            Ok(endpoint)
+        }
     }
 
     /// Stops the server. Open connections are closed; nothing that was committed is lost.
@@ -104,10 +143,26 @@ impl Server {
         }
     }
 
+    /// Creates the master user as RDS does, with its database.
+    pub async fn create_master(&self, master: &Master<'_>) -> anyhow::Result<()> {
+        self.programs.create_master(self.front.server(), master).await
+    }
+
+    /// Changes the password of the master user. It tries again if the server crashes meanwhile.
+    pub fn set_password(
+        &self,
+        username: &str,
+        password: &str,
+    ) -> impl Future<Output = anyhow::Result<()>> + use<> {
+        let (programs, front) = (self.programs.clone(), Arc::clone(&self.front));
+        let (username, password) = (username.to_owned(), password.to_owned());
+        async move { despite_a_crash(|| programs.set_password(front.server(), &username, &password)).await }
+    }
+
     /// Packs the data of the server into `backup`, complete and as of one moment. It tries again if the server crashes
     /// meanwhile, because a crash does not disturb RDS: it takes its snapshot from the volume.
     pub fn back_up(&self, backup: &Path) -> impl Future<Output = anyhow::Result<()>> + use<> {
-        let (programs, port) = (self.programs.clone(), self.port);
+        let (programs, front) = (self.programs.clone(), Arc::clone(&self.front));
         let (commands, backup) = (self.commands.clone(), backup.to_path_buf());
         async move {
             despite_a_crash(|| async {
@@ -117,7 +172,7 @@ impl Server {
                     return Err(error.into());
                 }
                 match &programs {
-                    Programs::Postgres(it) => it.back_up(port, &backup).await,
+                    Programs::Postgres(it) => it.back_up(front.server(), &backup).await,
                     Programs::MariaDb(_) => {
                         let (done, copied) = oneshot::channel();
                         // If the keeper has ended, `done` is dropped.
@@ -133,8 +188,18 @@ impl Server {
     async fn end(self, ending: Ending) {
         let _ = self.commands.send(Command::End(ending));
         if let Err(error) = self.keeper.await {
-            tracing::error!("the keeper of the server on port {} failed: {error}", self.port);
+            tracing::error!("the keeper of the server at {} failed: {error}", self.front.address());
         }
+    }
+}
+
+impl Door {
+    /// Where it is, once it is opened, and the certificate of what is behind it.
+    fn opened_at(&self, address: SocketAddr, programs: &Programs) -> anyhow::Result<(Endpoint, Certificate)> {
+        let SocketAddr::V4(address) = address else { bail!("{address} is no address of version 4") };
+        let host = self.name.clone().unwrap_or_else(|| address.ip().to_string());
+        let certificate = programs.authority().issue(&[&host])?;
+        Ok((Endpoint { host, address }, certificate))
     }
 }
 
@@ -145,7 +210,7 @@ impl Keeper {
                 command = self.commands.recv() => match command {
                     Some(Command::Crash) => {
                         if let Err(error) = child.start_kill() {
-                            tracing::error!("cannot kill the server of port {}: {error}", self.front.port());
+                            tracing::error!("cannot kill the server at {}: {error}", self.front.address());
                         }
                     }
                     Some(Command::Restart(restarted)) => {
@@ -166,7 +231,7 @@ impl Keeper {
                     None => return,
                 },
                 status = child.wait() => {
-                    tracing::warn!("the server of port {} ended by itself: {status:?}", self.front.port());
+                    tracing::warn!("the server at {} ended by itself: {status:?}", self.front.address());
                     let Some(another) = self.restart().await else { return };
                     child = another;
                 }
@@ -187,10 +252,10 @@ impl Keeper {
         let again = async {
             loop {
                 // PostgreSQL refuses to start while a process of the crashed server still holds its shared memory.
-                match programs.start_somewhere(directory).await {
+                match programs.start_somewhere(directory, &front.certificate()).await {
                     Ok(it) => return Some(it),
                     Err(error) if started.elapsed() > RESTART_PATIENCE => {
-                        tracing::error!("the server of port {} stays down: {error:#}", front.port());
+                        tracing::error!("the server at {} stays down: {error:#}", front.address());
                         return None;
                     }
                     Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
@@ -209,7 +274,7 @@ impl Keeper {
             () = told_to_end => return None,
         };
         front.lead_to(port);
-        tracing::info!("the server of port {} is up again after {:?}", front.port(), started.elapsed());
+        tracing::info!("the server at {} is up again after {:?}", front.address(), started.elapsed());
         Some(child)
     }
 }

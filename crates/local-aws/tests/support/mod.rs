@@ -3,6 +3,8 @@
 // Each test binary uses its part of this.
 #![allow(dead_code)]
 
+mod keys_and_roles;
+
 use std::{
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
@@ -11,8 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
+use serde_json::Value;
 use sqlx::{
     Connection, PgConnection,
     postgres::{PgConnectOptions, PgSslMode},
@@ -56,6 +57,7 @@ impl LocalAws {
         let mut child = Command::new(env!("CARGO_BIN_EXE_local-aws"))
             .args(["--ministack", &variable("SNAPFERRY_MINISTACK")])
             .args(["--postgres-bin", &variable("SNAPFERRY_POSTGRES_BIN")])
+            .args(nss_wrapper().iter().flat_map(|library| ["--nss-wrapper", library]))
             .args(mariadb().iter().flat_map(|usr| ["--mariadb", usr]))
             .args(["--time-scale", time_scale])
             .arg("--data-dir")
@@ -68,6 +70,14 @@ impl LocalAws {
         let announcement: Value = serde_json::from_str(&line).expect("local-aws announces where it is");
         let endpoint = announcement["endpoint"].as_str().unwrap().to_owned();
         Self { child, endpoint, data_dir }
+    }
+
+    /// Where a name leads outside every VPC. A host that is an address leads there.
+    pub fn address(&self, host: &str) -> Option<String> {
+        let names = std::fs::read_to_string(self.data_dir.path().join("names/default")).unwrap();
+        let found = names.lines().find_map(|line| line.split_once(' ').filter(|it| it.1 == host));
+        let is_address = host.parse::<std::net::Ipv4Addr>().is_ok();
+        found.map(|it| it.0.to_owned()).or_else(|| is_address.then(|| host.to_owned()))
     }
 
     pub fn account<'a>(&'a self, access_key_id: &'a str) -> Account<'a> {
@@ -131,6 +141,11 @@ impl Drop for LocalAws {
 
 fn variable(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run the tests with scripts/test"))
+}
+
+/// Where libnss-wrapper is; nothing on a machine that has none.
+pub fn nss_wrapper() -> Option<String> {
+    Some(variable("SNAPFERRY_NSS_WRAPPER")).filter(|it| !it.is_empty())
 }
 
 /// Where MariaDB is; nothing on a machine that has none.
@@ -213,55 +228,6 @@ impl<'a> Account<'a> {
             text(&xml, "Code").unwrap_or_else(|| panic!("{action} was not refused: {xml}")),
             text(&xml, "Message").unwrap(),
         )
-    }
-
-    pub async fn key(&self) -> String {
-        self.key_with(json!({})).await
-    }
-
-    /// A key with these parameters of CreateKey.
-    pub async fn key_with(&self, parameters: Value) -> String {
-        let answer = self.kms("CreateKey", parameters).await;
-        answer["KeyMetadata"]["Arn"].as_str().unwrap().to_owned()
-    }
-
-    /// A key whose policy has these statements beside the one that leaves the choice to this account's IAM.
-    pub async fn key_that_lets(&self, statements: &[Value]) -> String {
-        let root = json!({ "Sid": "LetIamOfThisAccountDecide", "Effect": "Allow", "Action": "kms:*",
-            "Principal": { "AWS": format!("arn:aws:iam::{}:root", self.access_key_id) }, "Resource": "*" });
-        let statements: Vec<Value> = [root].into_iter().chain(statements.iter().cloned()).collect();
-        let policy = json!({ "Version": "2012-10-17", "Statement": statements });
-        self.key_with(json!({ "Policy": policy.to_string() })).await
-    }
-
-    pub async fn kms(&self, operation: &str, parameters: Value) -> Value {
-        self.json("kms", &format!("TrentService.{operation}"), parameters).await
-    }
-
-    /// Makes a role with this policy and a function that uses it; answers the function's access key.
-    pub async fn role(&self, name: &str, statements: Value) -> String {
-        let trust = json!({ "Version": "2012-10-17", "Statement": [{
-            "Effect": "Allow", "Principal": { "Service": "lambda.amazonaws.com" }, "Action": "sts:AssumeRole",
-        }]});
-        let role = [("RoleName", name), ("AssumeRolePolicyDocument", &*trust.to_string())];
-        let role = text(&self.query("iam", "CreateRole", &role).await.unwrap(), "Arn").unwrap();
-        self.put_policy(name, statements).await;
-        let function = json!({
-            "FunctionName": format!("{name}-function"), "Runtime": "provided.al2023", "Handler": "bootstrap",
-            "Role": role, "Code": { "ZipFile": "UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA==" },
-        });
-        let request = self.request("lambda", reqwest::Method::POST, "/2015-03-31/functions").json(&function);
-        let created: Value = request.send().await.unwrap().json().await.unwrap();
-        let digest = Sha256::digest(format!("{}:{role}", created["FunctionArn"].as_str().unwrap()));
-        let digits: String = digest[..8].iter().map(|byte| format!("{byte:02X}")).collect();
-        format!("ASIA{digits}")
-    }
-
-    /// Replaces the role's policy `Steps`.
-    pub async fn put_policy(&self, role: &str, statements: Value) {
-        let policy = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
-        let put = [("RoleName", role), ("PolicyName", "Steps"), ("PolicyDocument", &*policy)];
-        self.query("iam", "PutRolePolicy", &put).await.unwrap();
     }
 
     /// Makes an instance of PostgreSQL without automated backups and waits until it is available.
@@ -383,14 +349,16 @@ pub fn text(xml: &str, name: &str) -> Option<String> {
 
 /// Logs in to the DB instance in this description.
 pub async fn log_in(
+    aws: &LocalAws,
     instance: &str,
     username: &str,
     password: &str,
     database: &str,
 ) -> sqlx::Result<PgConnection> {
     let endpoint = text(instance, "Endpoint").unwrap();
+    let host = text(&endpoint, "Address").unwrap();
     let options = PgConnectOptions::new_without_pgpass()
-        .host(&text(&endpoint, "Address").unwrap())
+        .host(&aws.address(&host).unwrap_or(host))
         .port(text(&endpoint, "Port").unwrap().parse().unwrap())
         .username(username)
         .password(password)

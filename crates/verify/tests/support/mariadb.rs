@@ -4,9 +4,11 @@ use super::{MASTER, PASSWORD, World, folder_of};
 use anyhow::Result;
 use local_aws::servers::mariadb::MariaDb;
 use local_aws::servers::programs::{Master, Programs};
+use local_aws::servers::server::Door;
 use local_aws::tls_front::Gate;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
 use sqlx::{AssertSqlSafe, Connection, raw_sql};
+use std::net::Ipv4Addr;
 
 /// A running server with the database `shop`.
 pub struct Server {
@@ -26,11 +28,12 @@ impl Server {
         let programs = Programs::MariaDb(mariadb.clone());
         let directory = world.folder.path().join("mariadb");
         programs.initialise(&directory).await?;
-        let server =
-            local_aws::servers::server::Server::start(&programs, &directory, None, &Gate::open()).await?;
+        let door = Door { name: None, address: Some(Ipv4Addr::LOCALHOST), port: 0 };
+        let (server, endpoint) =
+            local_aws::servers::server::Server::start(&programs, &directory, &door, &Gate::open()).await?;
         let master = Master { username: MASTER, password: PASSWORD, database: Some("shop") };
-        programs.create_master(server.port(), &master).await?;
-        let server = Self { port: server.port(), mariadb, _server: server };
+        server.create_master(&master).await?;
+        let server = Self { port: endpoint.address.port(), mariadb, _server: server };
         server.administer(&format!("ALTER USER {MASTER} REQUIRE SSL")).await?;
         server.execute("CREATE TABLE orders (id int PRIMARY KEY, placed_at datetime, paid boolean, total decimal(12, 2)) ENGINE=InnoDB").await?;
         server.execute("INSERT INTO orders SELECT seq, UTC_TIMESTAMP() - INTERVAL seq MINUTE, true, seq FROM seq_1_to_12").await?;

@@ -30,9 +30,10 @@ impl Server {
         println!("{}", binaries.display());
         let folder = world.folder.path();
         let (data, privileges) = (folder.join("postgres"), Privileges::detect());
-        let (certificate, key) = world.authority.server_pems();
+        let certificate = world.authority.issue(&["127.0.0.1", "localhost"])?;
+        let (pem, key) = certificate.pems();
         std::fs::write(folder.join("password"), PASSWORD)?;
-        std::fs::write(folder.join("server.pem"), certificate)?;
+        std::fs::write(folder.join("server.pem"), pem)?;
         std::fs::write(folder.join("server.key"), key)?;
         std::fs::set_permissions(
             folder.join("server.key"),
@@ -72,7 +73,10 @@ impl Server {
             library_path(&mut postgres, usr.as_deref()).stdout(log.try_clone()?).stderr(log).spawn()?;
         let front = match usr {
             Some(_) => None,
-            None => Some(Front::open(Some(&world.authority), port, None, &Gate::open()).await?),
+            None => {
+                let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+                Some(Front::open(listener, port, certificate, true, &Gate::open())?)
+            }
         };
         let server = Self { port, front, _child: child };
         eventually("PostgreSQL", async || server.connect(ADMINISTRATOR, PASSWORD, "postgres").await).await?;
@@ -86,7 +90,7 @@ impl Server {
 
     /// Where TLS is offered.
     pub fn port(&self) -> u16 {
-        self.front.as_ref().map_or(self.port, Front::port)
+        self.front.as_ref().map_or(self.port, |front| front.address().port())
     }
 
     /// Where it may not be: the plain port of a server in front of which TLS is.

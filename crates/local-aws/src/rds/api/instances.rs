@@ -16,16 +16,19 @@ use super::{
     snapshots::{encryption_type, timestamp},
     subnet_groups, tags,
 };
-use crate::rds::{
-    model::{
-        database::Database,
-        groups::GroupKind,
-        instances::{Instance, InstanceStatus},
-        refusal::Refusal,
-        settings,
-        state::State,
+use crate::{
+    rds::{
+        model::{
+            database::Database,
+            groups::GroupKind,
+            instances::{Instance, InstanceStatus},
+            refusal::Refusal,
+            settings,
+            state::State,
+        },
+        operations::rds::Rds,
     },
-    operations::rds::Rds,
+    servers::server::Endpoint,
 };
 
 const FILTERS: [Filter; 5] = [
@@ -58,8 +61,9 @@ fn seen(rds: &Rds, state: &State, instance: &Instance) -> Element {
         return to_element(state, instance);
     }
     let status = rds.misbehaviours().shown_status(&instance.identifier).unwrap_or(instance.status);
-    let port = instance.port.filter(|_| !rds.misbehaviours().endpoint_is_missing(&instance.identifier));
-    show(state, instance, status, port)
+    let endpoint = instance.endpoint.as_ref();
+    let endpoint = endpoint.filter(|_| !rds.misbehaviours().endpoint_is_missing(&instance.identifier));
+    show(state, instance, status, endpoint)
 }
 
 /// Does a DB instance have this value for a filter? None is in a cluster or in a domain.
@@ -81,10 +85,10 @@ pub fn shown(state: &State, resource_id: &str) -> Vec<Element> {
 
 /// A DB instance in an answer.
 pub fn to_element(state: &State, instance: &Instance) -> Element {
-    show(state, instance, instance.status, instance.port)
+    show(state, instance, instance.status, instance.endpoint.as_ref())
 }
 
-fn show(state: &State, instance: &Instance, status: InstanceStatus, port: Option<u16>) -> Element {
+fn show(state: &State, instance: &Instance, status: InstanceStatus, endpoint: Option<&Endpoint>) -> Element {
     let Instance { place, database, .. } = instance;
     let settings = &database.settings;
     let mut element = Element::new("DBInstance")
@@ -98,8 +102,8 @@ fn show(state: &State, instance: &Instance, status: InstanceStatus, port: Option
         .maybe("LatestRestorableTime", latest_restorable(database).map(timestamp))
         .child(certificate(database));
     // There is no endpoint before there is a server that answers.
-    if let Some(port) = port {
-        element = element.child(Element::new("Endpoint").text("Address", "127.0.0.1").text("Port", port));
+    if let Some(Endpoint { host, address }) = endpoint {
+        element = element.child(Element::new("Endpoint").text("Address", host).text("Port", address.port()));
     }
     element = elements(settings.shown()).fold(element, Element::child);
     if settings.get("AvailabilityZone").is_none() {
@@ -132,11 +136,7 @@ fn show(state: &State, instance: &Instance, status: InstanceStatus, port: Option
         .child(subnet_groups::of_instance(state, place, instance.subnet_group.as_deref()))
         .child(pending(instance))
         .list("ReadReplicaDBInstanceIdentifiers", [])
-        // The port that was asked for. The endpoint has the port on which the local server really listens.
-        .text(
-            "DbInstancePort",
-            settings.get("Port").map_or_else(|| database.engine.default_port().to_string(), str::to_owned),
-        )
+        .text("DbInstancePort", instance.port())
         .text("StorageEncrypted", database.is_encrypted())
         .text("StorageEncryptionType", encryption_type(database))
         .maybe("KmsKeyId", database.kms_key_id.as_deref())

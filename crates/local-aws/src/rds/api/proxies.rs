@@ -19,7 +19,7 @@ use crate::{
             settings::boolean,
             state::State,
         },
-        operations::{network, proxies::Proxies, rds::Rds},
+        operations::{proxies::Proxies, rds::Rds},
     },
 };
 
@@ -208,14 +208,14 @@ fn secret_arns(parameters: &Parameters) -> Result<Vec<String>, Refusal> {
 /// The target of a proxy in an answer.
 fn target(state: &State, proxy_id: &str) -> Option<Element> {
     let Target { identifier, resource_id, health } = state.proxies.get(proxy_id)?.target.as_ref()?;
-    let endpoint = state.instances.get(resource_id).and_then(network::endpoint);
+    let endpoint = state.instances.get(resource_id).and_then(|it| it.endpoint.as_ref());
     let (health, reason) = health.shown();
     let (reason, description) = reason.unzip();
     let health = Element::new("TargetHealth").text("State", health);
     let element = Element::new("member")
-        .maybe("Endpoint", endpoint.map(|it| it.ip().to_string()))
+        .maybe("Endpoint", endpoint.map(|it| &it.host))
         .text("RdsResourceId", identifier)
-        .maybe("Port", endpoint.map(|it| it.port()))
+        .maybe("Port", endpoint.map(|it| it.address.port()))
         .text("Type", "RDS_INSTANCE")
         .text("Role", if reason.is_none() { "READ_WRITE" } else { "UNKNOWN" })
         .child(health.maybe("Reason", reason).maybe("Description", description));

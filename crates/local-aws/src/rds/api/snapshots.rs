@@ -173,7 +173,7 @@ pub fn to_element(snapshot: &Snapshot, viewer: &Place) -> Element {
         .text("EngineVersion", &database.engine_version)
         .maybe("AllocatedStorage", settings.get("AllocatedStorage"))
         .text("Status", snapshot.status.as_str())
-        .maybe("Port", snapshot.port)
+        .text("Port", snapshot.port)
         .text("AvailabilityZone", format!("{}a", place.region))
         .text("VpcId", place.invented("vpc"))
         .maybe("InstanceCreateTime", database.created_at.map(timestamp))

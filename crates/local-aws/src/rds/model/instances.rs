@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::{database::Database, groups::GroupKind, refusal::Refusal, settings::Changes, tags::Tags};
 use crate::{
     place::Place,
-    servers::{directory::Directory, server::Server},
+    servers::{
+        directory::Directory,
+        server::{Endpoint, Server},
+    },
 };
 
 /// The DBInstanceStatus values in use.
@@ -114,8 +117,8 @@ pub struct Instance {
     pub directory: Arc<Directory>,
     /// Its server; none while it is stopped or being stopped.
     pub server: Option<Server>,
-    /// Its server's port, also while it is stopped.
-    pub port: Option<u16>,
+    /// Where it is reached, also while it is stopped; none before it has ever been available.
+    pub endpoint: Option<Endpoint>,
     /// What ModifyDBInstance has not applied yet.
     pub pending: Pending,
     /// How far its parameter group is applied.
@@ -174,6 +177,12 @@ impl Instance {
     /// Source: RDS User Guide, statuses: `storage-initialization` remains available for operations.
     pub fn is_at_rest(&self) -> bool {
         self.status == self.status_at_rest()
+    }
+
+    /// The port on which it is to be reached.
+    pub fn port(&self) -> u16 {
+        let given = self.database.settings.get("Port").and_then(|it| it.parse().ok());
+        given.unwrap_or(self.database.engine.default_port())
     }
 
     /// The name of its parameter group.

@@ -48,7 +48,7 @@ pub struct Snapshot {
     /// The DB instance as of the snapshot.
     pub database: Database,
     /// The port of the DB instance.
-    pub port: Option<u16>,
+    pub port: u16,
     /// Its status.
     pub status: SnapshotStatus,
     /// How far it is.

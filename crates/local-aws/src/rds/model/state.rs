@@ -28,8 +28,6 @@ pub struct State {
     pub subnet_groups: SubnetGroups,
     /// Parameter groups and option groups that were made.
     pub groups: Groups,
-    /// The last port of each identifier of a place: on AWS the same identifier has the same endpoint again.
-    pub ports: BTreeMap<(Place, String), u16>,
     /// What happened.
     pub events: Events,
     last_serial: u64,

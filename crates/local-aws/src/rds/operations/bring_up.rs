@@ -1,6 +1,4 @@
 //! New DB instances: a new server, empty or on a copy of a snapshot's data.
-//!
-//! A server does not use the `Port` that was asked for: it takes a free one, which the endpoint shows.
 
 use std::sync::Arc;
 
@@ -27,7 +25,11 @@ use crate::{
         tags::Tags,
         windows,
     },
-    servers::{directory::Directory, programs::Master, server::Server},
+    servers::{
+        directory::Directory,
+        programs::Master,
+        server::{Door, Endpoint, Server},
+    },
 };
 
 /// A DB instance to bring up.
@@ -85,34 +87,29 @@ pub fn begin(rds: &Arc<Rds>, state: &mut State, place: &Place, new: NewInstance)
         subnet_group: subnet_groups::chosen(&state.subnet_groups, place, subnet_group.as_deref())?,
         directory: Arc::new(Directory::own(rds.data(&database.resource_id))),
         server: None,
-        port: None,
+        endpoint: None,
         pending: Pending::default(),
         parameters: ParameterApplyStatus::default(),
         initializes_storage: false,
         database,
     };
-    let port = state.ports.get(&(place.clone(), instance.identifier.clone())).copied();
+    let door = rds.door(&instance);
     let (database, directory) = (instance.database.clone(), Arc::clone(&instance.directory));
     let resource_id = database.resource_id.clone();
     state.instances.insert(resource_id.clone(), instance);
-    tokio::spawn(finish(Arc::clone(rds), database, directory, origin, port));
+    tokio::spawn(finish(Arc::clone(rds), database, directory, origin, door));
     Ok(resource_id)
 }
 
-async fn finish(
-    rds: Arc<Rds>,
-    database: Database,
-    directory: Arc<Directory>,
-    origin: Origin,
-    port: Option<u16>,
-) {
+async fn finish(rds: Arc<Rds>, database: Database, directory: Arc<Directory>, origin: Origin, door: Door) {
     let snapshot = match &origin {
         Origin::Nothing { .. } => None,
         Origin::Snapshot { identifier, .. } => Some(identifier.clone()),
     };
     let restored = snapshot.is_some();
     let takes = if restored { clock::RESTORE } else { clock::CREATE };
-    let (server, ()) = tokio::join!(server(&rds, &database, &directory, origin, port), rds.clock.pass(takes));
+    let (server, ()) =
+        tokio::join!(server(&rds, &database, &directory, origin, &door), rds.clock.pass(takes));
     let mut guard = rds.state();
     let state = &mut *guard;
     // A deletion is refused while it is creating, so it is still there.
@@ -120,16 +117,15 @@ async fn finish(
     let wrong = if restored { rds.misbehaviours().restore_ends_as(&instance.identifier) } else { None };
     match server {
         Ok(_) if let Some(status) = wrong => instance.status = status,
-        Ok(server) => {
-            tracing::info!("{} is available on port {}", instance.arn(), server.port());
-            instance.port = Some(server.port());
+        Ok((server, endpoint)) => {
+            tracing::info!("{} is available as {} at {}", instance.arn(), endpoint.host, endpoint.address);
+            rds.lead(&endpoint);
+            instance.endpoint = Some(endpoint);
             instance.server = Some(server);
             instance.database.created_at = Some(Timestamp::now());
             instance.initializes_storage = restored;
             instance.status = instance.status_at_rest();
             let size = instance.allocated_storage();
-            let (name, port) = ((instance.place.clone(), instance.identifier.clone()), instance.port);
-            state.ports.extend(port.map(|port| (name, port)));
             match snapshot {
                 Some(name) => {
                     state.events.of_instance(
@@ -171,25 +167,25 @@ async fn server(
     database: &Database,
     directory: &Directory,
     origin: Origin,
-    port: Option<u16>,
-) -> anyhow::Result<Server> {
+    door: &Door,
+) -> anyhow::Result<(Server, Endpoint)> {
     let (path, programs) = (directory.path(), rds.programs(database.engine)?);
     match origin {
         Origin::Nothing { password } => {
             programs.initialise(path).await.context("cannot initialise the data")?;
-            let server = rds.start(database.engine, path, port).await?;
+            let (server, endpoint) = rds.start(database.engine, path, door).await?;
             let master = Master {
                 username: &database.master_username,
                 password: &password,
                 // As on AWS, this database exists already.
                 database: database.db_name.as_deref().filter(|name| *name != "postgres"),
             };
-            programs.create_master(server.port(), &master).await?;
-            Ok(server)
+            server.create_master(&master).await?;
+            Ok((server, endpoint))
         }
         Origin::Snapshot { directory, .. } => {
             programs.unpack(directory.path(), path).await?;
-            rds.start(database.engine, path, port).await
+            rds.start(database.engine, path, door).await
         }
     }
 }

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     automated_backups::{self, After},
+    endpoints::{reach_anew, restart},
     rds::Rds,
     snapshots::{self, NewSnapshot},
 };
@@ -133,11 +134,12 @@ async fn carry_out(
     if modifies {
         rds.set_status(&resource_id, InstanceStatus::Modifying);
         rds.clock.pass(clock::MODIFY).await;
-        let mut restarts = false;
+        let (mut restarts, mut moves) = (false, false);
         rds.change(&resource_id, |it| {
             let was_backed_up = it.is_backed_up();
             it.pending.settings.retain(|name, _| !due.settings.contains_key(name));
             restarts = settings::restart(&due.settings);
+            moves = due.settings.contains_key("Port");
             it.database.settings.apply(due.settings);
             storage::settle(&mut it.database.settings);
             if it.parameters == ParameterApplyStatus::Applying {
@@ -145,7 +147,9 @@ async fn carry_out(
             }
             turned_on = !was_backed_up && it.is_backed_up();
         });
-        if restarts {
+        if moves {
+            reach_anew(&rds, &resource_id).await;
+        } else if restarts {
             restart(&rds, &resource_id).await;
         }
     }
@@ -156,19 +160,11 @@ async fn carry_out(
             it.identifier = identifier;
             it.pending.identifier = None;
         });
+        reach_anew(&rds, &resource_id).await;
     }
     rds.end_operation(&resource_id);
     if turned_on {
         automated_backups::first(&rds, &resource_id, After::TurningOn);
-    }
-}
-
-/// Restarts the server of a DB instance: connections are closed, and the endpoint stays.
-async fn restart(rds: &Rds, resource_id: &str) {
-    let restarted =
-        rds.state().instances.get(resource_id).and_then(|it| it.server.as_ref()).map(Server::restart);
-    if let Some(restarted) = restarted {
-        restarted.await;
     }
 }
 
@@ -177,16 +173,15 @@ async fn change_password(rds: &Rds, resource_id: &str, password: &str) {
     let takes = name.and_then(|name| rds.misbehaviours().password_takes(&name));
     let takes = takes.map_or(clock::PASSWORD_CHANGE, |seconds| Duration::from_secs(seconds.into()));
     rds.clock.pass(takes).await;
-    let target = rds
+    let changing = rds
         .state()
         .instances
         .get(resource_id)
-        .and_then(|it| Some((it.port?, it.database.engine, it.database.master_username.clone())));
-    if let Some((port, engine, username)) = target {
-        let changed = async { rds.programs(engine)?.set_password(port, &username, password).await };
-        if let Err(error) = changed.await {
-            tracing::error!("cannot change the master password of {resource_id}: {error:#}");
-        }
+        .and_then(|it| Some(it.server.as_ref()?.set_password(&it.database.master_username, password)));
+    if let Some(changing) = changing
+        && let Err(error) = changing.await
+    {
+        tracing::error!("cannot change the master password of {resource_id}: {error:#}");
     }
     rds.tell(resource_id, "configuration change", "Reset master credentials");
     rds.change(resource_id, |it| it.pending.password = false);
@@ -238,20 +233,20 @@ pub fn start(rds: &Arc<Rds>, state: &mut State, place: &Place, given: &str) -> R
     instance.must_be(InstanceStatus::Stopped)?;
     instance.status = InstanceStatus::Starting;
     let resource_id = instance.database.resource_id.clone();
-    let (engine, directory, port) =
-        (instance.database.engine, Arc::clone(&instance.directory), instance.port);
+    let (engine, directory, door) =
+        (instance.database.engine, Arc::clone(&instance.directory), rds.door(instance));
 
     let (rds, starting) = (Arc::clone(rds), resource_id.clone());
     tokio::spawn(async move {
-        // The same port if possible: on AWS a start keeps the endpoint.
-        let started = rds.start(engine, directory.path(), port);
+        let started = rds.start(engine, directory.path(), &door);
         let (started, ()) = tokio::join!(started, rds.clock.pass(clock::START));
         if started.is_ok() {
             rds.tell(&starting, "notification", "DB instance started");
         }
         rds.change(&starting, |instance| match started {
-            Ok(server) => {
-                instance.port = Some(server.port());
+            Ok((server, endpoint)) => {
+                rds.lead(&endpoint);
+                instance.endpoint = Some(endpoint);
                 instance.server = Some(server);
                 instance.status = instance.status_at_rest();
             }
@@ -306,7 +301,8 @@ pub fn delete(
         rds.tell(&deleting, "deletion", "DB instance deleted");
         // The data goes with the DB instance, and the automated snapshots unless they are kept.
         let mut state = rds.state();
-        state.instances.remove(&deleting);
+        let deleted = state.instances.remove(&deleting);
+        deleted.and_then(|it| it.endpoint).iter().for_each(|endpoint| rds.forget(endpoint));
         if !keeps_automated_backups {
             state.snapshots.retain(|_, it| !it.automated || it.database.resource_id != deleting);
         }

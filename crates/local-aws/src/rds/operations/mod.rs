@@ -5,6 +5,7 @@
 
 pub mod automated_backups;
 pub mod bring_up;
+mod endpoints;
 pub mod instance_changes;
 pub mod network;
 pub mod proxies;

@@ -2,7 +2,7 @@
 //! Everybody else on this machine stands for somebody whom the network lets in.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddrV4},
+    net::{IpAddr, SocketAddr, SocketAddrV4},
     sync::{Arc, Weak},
 };
 
@@ -37,7 +37,7 @@ pub fn gate(rds: Weak<Rds>, ministack: Client, addresses: Arc<Addresses>) -> Gat
 
 async fn lets_in(rds: &Weak<Rds>, ministack: &Client, connection: Connection) -> anyhow::Result<bool> {
     let Some(function) = function_at(connection).await? else { return Ok(true) };
-    let Some(destination) = rds.upgrade().and_then(|rds| destination(&rds, connection.ours.port())) else {
+    let Some(destination) = rds.upgrade().and_then(|rds| destination(&rds, connection.ours)) else {
         return Ok(false);
     };
     destination.is_led_to_by(ministack, &function).await
@@ -51,7 +51,7 @@ pub async fn leads_from(
     who: &str,
     to: SocketAddrV4,
 ) -> anyhow::Result<bool> {
-    match destination(rds, to.port()) {
+    match destination(rds, SocketAddr::V4(to)) {
         Some(destination) => destination.is_led_to(ministack, origin, who).await,
         None => Ok(true),
     }
@@ -60,23 +60,18 @@ pub async fn leads_from(
 /// Where the server of a DB instance listens.
 pub fn endpoint(instance: &Instance) -> Option<SocketAddrV4> {
     instance.server.as_ref()?;
-    Some(SocketAddrV4::new(Ipv4Addr::LOCALHOST, instance.port?))
+    Some(instance.endpoint.as_ref()?.address)
 }
 
-/// The DB instance whose server is behind this port of ours.
-fn destination(rds: &Rds, port: u16) -> Option<Destination> {
+/// The DB instance whose server is behind this address of ours.
+fn destination(rds: &Rds, address: SocketAddr) -> Option<Destination> {
     let state = rds.state();
-    let instance = state.instances.values().find(|it| it.server.is_some() && it.port == Some(port))?;
-    let settings = &instance.database.settings;
-    let port = settings
-        .get("Port")
-        .and_then(|it| it.parse().ok())
-        .unwrap_or(instance.database.engine.default_port());
+    let instance = state.instances.values().find(|it| endpoint(it).map(SocketAddr::V4) == Some(address))?;
     Some(Destination {
         arn: instance.arn(),
         place: instance.place.clone(),
-        publicly_accessible: settings.is_on("PubliclyAccessible"),
-        port,
+        publicly_accessible: instance.database.settings.is_on("PubliclyAccessible"),
+        port: instance.port(),
         security_group_ids: instance.security_group_ids(),
     })
 }

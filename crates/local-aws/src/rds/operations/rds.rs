@@ -1,8 +1,8 @@
 //! All accounts' RDS: what exists, and what its operations work with.
 
 use std::{
-    path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard},
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use anyhow::Context;
@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::{
     lock,
+    names::Names,
     place::Place,
     rds::model::{
         clock::Clock,
@@ -27,17 +28,27 @@ use crate::{
 pub struct Rds {
     postgres: Postgres,
     mariadb: Option<MariaDb>,
-    gate: Gate,
+    pub(super) gate: Gate,
+    pub(super) names: Arc<Names>,
+    pub(super) gives_names: bool,
     pub(super) clock: Clock,
     misbehaviours: Misbehaviours,
     state: Mutex<State>,
 }
 
 impl Rds {
-    /// An RDS without any resources, with these engines. The gate stands before every server.
-    pub fn new(postgres: Postgres, mariadb: Option<MariaDb>, gate: Gate, clock: Clock) -> Self {
+    /// An RDS without any resources, with these engines. The gate stands before every server. With `gives_names` endpoints
+    /// have names; else clients are told their addresses.
+    pub fn new(
+        postgres: Postgres,
+        mariadb: Option<MariaDb>,
+        gate: Gate,
+        names: Arc<Names>,
+        gives_names: bool,
+        clock: Clock,
+    ) -> Self {
         let (misbehaviours, state) = (Misbehaviours::default(), Mutex::default());
-        Self { postgres, mariadb, gate, clock, misbehaviours, state }
+        Self { postgres, mariadb, gate, names, gives_names, clock, misbehaviours, state }
     }
 
     /// What exists.
@@ -75,19 +86,14 @@ impl Rds {
         }
     }
 
-    /// Starts a server on `directory`, behind the gate, and at the preferred port when that is free.
-    pub(super) async fn start(
-        &self,
-        engine: Engine,
-        directory: &Path,
-        preferred: Option<u16>,
-    ) -> anyhow::Result<Server> {
-        Server::start(&self.programs(engine)?, directory, preferred, &self.gate).await
-    }
-
     /// A name for new data.
     pub(super) fn data(&self, name: &str) -> PathBuf {
         self.postgres.data(name)
+    }
+
+    /// The certificate of the authority that issues the servers' certificates.
+    pub fn authority_pem(&self) -> &str {
+        self.postgres.authority().pem()
     }
 
     /// The superuser of every server of PostgreSQL, and its password.

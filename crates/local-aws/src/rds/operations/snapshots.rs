@@ -95,7 +95,7 @@ pub(super) fn of_instance(rds: &Rds, instance: &Instance, identifier: String) ->
         identifier,
         instance_identifier: instance.identifier.clone(),
         database: instance.database.clone(),
-        port: instance.port,
+        port: instance.port(),
         status: SnapshotStatus::Creating,
         progress: rds.clock.measure(clock::SNAPSHOT),
         created_at: None,
