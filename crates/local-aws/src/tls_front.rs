@@ -6,7 +6,7 @@
 
 use std::{
     fmt, io,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     path::Path,
     pin::Pin,
     sync::{
@@ -19,7 +19,7 @@ use anyhow::Context;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     task::JoinHandle,
 };
 use tokio_rustls::{
@@ -238,9 +238,12 @@ async fn ignore(mut client: TcpStream) -> io::Result<()> {
     Ok(())
 }
 
+/// The server sees the client's own address: MariaDB blocks an address after too many interrupted handshakes.
 async fn pass_on(mut client: TcpStream, server: u16) -> io::Result<()> {
     client.set_nodelay(true)?;
-    let mut server = TcpStream::connect(("127.0.0.1", server)).await?;
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((client.peer_addr()?.ip(), 0).into())?;
+    let mut server = socket.connect((Ipv4Addr::LOCALHOST, server).into()).await?;
     server.set_nodelay(true)?;
     copy_bidirectional(&mut client, &mut server).await.map(drop)
 }

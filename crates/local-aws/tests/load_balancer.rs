@@ -292,6 +292,11 @@ async fn targets_of_a_group_without_a_listener_are_not_in_use() {
     assert_eq!(idle.greeting().await, Some('a'));
     account.query(ELB, "DeleteListener", &[("ListenerArn", &listener)]).await.unwrap();
     assert_eq!(idle.state(a).await, "unused");
+    // What was known of its health counts no more.
+    let ill = json!({ "neverHealthy": { "target": a.to_string() } });
+    assert_eq!(shared().own("target-misbehaviours", ill).await.0, 204);
+    idle.listen().await;
+    assert_ne!(idle.state(a).await, "healthy");
 }
 
 // Rule of IAM: who may register targets is decided by role, group and its tags; Describe knows no resource.

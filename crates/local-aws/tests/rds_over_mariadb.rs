@@ -291,3 +291,54 @@ async fn mariadb_is_offered_and_refused_in_its_own_words() {
     let long = [("DBInstanceIdentifier", "orders"), ("MasterUserPassword", &*long)];
     assert_eq!(refused("ModifyDBInstance", &long).await.0, "InvalidParameterValue");
 }
+
+/// A Network Load Balancer with the security groups of the DB instance, which is its one target; answers its address.
+async fn balance(account: Account<'_>, instance: &str) -> String {
+    let elb = async |action: &str, parameters: &[(&str, &str)]| {
+        account.query("elasticloadbalancing", action, parameters).await.unwrap()
+    };
+    let made = [("Name", "lane"), ("Protocol", "TCP"), ("Port", "3306"), ("TargetType", "ip")];
+    let group = text(&elb("CreateTargetGroup", &made).await, "TargetGroupArn").unwrap();
+    let own = text(instance, "VpcSecurityGroupId").unwrap();
+    let made = [("Name", "lanes"), ("Type", "network"), ("SecurityGroups.member.1", &own)];
+    let made = elb("CreateLoadBalancer", &made).await;
+    let [balancer, name] = ["LoadBalancerArn", "DNSName"].map(|it| text(&made, it).unwrap());
+    let forward = [
+        ("LoadBalancerArn", &*balancer),
+        ("Port", "3306"),
+        ("Protocol", "TCP"),
+        ("DefaultActions.member.1.Type", "forward"),
+        ("DefaultActions.member.1.TargetGroupArn", &group),
+    ];
+    elb("CreateListener", &forward).await;
+    let endpoint = text(instance, "Endpoint").unwrap();
+    let [host, port] = ["Address", "Port"].map(|it| text(&endpoint, it).unwrap());
+    let id = shared().address(&host).unwrap();
+    let target =
+        [("TargetGroupArn", &*group), ("Targets.member.1.Id", &id), ("Targets.member.1.Port", &port)];
+    elb("RegisterTargets", &target).await;
+    let named = [("TargetGroupArn", &*group)];
+    until(async || elb("DescribeTargetHealth", &named).await.contains("<State>healthy<").then_some(())).await;
+    shared().address(&name).unwrap()
+}
+
+// Rule of MariaDB: after 100 interrupted handshakes it blocks their address. Health checks are interrupted handshakes.
+#[tokio::test]
+async fn health_checks_have_a_load_balancer_blocked_and_nobody_else() {
+    if !is_there() {
+        return;
+    }
+    let account = shared().account("600000000009");
+    let instance = create(account, "checked").await;
+    let balancer = balance(account, &instance).await;
+    let options = MySqlConnectOptions::new().host(&balancer).username("Orders_Master");
+    let options = options.password("wrong-secret").ssl_mode(MySqlSslMode::Disabled);
+    let refused = until(async || {
+        let refused = MySqlConnection::connect_with(&options).await.unwrap_err().to_string();
+        // 1045: the password is wrong. 1129: the host is blocked.
+        (!refused.contains("1045")).then_some(refused)
+    })
+    .await;
+    assert!(refused.contains("1129") && refused.contains(&balancer), "{refused}");
+    log_in(shared(), &instance, PASSWORD).await.unwrap();
+}
