@@ -342,3 +342,39 @@ async fn health_checks_have_a_load_balancer_blocked_and_nobody_else() {
     assert!(refused.contains("1129") && refused.contains(&balancer), "{refused}");
     log_in(shared(), &instance, PASSWORD).await.unwrap();
 }
+
+// Rule of AWS: a parameter group gives the server another value when it starts.
+#[tokio::test]
+async fn a_parameter_group_says_how_many_interrupted_handshakes_are_too_many() {
+    if !is_there() {
+        return;
+    }
+    let account = shared().account("600000000010");
+    let group = ("DBParameterGroupName", "patient");
+    let family = ("DBParameterGroupFamily", "mariadb10.11");
+    account.rds("CreateDBParameterGroup", &[group, family, ("Description", "patient")]).await.unwrap();
+    let set = async |name: &str, value: &str| {
+        let parameter = ("Parameters.Parameter.1.ParameterName", name);
+        let value = ("Parameters.Parameter.1.ParameterValue", value);
+        let applied = ("Parameters.Parameter.1.ApplyMethod", "immediate");
+        account.rds("ModifyDBParameterGroup", &[group, parameter, value, applied]).await
+    };
+    assert_eq!(set("max_connect_errors", "0").await.unwrap_err(), "InvalidParameterValue");
+    assert_eq!(set("sql_mode", "ANSI").await.unwrap_err(), "InvalidParameterValue");
+    set("max_connect_errors", "1000000").await.unwrap();
+    ask_for(account, "patient", &[group]).await.unwrap();
+    let instance = account.instance("patient").await;
+    let mut connection = log_in(shared(), &instance, PASSWORD).await.unwrap();
+    assert_eq!(
+        number(&mut connection, "SELECT CAST(@@global.max_connect_errors AS SIGNED)").await,
+        1_000_000
+    );
+    set("max_connect_errors", "2000000").await.unwrap();
+    account.rds("RebootDBInstance", &[("DBInstanceIdentifier", "patient")]).await.unwrap();
+    until(async || {
+        let mut connection = log_in(shared(), &instance, PASSWORD).await.ok()?;
+        let value = number(&mut connection, "SELECT CAST(@@global.max_connect_errors AS SIGNED)").await;
+        (value == 2_000_000).then_some(())
+    })
+    .await;
+}

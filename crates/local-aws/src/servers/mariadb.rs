@@ -110,6 +110,9 @@ impl MariaDb {
         let options = options.create(true).truncate(true).write(true).mode(0o600);
         std::io::Write::write_all(&mut options.open(&key)?, key_pem.as_bytes())?;
         let mut command = self.mariadbd(directory);
+        // The values of the DB instance's parameter group.
+        let values = std::fs::read_to_string(directory.with_extension("parameters")).unwrap_or_default();
+        command.args(values.lines());
         command.args(["--port", &port.to_string(), "--bind-address=127.0.0.1"]);
         command.arg(format!("--ssl-cert={}", certificate.display()));
         command.arg(format!("--ssl-key={}", key.display()));

@@ -1,6 +1,6 @@
 //! The operations on parameter groups and on option groups, which differ in their words only.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::protocol::{
     answer::Outcome, filters::Filters, pages, parameters::Parameters, request::Request, xml::Element,
@@ -36,6 +36,7 @@ pub fn create(kind: GroupKind, rds: &Arc<Rds>, request: &Request<'_>) -> Outcome
         version,
         description: parameters.required(description(kind))?.to_owned(),
         tags: parameters.tags()?.unwrap_or_default(),
+        values: BTreeMap::new(),
     };
     let mut state = rds.state();
     let key = (place.clone(), kind, name.clone());
@@ -92,6 +93,28 @@ fn wanted_engine(parameters: &Parameters) -> Result<(Option<Engine>, Option<&str
         return combination("MajorEngineVersion can only be used together with EngineName.");
     }
     Ok((engine.map(Engine::named).transpose()?, version))
+}
+
+/// ModifyDBParameterGroup.
+pub fn modify_parameters(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
+    let Request { place, parameters, .. } = *request;
+    let kind = GroupKind::Parameters;
+    let name = name(kind, parameters)?;
+    let mut state = rds.state();
+    let Some(group) = state.groups.get_mut(&(place.clone(), kind, name.clone())) else {
+        return Err(match name.starts_with("default.") {
+            true => kind.invalid_state(format!("Default {} cannot be modified: {name}", kind.word())),
+            false => kind.not_found(&name),
+        });
+    };
+    let get = |n: usize, of: &str| parameters.get(&format!("Parameters.Parameter.{n}.{of}"));
+    let given = (1..).map_while(|n| Some((n, get(n, "ParameterName")?)));
+    let mut changed = group.clone();
+    for (n, parameter) in given {
+        changed.set(parameter, get(n, "ParameterValue").unwrap_or_default())?;
+    }
+    *group = changed;
+    Ok(vec![Element::of_text(kind.parameter(), name)])
 }
 
 /// DeleteDBParameterGroup and DeleteOptionGroup. One that is in use stays, and a default one.

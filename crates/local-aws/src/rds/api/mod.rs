@@ -118,6 +118,7 @@ impl Api {
             "DeleteDBSubnetGroup" => subnet_groups::delete(rds, request),
             "CreateDBParameterGroup" => groups::create(GroupKind::Parameters, rds, request),
             "DescribeDBParameterGroups" => groups::describe(GroupKind::Parameters, rds, request),
+            "ModifyDBParameterGroup" => groups::modify_parameters(rds, request),
             "DeleteDBParameterGroup" => groups::delete(GroupKind::Parameters, rds, request),
             "CreateOptionGroup" => groups::create(GroupKind::Options, rds, request),
             "DescribeOptionGroups" => groups::describe(GroupKind::Options, rds, request),

@@ -1,5 +1,5 @@
 //! Parameter groups and option groups, by name: the defaults of each engine version, and those that were made.
-//! Their parameters and options have no effect here.
+//! Of their parameters and options only `max_connect_errors` of MariaDB has an effect here.
 
 use std::collections::BTreeMap;
 
@@ -19,6 +19,26 @@ pub struct Group {
     pub description: String,
     /// Its tags.
     pub tags: Tags,
+    /// The parameters that were given other values.
+    pub values: BTreeMap<String, String>,
+}
+
+impl Group {
+    /// Gives a parameter another value, which a server takes over when it starts.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<(), Refusal> {
+        if (self.engine, name) != (Engine::MariaDb, "max_connect_errors") {
+            let message = format!("The local AWS gives {name} of {} no other value.", self.version);
+            return Err(Refusal::InvalidParameterValue(message));
+        }
+        if value.parse::<u64>().ok().is_none_or(|it| it == 0) {
+            let message = format!(
+                "Invalid parameter value: {value} for: {name} allowed values are: 1-18446744073709547520"
+            );
+            return Err(Refusal::InvalidParameterValue(message));
+        }
+        self.values.insert(name.to_owned(), value.to_owned());
+        Ok(())
+    }
 }
 
 /// Both kinds of groups have the same operations.
@@ -98,7 +118,7 @@ impl GroupKind {
             }
         };
         let description = format!("Default {words} for {family}");
-        (name, Group { engine, version, description, tags: Tags::default() })
+        (name, Group { engine, version, description, tags: Tags::default(), values: BTreeMap::new() })
     }
 
     /// The engine of a family; refuses a family that RDS does not have.

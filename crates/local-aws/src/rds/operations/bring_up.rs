@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::{
     automated_backups::{self, After},
+    parameters,
     rds::Rds,
 };
 use crate::{
@@ -97,6 +98,7 @@ pub fn begin(rds: &Arc<Rds>, state: &mut State, place: &Place, new: NewInstance)
     let (database, directory) = (instance.database.clone(), Arc::clone(&instance.directory));
     let resource_id = database.resource_id.clone();
     state.instances.insert(resource_id.clone(), instance);
+    parameters::hand_over(state, &resource_id);
     tokio::spawn(finish(Arc::clone(rds), database, directory, origin, door));
     Ok(resource_id)
 }

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     automated_backups::{self, After},
     endpoints::{reach_anew, restart},
+    parameters,
     rds::Rds,
     snapshots::{self, NewSnapshot},
 };
@@ -195,6 +196,7 @@ pub fn reboot(rds: &Arc<Rds>, state: &mut State, place: &Place, given: &str) -> 
     rds.must_take_changes(instance)?;
     instance.status = InstanceStatus::Rebooting;
     let resource_id = instance.database.resource_id.clone();
+    parameters::hand_over(state, &resource_id);
     let (rds, rebooting) = (Arc::clone(rds), resource_id.clone());
     tokio::spawn(async move {
         tokio::join!(restart(&rds, &rebooting), rds.clock.pass(clock::REBOOT));
@@ -235,6 +237,7 @@ pub fn start(rds: &Arc<Rds>, state: &mut State, place: &Place, given: &str) -> R
     let resource_id = instance.database.resource_id.clone();
     let (engine, directory, door) =
         (instance.database.engine, Arc::clone(&instance.directory), rds.door(instance));
+    parameters::hand_over(state, &resource_id);
 
     let (rds, starting) = (Arc::clone(rds), resource_id.clone());
     tokio::spawn(async move {

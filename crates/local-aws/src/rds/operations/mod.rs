@@ -8,6 +8,7 @@ pub mod bring_up;
 mod endpoints;
 pub mod instance_changes;
 pub mod network;
+mod parameters;
 pub mod proxies;
 mod proxy_logins;
 pub mod rds;
