@@ -15,7 +15,7 @@ use local_aws::{
     rds::{
         api::Api,
         model::clock::Clock,
-        operations::{network, proxies::Proxies, rds::Rds},
+        operations::{event_delivery, network, proxies::Proxies, rds::Rds},
     },
     relay::{self, calls::Relay, server},
     servers::{mariadb::MariaDb, postgres::Postgres},
@@ -116,6 +116,9 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         let gate = network::gate(rds.clone(), client.clone(), Arc::clone(&addresses));
         Rds::new(postgres, mariadb, gate, Arc::clone(&names), gives_names, clock)
     });
+    let (listener_of_events, events) = tokio::sync::mpsc::unbounded_channel();
+    rds.state().events.tell(listener_of_events);
+    tokio::spawn(event_delivery::deliver(Arc::clone(&rds), client.clone(), events));
     let proxies = Proxies::new(
         Arc::clone(&rds),
         client.clone(),

@@ -1,5 +1,7 @@
-# Starts MiniStack so that each function resolves the names that its VPC sees: MiniStack runs functions with its own
-# environment, and knows their VPCs. The relay says which file has the names.
+# Starts MiniStack with two changes:
+# - Each function resolves the names that its VPC sees. MiniStack runs functions with its own environment, and knows their
+#   VPCs. The relay says which file has the names.
+# - The relay may put events of AWS's own sources, which MiniStack refuses from everybody, as AWS does.
 import json
 import os
 import sys
@@ -7,7 +9,7 @@ import urllib.parse
 import urllib.request
 
 from ministack.app import main
-from ministack.services import lambda_svc
+from ministack.services import eventbridge, lambda_svc
 
 environment_of = lambda_svc._provided_worker_env
 # Everything is on this machine, so a proxy of the environment must not be used.
@@ -27,5 +29,16 @@ def with_names(config, code_dir, port):
     return environment
 
 
-lambda_svc._provided_worker_env = with_names
+put_events = eventbridge._put_events
+
+
+def with_events_of_aws(data, **given):
+    if data.pop("LocalAwsToken", None) == os.environ["LOCAL_AWS_TOKEN"]:
+        given["allow_aws_source"] = True
+    return put_events(data, **given)
+
+
+if "LOCAL_AWS_NSS_WRAPPER" in os.environ:
+    lambda_svc._provided_worker_env = with_names
+eventbridge._put_events = with_events_of_aws
 sys.exit(main())

@@ -10,13 +10,13 @@ use anyhow::{Context, bail};
 use reqwest::header::AUTHORIZATION;
 use rustix::process::Signal;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
 use crate::{place::Place, process, random_hex};
 
-/// Python code that starts MiniStack and gives functions names.
-const WITH_NAMES: &str = include_str!("ministack.py");
+/// Python code that starts MiniStack, gives functions names, and lets us put events of RDS.
+const LAUNCHER: &str = include_str!("ministack.py");
 const START_ATTEMPTS: usize = 5;
 const START_PATIENCE: Duration = Duration::from_secs(60);
 /// MiniStack closes a connection that was idle for 75 seconds; ours must be forgotten before that.
@@ -70,16 +70,16 @@ impl MiniStack {
         let log = std::fs::File::options().create(true).append(true).open(&log_path)?;
         // MiniStack shows this in its health answer. It proves that our own MiniStack answers on the port.
         let edition = random_hex(8)?;
+        // It says that an event comes from us: nobody else may put one of `aws.rds`.
+        let token = random_hex(16)?;
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "TERM"]);
-        match &settings.nss_wrapper {
-            Some(library) => {
-                let python = settings.executable.with_file_name("python3");
-                command.arg(python).args(["-c", WITH_NAMES]).env("LOCAL_AWS_NSS_WRAPPER", library)
-            }
-            None => command.arg(&settings.executable),
-        };
+        command.arg(settings.executable.with_file_name("python3")).args(["-c", LAUNCHER]);
+        if let Some(library) = &settings.nss_wrapper {
+            command.env("LOCAL_AWS_NSS_WRAPPER", library);
+        }
         let mut child = command
+            .env("LOCAL_AWS_TOKEN", &token)
             .env("GATEWAY_PORT", port.to_string())
             .env("BIND_HOST", "127.0.0.1")
             .env("MINISTACK_HOST", "127.0.0.1")
@@ -100,7 +100,7 @@ impl MiniStack {
             .spawn()
             .with_context(|| format!("cannot run {}", settings.executable.display()))?;
 
-        let client = Client::new(format!("http://127.0.0.1:{port}"))?;
+        let client = Client::new(format!("http://127.0.0.1:{port}"), token)?;
         let started = Instant::now();
         while started.elapsed() < START_PATIENCE {
             if let Some(status) = child.try_wait()? {
@@ -135,6 +135,7 @@ impl MiniStack {
 pub struct Client {
     http: reqwest::Client,
     url: String,
+    token: String,
 }
 
 /// What a Lambda function's access key depends on.
@@ -158,9 +159,13 @@ pub struct VpcConfig {
 }
 
 impl Client {
-    fn new(url: String) -> anyhow::Result<Self> {
+    fn new(url: String, token: String) -> anyhow::Result<Self> {
         // Everything is on this machine, so a proxy of the environment must not be used.
-        Ok(Self { http: reqwest::Client::builder().no_proxy().pool_idle_timeout(POOL_IDLE).build()?, url })
+        Ok(Self {
+            http: reqwest::Client::builder().no_proxy().pool_idle_timeout(POOL_IDLE).build()?,
+            url,
+            token,
+        })
     }
 
     /// Its address.
@@ -217,6 +222,17 @@ impl Client {
         let request = self.http.get(format!("{}/{path}", self.url));
         let request = request.header(AUTHORIZATION, as_root(account_id, region, service));
         Ok(request.send().await?.error_for_status()?.text().await?)
+    }
+
+    /// Puts an event of a service of AWS on the default bus of an account.
+    pub async fn put_event(&self, place: &Place, entry: &Value) -> anyhow::Result<()> {
+        let body = json!({ "Entries": [entry], "LocalAwsToken": self.token });
+        let target = "AWSEvents.PutEvents";
+        let answer = self.json(&place.account_id, &place.region, "events", target, &body).await?;
+        match answer {
+            Some(answer) if answer["FailedEntryCount"] == 0 => Ok(()),
+            answer => bail!("MiniStack's PutEvents answers {answer:?}"),
+        }
     }
 
     /// The network of a Lambda function.

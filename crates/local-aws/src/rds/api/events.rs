@@ -39,7 +39,7 @@ pub fn describe(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
             && source.is_none_or(|source| source == it.source)
             && identifier.as_ref().is_none_or(|identifier| *identifier == it.identifier)
             && (from..=to).contains(&it.at)
-            && (categories.is_empty() || categories.iter().any(|category| category == it.category))
+            && (categories.is_empty() || categories.iter().any(|category| category == it.what.category))
     };
     let found = state.events.iter().enumerate().filter(|(_, it)| wanted(it));
     let all = found.map(|(n, it)| (format!("{n:06}"), to_element(it))).collect();
@@ -75,8 +75,8 @@ fn to_element(event: &Event) -> Element {
     Element::new("Event")
         .text("SourceIdentifier", &event.identifier)
         .text("SourceType", event.source)
-        .text("Message", &event.message)
-        .list("EventCategories", [Element::of_text("EventCategory", event.category)])
+        .text("Message", &event.what.message)
+        .list("EventCategories", [Element::of_text("EventCategory", event.what.category)])
         .text("Date", timestamp(event.at))
         .text("SourceArn", &event.arn)
 }

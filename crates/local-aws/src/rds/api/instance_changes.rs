@@ -13,6 +13,7 @@ use crate::{
     rds::{
         model::refusal::Refusal,
         operations::{
+            failover,
             instance_changes::{self, Deletion, Modification},
             rds::Rds,
         },
@@ -43,12 +44,12 @@ pub fn modify(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
 /// RebootDBInstance.
 pub fn reboot(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
     let given = request.parameters.required("DBInstanceIdentifier")?;
-    if request.parameters.flag("ForceFailover")? {
-        let message = "A forced failover does not exist in the local AWS.";
-        return Err(Refusal::InvalidParameterCombination(message.to_owned()));
-    }
+    let fails_over = request.parameters.flag("ForceFailover")?;
     let mut state = rds.state();
-    let resource_id = instance_changes::reboot(rds, &mut state, request.place, given)?;
+    let resource_id = match fails_over {
+        true => failover::begin(rds, &mut state, request.place, given)?,
+        false => instance_changes::reboot(rds, &mut state, request.place, given)?,
+    };
     Ok(instances::shown(&state, &resource_id))
 }
 

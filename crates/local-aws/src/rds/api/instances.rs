@@ -105,10 +105,11 @@ fn show(state: &State, instance: &Instance, status: InstanceStatus, endpoint: Op
     if let Some(Endpoint { host, address }) = endpoint {
         element = element.child(Element::new("Endpoint").text("Address", host).text("Port", address.port()));
     }
-    element = elements(settings.shown()).fold(element, Element::child);
-    if settings.get("AvailabilityZone").is_none() {
-        element = element.text("AvailabilityZone", format!("{}a", place.region));
-    }
+    let (zone, secondary) = instance.zones();
+    element = elements(settings.shown().filter(|(name, _)| *name != "AvailabilityZone"))
+        .fold(element, Element::child)
+        .text("AvailabilityZone", zone)
+        .maybe("SecondaryAvailabilityZone", secondary.as_deref());
 
     let groups = instance.security_group_ids();
     let groups = groups.iter().map(|id| {

@@ -29,6 +29,10 @@ pub const PROXY: Duration = Duration::from_secs(300);
 pub const DELETE: Duration = Duration::from_secs(60);
 /// How long a reboot takes.
 pub const REBOOT: Duration = Duration::from_secs(60);
+/// How long a failover takes: typically 60 to 120 seconds (RDS User Guide, Concepts.MultiAZSingleStandby).
+pub const FAILOVER: Duration = Duration::from_secs(60);
+/// How long after a failover the name still leads to the old address: "DNS propagation may take a few minutes".
+pub const UNTIL_NAME_FOLLOWS: Duration = Duration::from_secs(15);
 /// How long a start takes.
 pub const START: Duration = Duration::from_secs(120);
 /// How long a stop takes.

@@ -1,6 +1,6 @@
 //! A DB instance, and the statuses in which it can be.
 
-use std::sync::Arc;
+use std::{net::Ipv4Addr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -119,6 +119,10 @@ pub struct Instance {
     pub server: Option<Server>,
     /// Where it is reached, also while it is stopped; none before it has ever been available.
     pub endpoint: Option<Endpoint>,
+    /// The address of its standby, once a failover has shown it.
+    pub standby: Option<Ipv4Addr>,
+    /// It serves from the zone where its standby was when it was made.
+    pub has_failed_over: bool,
     /// What ModifyDBInstance has not applied yet.
     pub pending: Pending,
     /// How far its parameter group is applied.
@@ -177,6 +181,24 @@ impl Instance {
     /// Source: RDS User Guide, statuses: `storage-initialization` remains available for operations.
     pub fn is_at_rest(&self) -> bool {
         self.status == self.status_at_rest()
+    }
+
+    /// Does it have a standby in another Availability Zone?
+    pub fn is_multi_az(&self) -> bool {
+        self.database.settings.is_on("MultiAZ")
+    }
+
+    /// Its Availability Zone and, if it is Multi-AZ, that of its standby.
+    pub fn zones(&self) -> (String, Option<String>) {
+        let zone = |letter| format!("{}{letter}", self.place.region);
+        let first = self.database.settings.get("AvailabilityZone").map_or_else(|| zone('a'), str::to_owned);
+        let second = if first.ends_with('b') { zone('a') } else { zone('b') };
+        match (self.is_multi_az(), self.has_failed_over) {
+            (false, false) => (first, None),
+            (false, true) => (second, None),
+            (true, false) => (first, Some(second)),
+            (true, true) => (second, Some(first)),
+        }
     }
 
     /// The port on which it is to be reached.

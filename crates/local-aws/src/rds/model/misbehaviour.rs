@@ -73,6 +73,26 @@ pub enum Misbehaviour {
         /// A parameter that is applied at once, such as `MaxAllocatedStorage`.
         parameter: String,
     },
+    /// After the next failover the name of the DB instance follows so late.
+    NameFollowsLate {
+        /// The DB instance, in any account and Region.
+        db_instance_identifier: String,
+        /// Seconds of RDS time from the end of the failover.
+        seconds: u32,
+        /// The name leads nowhere meanwhile, in place of to the old address.
+        silent: bool,
+    },
+    /// The next event of this kind reaches EventBridge late, several times or never. DescribeEvents shows it in any case.
+    EventIsDelivered {
+        /// The DB instance, in any account and Region.
+        db_instance_identifier: String,
+        /// The event, such as `RDS-EVENT-0015`.
+        event_id: String,
+        /// How many times; 0 means that it is lost.
+        times: u32,
+        /// Seconds of RDS time until then.
+        after_seconds: u32,
+    },
     /// A new master password takes this long. It is not used up.
     PasswordTakes {
         /// The DB instance, in any account and Region.
@@ -167,6 +187,24 @@ impl Misbehaviours {
         })
     }
 
+    /// How many seconds the name of the DB instance follows late, and whether it leads nowhere meanwhile.
+    pub fn name_follows_late(&self, instance: &str) -> Option<(u32, bool)> {
+        self.take(instance, |it| match it {
+            Misbehaviour::NameFollowsLate { seconds, silent, .. } => Some((*seconds, *silent)),
+            _ => None,
+        })
+    }
+
+    /// How many times this event is delivered and after how many seconds, if not once and at once.
+    pub fn event_is_delivered(&self, instance: &str, id: &str) -> Option<(u32, u32)> {
+        self.take(instance, |it| match it {
+            Misbehaviour::EventIsDelivered { event_id, times, after_seconds, .. } if event_id == id => {
+                Some((*times, *after_seconds))
+            }
+            _ => None,
+        })
+    }
+
     /// How long a password change takes, if not as long as usual.
     pub fn password_takes(&self, instance: &str) -> Option<u32> {
         self.find(instance, |it| match it {
@@ -218,6 +256,8 @@ impl Misbehaviour {
         | Self::EndpointIsMissing { db_instance_identifier: wanted, .. }
         | Self::InstanceIs { db_instance_identifier: wanted, .. }
         | Self::SettingIsNeverShown { db_instance_identifier: wanted, .. }
+        | Self::NameFollowsLate { db_instance_identifier: wanted, .. }
+        | Self::EventIsDelivered { db_instance_identifier: wanted, .. }
         | Self::PasswordTakes { db_instance_identifier: wanted, .. }) = self;
         pattern::matches(&wanted.to_lowercase(), &name.to_lowercase())
     }

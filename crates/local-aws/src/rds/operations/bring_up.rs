@@ -16,6 +16,7 @@ use crate::{
     rds::model::{
         catalogue, clock,
         database::Database,
+        events::Happening,
         groups,
         instances::{Instance, InstanceStatus, ParameterApplyStatus, Pending},
         monitoring, quotas,
@@ -89,6 +90,8 @@ pub fn begin(rds: &Arc<Rds>, state: &mut State, place: &Place, new: NewInstance)
         directory: Arc::new(Directory::own(rds.data(&database.resource_id))),
         server: None,
         endpoint: None,
+        standby: None,
+        has_failed_over: false,
         pending: Pending::default(),
         parameters: ParameterApplyStatus::default(),
         initializes_storage: false,
@@ -128,16 +131,8 @@ async fn finish(rds: Arc<Rds>, database: Database, directory: Arc<Directory>, or
             instance.initializes_storage = restored;
             instance.status = instance.status_at_rest();
             let size = instance.allocated_storage();
-            match snapshot {
-                Some(name) => {
-                    state.events.of_instance(
-                        instance,
-                        "restoration",
-                        format!("Restored from snapshot {name}"),
-                    );
-                }
-                None => state.events.of_instance(instance, "creation", "DB instance created"),
-            }
+            let what = snapshot.map_or(Happening::CREATED, |name| Happening::restored_from(&name));
+            state.events.of_instance(instance, what);
             drop(guard);
             let after = if restored { After::Restore } else { After::Creation };
             automated_backups::first(&rds, &database.resource_id, after);

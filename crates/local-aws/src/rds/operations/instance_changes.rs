@@ -12,7 +12,9 @@ use super::{
 use crate::{
     place::Place,
     rds::model::{
-        catalogue, clock, groups, identifiers,
+        catalogue, clock,
+        events::Happening,
+        groups, identifiers,
         instances::{InstanceStatus, ParameterApplyStatus, Pending},
         monitoring,
         refusal::Refusal,
@@ -184,7 +186,7 @@ async fn change_password(rds: &Rds, resource_id: &str, password: &str) {
     {
         tracing::error!("cannot change the master password of {resource_id}: {error:#}");
     }
-    rds.tell(resource_id, "configuration change", "Reset master credentials");
+    rds.tell(resource_id, Happening::PASSWORD_RESET);
     rds.change(resource_id, |it| it.pending.password = false);
 }
 
@@ -201,6 +203,7 @@ pub fn reboot(rds: &Arc<Rds>, state: &mut State, place: &Place, given: &str) -> 
     tokio::spawn(async move {
         tokio::join!(restart(&rds, &rebooting), rds.clock.pass(clock::REBOOT));
         rds.change(&rebooting, |it| it.parameters = ParameterApplyStatus::InSync);
+        rds.tell(&rebooting, Happening::RESTARTED);
         rds.end_operation(&rebooting);
     });
     Ok(resource_id)
@@ -223,7 +226,7 @@ pub fn stop(
     let (rds, stopping) = (Arc::clone(rds), resource_id.clone());
     tokio::spawn(async move {
         end_server(&rds, &stopping, snapshot, clock::STOP, Server::stop).await;
-        rds.tell(&stopping, "notification", "DB instance stopped");
+        rds.tell(&stopping, Happening::STOPPED);
         rds.set_status(&stopping, InstanceStatus::Stopped);
     });
     Ok(resource_id)
@@ -244,7 +247,7 @@ pub fn start(rds: &Arc<Rds>, state: &mut State, place: &Place, given: &str) -> R
         let started = rds.start(engine, directory.path(), &door);
         let (started, ()) = tokio::join!(started, rds.clock.pass(clock::START));
         if started.is_ok() {
-            rds.tell(&starting, "notification", "DB instance started");
+            rds.tell(&starting, Happening::STARTED);
         }
         rds.change(&starting, |instance| match started {
             Ok((server, endpoint)) => {
@@ -301,7 +304,7 @@ pub fn delete(
     let (rds, deleting) = (Arc::clone(rds), resource_id.clone());
     tokio::spawn(async move {
         end_server(&rds, &deleting, snapshot, clock::DELETE, Server::abandon).await;
-        rds.tell(&deleting, "deletion", "DB instance deleted");
+        rds.tell(&deleting, Happening::DELETED);
         // The data goes with the DB instance, and the automated snapshots unless they are kept.
         let mut state = rds.state();
         let deleted = state.instances.remove(&deleting);

@@ -6,6 +6,8 @@
 pub mod automated_backups;
 pub mod bring_up;
 mod endpoints;
+pub mod event_delivery;
+pub mod failover;
 pub mod instance_changes;
 pub mod network;
 mod parameters;

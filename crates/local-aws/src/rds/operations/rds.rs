@@ -15,6 +15,7 @@ use crate::{
     rds::model::{
         clock::Clock,
         engine::Engine,
+        events::Happening,
         instances::{Instance, InstanceStatus},
         misbehaviour::Misbehaviours,
         refusal::Refusal,
@@ -143,10 +144,10 @@ impl Rds {
     }
 
     /// Remembers what happened to a DB instance, unless it was deleted meanwhile.
-    pub(super) fn tell(&self, resource_id: &str, category: &'static str, message: &str) {
+    pub(super) fn tell(&self, resource_id: &str, what: Happening) {
         let state = &mut *self.state();
         if let Some(instance) = state.instances.get(resource_id) {
-            state.events.of_instance(instance, category, message);
+            state.events.of_instance(instance, what);
         }
     }
 

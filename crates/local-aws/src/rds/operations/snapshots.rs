@@ -11,6 +11,7 @@ use crate::{
     random_hex,
     rds::model::{
         clock::{self, Progress},
+        events::Happening,
         instances::{Instance, InstanceStatus},
         quotas,
         refusal::Refusal,
@@ -51,9 +52,9 @@ pub fn create(
 
 /// Takes the snapshot of a DB instance that is `backing-up` meanwhile.
 pub(super) async fn back_up(rds: Arc<Rds>, resource_id: String, serial: u64) {
-    rds.tell(&resource_id, "backup", "Backing up DB instance");
+    rds.tell(&resource_id, Happening::BACKUP_BEGUN);
     take(&rds, serial).await;
-    rds.tell(&resource_id, "backup", "Finished DB instance backup");
+    rds.tell(&resource_id, Happening::BACKUP_ENDED);
     rds.end_operation(&resource_id);
 }
 
@@ -120,10 +121,10 @@ pub(super) async fn take(rds: &Rds, serial: u64) {
     let Some(snapshot) = rds.state().snapshots.get(&serial).cloned() else { return };
     let takes = if snapshot.automated { clock::AUTOMATED_BACKUP } else { clock::SNAPSHOT };
     let (begins, ends) = match snapshot.automated {
-        true => ("Creating automated snapshot", "Automated snapshot created"),
-        false => ("Creating manual snapshot", "Manual snapshot created"),
+        true => (Happening::AUTOMATED_BEGUN, Happening::AUTOMATED_MADE),
+        false => (Happening::SNAPSHOT_BEGUN, Happening::SNAPSHOT_MADE),
     };
-    rds.state().events.of_snapshot(&snapshot, "creation", begins);
+    rds.state().events.of_snapshot(&snapshot, begins);
     let fails =
         (!snapshot.automated).then(|| rds.misbehaviours().snapshot_fails(&snapshot.instance_identifier));
     if let Some(percent) = fails.flatten() {
@@ -142,7 +143,7 @@ pub(super) async fn take(rds: &Rds, serial: u64) {
     let (backed_up, ()) = tokio::join!(backed_up, rds.clock.pass(takes));
     match backed_up {
         Ok(()) => {
-            rds.state().events.of_snapshot(&snapshot, "creation", ends);
+            rds.state().events.of_snapshot(&snapshot, ends);
             end(rds, serial, SnapshotStatus::Available, 100);
         }
         Err(error) => {
