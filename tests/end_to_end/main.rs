@@ -26,9 +26,9 @@ mod verification;
 
 use anyhow::{Context, Result};
 use executions::Execution;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::path::PathBuf;
-use tests::{Account, REPLICATION, Tools, World, eventually, start};
+use tests::{Account, Tools, World, eventually};
 
 /// A world of the test's own. Checks that can share it are its parts: see `part`.
 async fn world() -> Result<World> {
@@ -48,17 +48,12 @@ async fn run(world: &World) -> Result<String> {
 
 /// A rollback that succeeds.
 async fn roll_back(world: &World, to: &str) -> Result<Execution> {
-    world.target.succeeded(&start_rollback(world, to).await?).await
+    world.roll_back(to).await
 }
 
 /// A rollback, ended however it ended.
 async fn end_of_rollback(world: &World, to: &str) -> Result<Execution> {
-    world.target.ended(&start_rollback(world, to).await?).await
-}
-
-async fn start_rollback(world: &World, to: &str) -> Result<String> {
-    let machine = world.target_outputs.get("RollbackStateMachineArn")?;
-    start(&world.target, machine, None, &json!({"replication": REPLICATION, "to": to})).await
+    world.target.ended(&world.start_rollback(to).await?).await
 }
 
 /// The next report: its subject, and what it says.

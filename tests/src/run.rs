@@ -1,10 +1,10 @@
 //! Executions of the two accounts, waited for, and what those of a run say.
 
-use crate::{Account, eventually};
+use crate::{Account, REPLICATION, World, eventually, start};
 use anyhow::{Context, Result, bail};
 use aws_sdk_sfn::types::ExecutionStatus;
 use executions::{Execution, execution_arn};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 impl Account {
     /// Waits until the execution has ended.
@@ -29,6 +29,19 @@ impl Account {
             Ok(executions::exists(&self.states, &arn).await?.then(|| arn.clone()))
         })
         .await
+    }
+}
+
+impl World {
+    /// A rollback that succeeds.
+    pub async fn roll_back(&self, to: &str) -> Result<Execution> {
+        self.target.succeeded(&self.start_rollback(to).await?).await
+    }
+
+    /// Starts a rollback as an operator would; answers the execution's ARN.
+    pub async fn start_rollback(&self, to: &str) -> Result<String> {
+        let machine = self.target_outputs.get("RollbackStateMachineArn")?;
+        start(&self.target, machine, None, &json!({"replication": REPLICATION, "to": to})).await
     }
 }
 

@@ -9,7 +9,7 @@ mod source;
 
 use crate::arguments::{Arguments, STANDARD_OUTPUT};
 use crate::report::Report;
-use crate::run::replicate;
+use crate::run::{replicate, there_and_back};
 use ::tests::{REPLICATION, SOURCE_INSTANCE, Tools, World};
 use anyhow::Result;
 use executions::Screen;
@@ -97,6 +97,7 @@ async fn run_all(
     let scale = arguments.time_scale;
     screen.say(&format!("A second of RDS lasts {scale} s here; all times below are this machine's."));
     replicate(world, &mut source, arguments.runs, screen, report).await?;
+    there_and_back(world, screen, report).await?;
     for run in &report.runs {
         let own = world.secret(&format!("snapferry/{REPLICATION}/{}", run.run)).await?;
         own.connect().await?;

@@ -62,6 +62,26 @@ pub async fn replicate(
     Ok(())
 }
 
+/// Rolls back to the copy before the last one, and forward again. Each copy still holds the rows of its run.
+pub async fn there_and_back(world: &World, screen: &Screen, report: &Report) -> Result<()> {
+    let [.., previous, last] = &report.runs[..] else { return Ok(()) };
+    screen.say("");
+    for (to, run) in [("previous", previous), ("latest", last)] {
+        let copy = &run.secret.db_instance_identifier;
+        screen.during(&format!("Rolling back to {copy}"), world.roll_back(to)).await?;
+        let secret = world.application_secret().await?;
+        let live = &secret.db_instance_identifier;
+        ensure!(live == copy, "after the rollback to {copy} the application's secret names {live}");
+        let expected: Fingerprint = run.tables.iter().map(|it| it.table.clone()).collect();
+        let tables = compare(&expected, &rows_of(world, &secret).await?);
+        ensure!(tables.iter().all(|it| it.matches), "after the rollback {copy} differs from its source");
+    }
+    screen.say(
+        "A rollback led to the copy before, and another one back. Each still holds the rows of its run.",
+    );
+    Ok(())
+}
+
 /// Every row of every database of a server, whatever its policies hide from the master user.
 async fn rows_of(world: &World, login: &SecretSays) -> Result<Fingerprint> {
     let administrator = world.local_aws.administrator().await?;
