@@ -22,8 +22,10 @@ NAMES = {
     ("secret", "named"): f"secret:snapferry/orders/{RUN}-AbCdEf",
     ("secret", "tagged"): "secret:billing/copied-AbCdEf",
     ("key", "foreign"): "key/billing",
+    ("log-group", "foreign"): "log-group:/aws/rds/instance/billing/postgresql",
+    ("log-group", "named"): f"log-group:/aws/rds/instance/orders-{RUN}/postgresql",
 }
-SERVICES = {"instance": "rds", "snapshot": "rds", "secret": "secretsmanager", "key": "kms"}
+SERVICES = {"instance": "rds", "snapshot": "rds", "secret": "secretsmanager", "key": "kms", "log-group": "logs"}
 # Tags that a request adds, in the ways that policies distinguish, and keys that a request removes.
 GIVEN = [TAGS, {"snapferry:pinned": RUN}, {"snapferry:application-secret": "true"}]
 TAKEN = [["snapferry:made-by"], ["snapferry:pinned"]]

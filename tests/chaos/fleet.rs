@@ -73,6 +73,7 @@ impl Fleet {
             settings["applicationSecretArn"] = json!(secret);
             // Where none is kept beside it, only that it is live keeps the live one.
             let copies = 1 - nth % 2;
+            settings["dbInstance"] = json!({"enableCloudwatchLogsExports": ["postgresql"]});
             settings["retention"] = json!({"copies": copies, "cutoverGraceHours": 0});
             world.put_settings_of(&replication, &settings).await?;
             let mut orders = world.fill_instance(&instance).await?;

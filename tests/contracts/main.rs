@@ -14,6 +14,7 @@ mod packaging;
 mod permissions;
 mod readme;
 mod retries;
+mod rules;
 mod rust;
 mod schema;
 mod steps;

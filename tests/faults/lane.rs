@@ -36,6 +36,7 @@ impl Lane {
         set.attributes(visibility, VISIBILITY_SECONDS).send().await?;
         let mut settings = world.settings();
         settings["retention"] = json!({"copies": 1, "cutoverGraceHours": 0});
+        settings["dbInstance"] = json!({"enableCloudwatchLogsExports": ["postgresql"]});
         world.put_settings(&settings).await?;
 
         let mut lane = Self {

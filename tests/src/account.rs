@@ -6,8 +6,10 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_rds::types::DbInstance;
-use aws_smithy_http_client::Builder;
-use serde_json::{Value, json};
+use aws_smithy_http_client::{Builder, Connector};
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
+use lambda_support::{Config, SignedClient};
+use serde_json::json;
 use std::io::{Cursor, Write};
 use std::path::PathBuf;
 use zip::write::{SimpleFileOptions, ZipWriter};
@@ -21,6 +23,7 @@ pub struct Account {
     pub endpoint: String,
     pub cloudformation: aws_sdk_cloudformation::Client,
     pub kms: aws_sdk_kms::Client,
+    pub logs: SignedClient,
     pub rds: aws_sdk_rds::Client,
     pub secrets: aws_sdk_secretsmanager::Client,
     pub sns: aws_sdk_sns::Client,
@@ -49,12 +52,14 @@ impl Account {
             .http_client(Builder::new().build_http())
             .endpoint_url(endpoint)
             .build();
+        let connector = SharedHttpConnector::new(Connector::builder().build_http());
         Self {
             id,
             region,
             endpoint: endpoint.to_owned(),
             cloudformation: aws_sdk_cloudformation::Client::new(&config),
             kms: aws_sdk_kms::Client::new(&config),
+            logs: SignedClient::logs(&Config { sdk: config.clone(), connector }),
             rds: aws_sdk_rds::Client::new(&config),
             secrets: aws_sdk_secretsmanager::Client::new(&config),
             sns: aws_sdk_sns::Client::new(&config),
@@ -131,20 +136,9 @@ impl Account {
         .await
     }
 
-    /// One call of CloudWatch Logs; its answer.
-    pub(crate) async fn logs(&self, operation: &str, request: &Value) -> Result<Value> {
-        let request = reqwest::Client::new()
-            .post(&self.endpoint)
-            .header("authorization", self.authorization("logs"))
-            .header("content-type", "application/x-amz-json-1.1")
-            .header("x-amz-target", format!("Logs_20140328.{operation}"))
-            .body(request.to_string());
-        Ok(request.send().await?.error_for_status()?.json().await?)
-    }
-
     /// The names of the log groups that begin so.
     pub async fn log_groups(&self, prefix: &str) -> Result<Vec<String>> {
-        let answer = self.logs("DescribeLogGroups", &json!({ "logGroupNamePrefix": prefix })).await?;
+        let answer = self.logs.call("DescribeLogGroups", &json!({ "logGroupNamePrefix": prefix })).await?;
         let groups = answer["logGroups"].as_array().context("log groups")?.iter();
         Ok(groups.filter_map(|it| it["logGroupName"].as_str().map(str::to_owned)).collect())
     }

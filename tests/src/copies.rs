@@ -4,7 +4,8 @@ use crate::{Account, Others};
 use anyhow::{Result, ensure};
 use std::collections::BTreeSet;
 
-/// The identifiers that a replication's DB instances, DB snapshots and copies' secrets in the target account stand for.
+/// The identifiers that a replication's DB instances, DB snapshots, copies' secrets and log groups in the target account
+/// stand for.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Copies {
     /// DB instances.
@@ -13,6 +14,8 @@ pub struct Copies {
     pub snapshots: BTreeSet<String>,
     /// Copies' secrets that are not scheduled for deletion.
     pub secrets: BTreeSet<String>,
+    /// Log groups that RDS made for DB instances. Each log that a DB instance exports has one.
+    pub log_groups: BTreeSet<String>,
 }
 
 impl Copies {
@@ -30,16 +33,27 @@ impl Copies {
             let run = name.strip_prefix(&format!("snapferry/{replication}/"))?.to_owned();
             (run != "by-hand").then(|| format!("{replication}-{run}"))
         });
+        const PREFIX: &str = "/aws/rds/instance/";
+        let log_groups = account.log_groups(&format!("{PREFIX}{replication}-20")).await?.into_iter();
+        let log_groups = log_groups.filter_map(|it| {
+            Some(it.strip_prefix(PREFIX)?.split_once('/')?.0.to_owned()).filter(|it| it != Others::NAME)
+        });
         let ours = |it: &String| it.starts_with(&format!("{replication}-20")) && it != Others::NAME;
         Ok(Self {
             instances: instances.filter(ours).collect(),
             snapshots: manual_snapshots(account, replication).await?.into_iter().collect(),
             secrets: secrets.collect(),
+            log_groups: log_groups.collect(),
         })
     }
 
-    /// Of each kind there is what there should be.
+    /// Of each kind there is what there should be. A copy has a log group if it exports logs.
     pub fn are(&self, expected: &BTreeSet<String>) -> Result<()> {
+        let groups = &self.log_groups;
+        ensure!(
+            groups.is_subset(expected),
+            "expected no log group but of {expected:?}, but found {groups:?}"
+        );
         for (what, found) in [
             ("DB instances", &self.instances),
             ("DB snapshots", &self.snapshots),

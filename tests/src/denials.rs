@@ -14,6 +14,7 @@ pub enum Kind {
     Snapshot,
     Secret,
     Key,
+    LogGroup,
 }
 
 /// What a thing looks like that is not Snapferry's, or is not any function's to touch; the file says it in words.
@@ -117,5 +118,6 @@ pub fn in_words(kind: Kind) -> &'static str {
         Kind::Snapshot => "DB snapshot",
         Kind::Secret => "secret",
         Kind::Key => "key",
+        Kind::LogGroup => "log group",
     }
 }

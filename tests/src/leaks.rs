@@ -66,7 +66,7 @@ pub async fn everything_written(world: &World) -> Result<Vec<Written>> {
 
 async fn log_lines(account: &Account) -> Result<Vec<Written>> {
     let mut written = Vec::new();
-    let groups = account.logs("DescribeLogGroups", &json!({})).await?;
+    let groups = account.logs.call("DescribeLogGroups", &json!({})).await?;
     for group in groups["logGroups"].as_array().context("log groups")? {
         let name = group["logGroupName"].as_str().context("a log group has a name")?;
         let mut token = Value::Null;
@@ -75,7 +75,7 @@ async fn log_lines(account: &Account) -> Result<Vec<Written>> {
             if !token.is_null() {
                 request["nextToken"] = token;
             }
-            let answer = account.logs("FilterLogEvents", &request).await?;
+            let answer = account.logs.call("FilterLogEvents", &request).await?;
             for event in answer["events"].as_array().into_iter().flatten() {
                 written.push((name.to_owned(), event["message"].as_str().unwrap_or_default().to_owned()));
             }

@@ -6,9 +6,9 @@ pub mod plan;
 pub use error::Error;
 
 use aws_sdk_rds::Client as Rds;
-use database::Database;
+use database::{Database, busy_or_failed};
 use lambda_support::{CallFailed, Config, SignedClient, find_parameter};
-use plan::{Plan, To, advice, after_refusal, backup_retention_period, choose, live_run, pin, plan, proven};
+use plan::{Plan, To, advice, backup_retention_period, choose, live_run, pin, plan, proven};
 use replication::{
     ApplicationSecret, BackupRetentionPeriod, Pin, Reach, ReplicationName, Run, RunId, TargetSettings,
 };
@@ -151,6 +151,6 @@ pub async fn handle(clients: &Clients, payload: Value) -> Result<Response, Error
 async fn start(rds: &Rds, database: &Database) -> Result<String, CallFailed> {
     match database.start(rds).await {
         Ok(()) => Ok(format!("starting {database}")),
-        Err(failed) => after_refusal(database, failed),
+        Err(failed) => busy_or_failed(database, failed),
     }
 }

@@ -1,8 +1,7 @@
 //! Decides which copy a rollback goes to and what it still needs; sees only its arguments.
 
 use crate::Error;
-use database::{Condition, Database, DatabaseSeen, Refusal};
-use lambda_support::CallFailed;
+use database::{Condition, Database, DatabaseSeen};
 use replication::{BackupRetentionPeriod, Pin, ReplicationName, Run, RunId, tag};
 use secret::SecretValue;
 use serde::Deserialize;
@@ -139,18 +138,9 @@ pub fn plan(run: &Run, proven: &Proven, waiting: &Waiting, deadline: Deadline) -
     }
 }
 
-/// What a refused start leads to: another look, with its reason, or a failure.
-pub fn after_refusal(database: &Database, failed: CallFailed) -> Result<String, CallFailed> {
-    match Refusal::of(&failed) {
-        Refusal::WrongState => Ok(format!("{database} is no longer stopped")),
-        _ => Err(failed),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use lambda_support::Service;
 
     fn run(day: u32) -> RunId {
         RunId::try_from(format!("202611{day:02}t000000z-0000")).unwrap()
@@ -263,16 +253,5 @@ mod tests {
         check("stopping", "done=false");
         check("starting", "done=false");
         check("incompatible-network", "Snapferry.RestoreFailed");
-    }
-
-    #[test]
-    fn a_refused_start_is_looked_at_again_only_if_the_instance_runs_by_now() {
-        let database = Database::Instance("orders-20261120t160812z-3f9a".to_owned());
-        let refused = |code: &str| {
-            after_refusal(&database, CallFailed::new(Service::Rds, "StartDBInstance", code, "", false))
-        };
-        let reason = "DB instance orders-20261120t160812z-3f9a is no longer stopped";
-        assert_eq!(refused("InvalidDBInstanceState").unwrap(), reason);
-        assert_eq!(refused("DBInstanceNotFound").unwrap_err().code, "DBInstanceNotFound");
     }
 }

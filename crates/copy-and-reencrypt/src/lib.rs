@@ -10,7 +10,7 @@ pub mod plan;
 pub use error::Error;
 pub use key::KeySeen;
 
-use database::{SnapshotSeen, expecting, keep_seconds, last_snapshot_seconds, snapshot};
+use database::{SnapshotSeen, at_work, keep_seconds, last_snapshot_seconds, snapshot, started};
 use plan::{Plan, SourceSeen, after_refusal, plan_with_copy, plan_without_copy};
 use replication::{Account, DbSnapshotArn, Placement, ReplicationName, Run, RunId};
 use serde::{Deserialize, Serialize};
@@ -116,7 +116,7 @@ pub async fn handle(
     let (account, source) = (request.account, request.source_db_instance_identifier.clone());
     let last_seconds = async || last_snapshot_seconds(rds, &run, |run| copy_of(run, account), &source).await;
     if found.as_ref().is_some_and(|it| !it.is_available()) {
-        request.waiting = expecting(request.waiting, last_seconds).await;
+        request.waiting = at_work(request.waiting, last_seconds).await;
     }
     let mut source = None;
     let plan = match &found {
@@ -129,7 +129,7 @@ pub async fn handle(
     let (look, db_snapshot_arn) = match plan {
         Plan::Answer(look) => {
             if let Some(seen) = found.as_ref().filter(|_| look.done) {
-                keep_seconds(rds, &seen.arn, &seen.tags, look.waiting.seconds).await;
+                keep_seconds(rds, &seen.arn, &seen.tags, &look.waiting).await;
             }
             (look, found.map(|it| it.arn))
         }
@@ -139,7 +139,7 @@ pub async fn handle(
             let look = match snapshot::copy(rds, copying).await {
                 Ok(()) => {
                     let reason = format!("started copying {} to {target}", request.source_db_snapshot_arn);
-                    let waiting = expecting(request.waiting, last_seconds).await;
+                    let waiting = started(request.waiting, last_seconds).await;
                     waiting.wait("copying", None, request.stage_deadline_seconds, reason)?
                 }
                 Err(failed) => after_refusal(&request, source.as_ref(), failed)?,

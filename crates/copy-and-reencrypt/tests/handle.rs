@@ -65,11 +65,14 @@ async fn the_time_of_the_last_copy_is_expected_and_that_of_this_one_kept() {
 
     let kept = mock!(aws_sdk_rds::Client::add_tags_to_resource)
         .then_output(|| AddTagsToResourceOutput::builder().build());
-    let waited = with("stage", Some(json!({"seconds": 700, "looks": 9, "status": "creating"})));
+    let waited = with(
+        "stage",
+        Some(json!({"seconds": 700, "looks": 9, "status": "creating", "startedAtSeconds": 60})),
+    );
     let (answer, sent) = look(&[copy("available"), kept], &[], waited).await;
     assert!(answer.unwrap().look.done);
     let tag = json!({"Action": "AddTagsToResource", "ResourceName": format!("{SOURCE_ARN}-copy"),
-        "Tags.Tag.1.Key": "snapferry:seconds", "Tags.Tag.1.Value": "700"});
+        "Tags.Tag.1.Key": "snapferry:seconds", "Tags.Tag.1.Value": "640"});
     assert_eq!(sent, [look_at_copy(), tag]);
 }
 

@@ -42,15 +42,25 @@ pub async fn last_snapshot_seconds(
     Ok(newest_seconds(run, name, seen.iter().map(|it| (it.identifier.as_str(), &it.tags))))
 }
 
-/// What a stage expects once RDS is at work: only the first look of an execution asks, the others remember. Without an
-/// answer it waits without an estimate.
-pub async fn expecting(
+/// A stage that has just set RDS to work, with what it expects of it.
+pub async fn started(
     waiting: Waiting,
     ask: impl AsyncFnOnce() -> Result<Option<u64>, CallFailed>,
 ) -> Waiting {
-    if waiting.looks > 0 {
-        return waiting;
-    }
+    expecting(waiting.started(), ask).await
+}
+
+/// A stage that found RDS at work, with what it expects of it: only the first look of an execution asks, the others
+/// remember.
+pub async fn at_work(
+    waiting: Waiting,
+    ask: impl AsyncFnOnce() -> Result<Option<u64>, CallFailed>,
+) -> Waiting {
+    if waiting.looks > 0 { waiting } else { expecting(waiting, ask).await }
+}
+
+/// Without an answer a stage waits without an estimate.
+async fn expecting(waiting: Waiting, ask: impl AsyncFnOnce() -> Result<Option<u64>, CallFailed>) -> Waiting {
     let expected_seconds = ask().await.unwrap_or_else(|failed| {
         tracing::warn!(%failed, "the time that the last run took is not known");
         None
@@ -58,14 +68,12 @@ pub async fn expecting(
     Waiting { expected_seconds, ..waiting }
 }
 
-/// Keeps how long this run waited for the thing of this ARN, unless it is kept already. A repeated or resumed stage that
-/// never waited tells nothing.
+/// Keeps how long RDS worked on the thing of this ARN, unless it is kept already. Only the execution that set RDS to work
+/// knows that: one that was resumed knows the rest of the time alone, and keeps nothing.
 ///
 /// An estimate for the next run is not worth failing this one.
-pub async fn keep_seconds(rds: &Client, arn: &str, tags: &Tags, seconds: u64) {
-    if seconds == 0 || tags.contains_key(tag::SECONDS) {
-        return;
-    }
+pub async fn keep_seconds(rds: &Client, arn: &str, tags: &Tags, waiting: &Waiting) {
+    let Some(seconds) = waiting.worked_seconds().filter(|_| !tags.contains_key(tag::SECONDS)) else { return };
     if let Err(failed) = add_tag(rds, arn, tag::SECONDS, &seconds.to_string()).await {
         tracing::warn!(arn, %failed, "the time that this took is not kept");
     }

@@ -1,5 +1,6 @@
 //! What RDS means when it refuses a call: read from its code and message alone.
 
+use crate::Database;
 use lambda_support::CallFailed;
 
 /// Why RDS refused.
@@ -74,9 +75,28 @@ impl Refusal {
     }
 }
 
+/// What a refused call on a database leads to: another look, with its reason, when the database was only busy.
+pub fn busy_or_failed(database: &Database, failed: CallFailed) -> Result<String, CallFailed> {
+    match Refusal::of(&failed) {
+        Refusal::WrongState => Ok(format!("{database} became busy")),
+        _ => Err(failed),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use lambda_support::Service;
+
+    #[test]
+    fn a_refused_call_is_repeated_only_if_the_database_was_busy() {
+        let database = Database::Instance("copy".to_owned());
+        let refused = |code: &str| {
+            busy_or_failed(&database, CallFailed::new(Service::Rds, "ModifyDBInstance", code, "", false))
+        };
+        assert_eq!(refused("InvalidDBInstanceState").unwrap(), "DB instance copy became busy");
+        assert_eq!(refused("DBInstanceNotFound").unwrap_err().code, "DBInstanceNotFound");
+    }
 
     #[test]
     fn a_refusal_is_read_from_code_and_message() {

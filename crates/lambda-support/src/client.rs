@@ -8,6 +8,10 @@ use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConn
 use std::ops::Deref;
 use std::time::Duration;
 
+/// How long a call may take, with all its attempts. A step makes up to five calls in the 50 s of its function: a slow call
+/// must fail by its own name before that.
+pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(9);
+
 /// The SDK's configuration, and the connections that all clients of the process share.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -42,8 +46,7 @@ pub async fn config() -> Config {
             .connector_settings(settings)
             .build(),
     );
-    // A step makes up to five calls in the 50 s of its function: a slow call must fail by its own name before that.
-    let timeouts = TimeoutConfig::builder().operation_timeout(Duration::from_secs(9)).build();
+    let timeouts = TimeoutConfig::builder().operation_timeout(CALL_TIMEOUT).build();
     let shared = connector.clone();
     let sdk = aws_config::defaults(BehaviorVersion::latest())
         .timeout_config(timeouts)

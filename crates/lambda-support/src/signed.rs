@@ -1,12 +1,14 @@
 //! Signed calls of a service from which a function needs only one or two: its SDK would cost more than it gives.
 
 use crate::call::{CallFailed, Service, is_transient};
-use crate::client::Config;
+use crate::client::{CALL_TIMEOUT, Config};
 use crate::partition::dns_suffix;
 use crate::xml::texts;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4::SigningParams;
+use aws_smithy_async::future::timeout::Timeout;
+use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep, TokioSleep};
 use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
@@ -14,10 +16,12 @@ use aws_smithy_types::byte_stream::ByteStream;
 use aws_types::service_config::ServiceConfigKey;
 use serde_json::Value;
 use std::error::Error;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// How often a call is made that is throttled, meets an error of the server or gets no answer. The SDK's standard, too.
 const ATTEMPTS: u32 = 3;
+/// The longest pause before the second attempt; each further one may be twice as long. The SDK's standard, too.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 type Failure = Box<dyn Error + Send + Sync>;
 
@@ -32,6 +36,7 @@ pub struct SignedClient {
     region: String,
     credentials: Option<SharedCredentialsProvider>,
     connector: SharedHttpConnector,
+    sleep: SharedAsyncSleep,
 }
 
 /// How a service is asked.
@@ -88,6 +93,7 @@ impl SignedClient {
             region,
             credentials: config.sdk.credentials_provider(),
             connector: config.connector.clone(),
+            sleep: config.sdk.sleep_impl().unwrap_or_else(|| SharedAsyncSleep::new(TokioSleep::new())),
         }
     }
 
@@ -120,7 +126,8 @@ impl SignedClient {
         .await
     }
 
-    /// Makes a call up to three times; `refusal` tells code and message of an answer that is an error.
+    /// Makes a call up to three times, with random pauses, so that callers that were refused together do not come back
+    /// together. `refusal` tells code and message of an answer that is an error.
     async fn attempts<T>(
         &self,
         operation: &'static str,
@@ -128,13 +135,23 @@ impl SignedClient {
         read: impl Fn(&[u8]) -> Option<T>,
         refusal: impl Fn(&T) -> (String, String),
     ) -> Result<T, CallFailed> {
-        let mut attempt = 1;
-        loop {
-            match self.attempt(operation, body, &read, &refusal).await {
-                Err(failed) if failed.name.retryable() && attempt < ATTEMPTS => attempt += 1,
-                answer => return answer,
+        let attempts = async {
+            let mut longest = FIRST_PAUSE;
+            for _ in 1..ATTEMPTS {
+                match self.attempt(operation, body, &read, &refusal).await {
+                    Err(failed) if failed.name.retryable() => {
+                        self.sleep.sleep(longest.mul_f32(fastrand::f32())).await;
+                        longest *= 2;
+                    }
+                    answer => return answer,
+                }
             }
-        }
+            self.attempt(operation, body, &read, &refusal).await
+        };
+        let answer = Timeout::new(attempts, self.sleep.sleep(CALL_TIMEOUT)).await;
+        answer.unwrap_or_else(|_| {
+            Err(CallFailed::new(self.service, operation, "NoAnswer", "no answer in time", true))
+        })
     }
 
     async fn attempt<T>(

@@ -3,10 +3,13 @@
 // Clippy's allowance for tests does not reach their helpers.
 #![allow(clippy::unwrap_used)]
 
-use lambda_support::{CallFailed, find_parameter};
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use lambda_support::{CallFailed, Config, SignedClient, find_parameter};
 use serde_json::{Value, json};
+use std::time::Duration;
 use step::ErrorName;
-use test_support::{Calls, actions, ec2, ssm};
+use test_support::{Calls, Pauses, actions, config, config_that_pauses, ec2, ssm};
 
 async fn look(answers: &[Value]) -> (Result<Option<String>, CallFailed>, Vec<Value>) {
     let calls = Calls::default();
@@ -66,4 +69,41 @@ async fn a_service_that_takes_a_form_answers_xml_and_its_refusal_is_read() {
     let before = calls.sent().len();
     assert_eq!(query(&error("RequestLimitExceeded")).await.unwrap_err().name, ErrorName::Ec2Unavailable);
     assert_eq!(calls.sent().len() - before, 3);
+}
+
+#[derive(Debug)]
+struct Silent;
+
+impl HttpConnector for Silent {
+    fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+        HttpConnectorFuture::new(std::future::pending())
+    }
+}
+
+/// A client whose calls are never answered, and whose time is over at once.
+fn silent() -> SignedClient {
+    let connector = SharedHttpConnector::new(Silent);
+    SignedClient::ssm(&Config { connector, ..config(&[], &Calls::default()) })
+}
+
+#[tokio::test]
+async fn attempts_are_apart_by_random_pauses_and_a_call_without_an_answer_ends_in_time() {
+    let throttled = json!({"__type": "ThrottlingException", "message": "Rate exceeded"});
+    let mut seen = Vec::new();
+    for _ in 0..20 {
+        let pauses = Pauses::default();
+        let config = config_that_pauses(std::slice::from_ref(&throttled), &Calls::default(), &pauses);
+        find_parameter(&SignedClient::ssm(&config), "/snapferry/replications/orders").await.unwrap_err();
+        let asked = pauses.asked();
+        let [whole, first, second] = asked[..] else { panic!("{asked:?}") };
+        assert_eq!(whole, Duration::from_secs(9));
+        assert!(first <= Duration::from_secs(1) && second <= Duration::from_secs(2), "{asked:?}");
+        seen.extend([first, second]);
+    }
+    seen.sort();
+    seen.dedup();
+    assert!(seen.len() > 30, "{seen:?}");
+
+    let failed = find_parameter(&silent(), "/snapferry/replications/orders").await.unwrap_err();
+    assert_eq!((failed.name, failed.message.as_str()), (ErrorName::SsmUnavailable, "no answer in time"));
 }

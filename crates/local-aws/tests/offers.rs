@@ -36,6 +36,12 @@ async fn versions_classes_and_certificates_that_are_offered_are_accepted() {
     let of_class = [&of_version[..2], &[("DBInstanceClass", &*class)]].concat();
     let of_class = offered("DescribeOrderableDBInstanceOptions", &of_class).await;
     assert_eq!(count(&of_class, "OrderableDBInstanceOption"), 5, "one for each storage type");
+    let io1 = of_class.split("</OrderableDBInstanceOption>").find(|it| it.contains(">io1<")).unwrap();
+    for (element, value) in
+        [("MinStorageSize", "100"), ("MaxIopsPerDbInstance", "256000"), ("MaxIopsPerGib", "50")]
+    {
+        assert_eq!(text(io1, element).as_deref(), Some(value), "{element}");
+    }
     let unknown = [engine, ("EngineVersion", "99")];
     let refused = account.rds("DescribeOrderableDBInstanceOptions", &unknown).await;
     assert_eq!(refused.unwrap_err(), "InvalidParameterCombination");

@@ -163,12 +163,13 @@ async fn apply_immediately_applies_what_is_pending_and_closes_connections() {
         account.rds("ModifyDBInstance", &more).await.unwrap();
         account.instance("orders").await
     };
+    let [one, other] = [account.security_group("one").await, account.security_group("other").await];
     let queued = modify(("DBInstanceClass", "db.r6g.large"), "false").await;
     let pending = text(&queued, "PendingModifiedValues").unwrap();
     assert_eq!(text(&pending, "DBInstanceClass").as_deref(), Some("db.r6g.large"));
-    modify(("VpcSecurityGroupIds.VpcSecurityGroupId.1", "sg-1"), "false").await;
+    modify(("VpcSecurityGroupIds.VpcSecurityGroupId.1", &one), "false").await;
     connection.ping().await.unwrap();
-    let applied = modify(("VpcSecurityGroupIds.VpcSecurityGroupId.1", "sg-2"), "true").await;
+    let applied = modify(("VpcSecurityGroupIds.VpcSecurityGroupId.1", &other), "true").await;
     assert_eq!(text(&applied, "PendingModifiedValues").as_deref(), Some(""));
     assert_eq!(text(&applied, "DBInstanceClass").as_deref(), Some("db.r6g.large"));
     connection.ping().await.unwrap_err();

@@ -142,6 +142,7 @@ async fn what_rds_does_not_sell_is_refused() {
 #[tokio::test]
 async fn every_setting_of_a_restore_and_of_a_modification_is_shown() {
     let account = with_snapshot("300000000006", &[("AllocatedStorage", "400"), ("Port", "5433")]).await;
+    let group = account.security_group("copies").await;
     // Parameter, value, and the element that shows the value where it has another name.
     let restored = [
         ("DBInstanceClass", "db.r6g.large", ""),
@@ -157,8 +158,10 @@ async fn every_setting_of_a_restore_and_of_a_modification_is_shown() {
         ("EngineLifecycleSupport", "open-source-rds-extended-support-disabled", ""),
         ("CopyTagsToSnapshot", "true", ""),
         ("NetworkType", "DUAL", ""),
-        ("VpcSecurityGroupIds.VpcSecurityGroupId.1", "sg-1", "VpcSecurityGroupId"),
+        ("VpcSecurityGroupIds.VpcSecurityGroupId.1", &*group, "VpcSecurityGroupId"),
         ("PubliclyAccessible", "false", ""),
+        ("Domain", "d-1234567890", ""),
+        ("DomainIAMRoleName", "rds-directory", "IAMRoleName"),
     ];
     let modified = [
         ("MaxAllocatedStorage", "440", ""),
@@ -170,9 +173,9 @@ async fn every_setting_of_a_restore_and_of_a_modification_is_shown() {
         ("PreferredMaintenanceWindow", "sun:05:00-sun:05:30", ""),
         ("DeletionProtection", "true", ""),
     ];
-    let parameters = |settings: &[(&'static str, &'static str, &str)]| -> Vec<_> {
+    fn parameters<'a>(settings: &[(&'a str, &'a str, &str)]) -> Vec<(&'a str, &'a str)> {
         settings.iter().map(|(parameter, value, _)| (*parameter, *value)).collect()
-    };
+    }
     let restore =
         [parameters(&restored), vec![("EnableCloudwatchLogsExports.member.1", "postgresql")]].concat();
     account.restore("orders-1", "orders-2", &restore).await.unwrap();

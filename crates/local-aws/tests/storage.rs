@@ -25,6 +25,7 @@ async fn storage_that_does_not_fit_is_refused_by_a_restore() {
         vec![("Iops", "15001")],
         vec![("StorageThroughput", "500")],
         vec![("AllocatedStorage", "299")],
+        vec![("AllocatedStorage", "65537"), ("Iops", "200000")],
         vec![("AllocatedStorage", "301")],
         vec![gp3, ("Iops", "0"), ("DedicatedLogVolume", "true")],
     ] {
@@ -35,6 +36,20 @@ async fn storage_that_does_not_fit_is_refused_by_a_restore() {
     let shown = account.instance("orders-2").await;
     let shown = ["StorageType", "Iops", "StorageThroughput"].map(|element| text(&shown, element).unwrap());
     assert_eq!(shown, ["gp3", "3000", "125"]);
+}
+
+// Rule of AWS: each storage type has its least and its largest size.
+#[tokio::test]
+async fn a_size_that_a_storage_type_does_not_have_is_refused() {
+    let account = shared().account("800000000003");
+    for (kind, size) in
+        [("gp2", "19"), ("gp3", "19"), ("standard", "4"), ("standard", "3073"), ("gp3", "65537")]
+    {
+        let given = [("StorageType", kind), ("AllocatedStorage", size)];
+        let refused = account.ask_for("orders", &given).await.unwrap_err();
+        assert_eq!(refused, "InvalidParameterCombination", "{kind} {size}");
+    }
+    account.ask_for("orders", &[("StorageType", "standard"), ("AllocatedStorage", "5")]).await.unwrap();
 }
 
 // Rule of AWS: a ceiling of autoscaling is at least 10 % above the size.

@@ -145,6 +145,7 @@ pub fn of_placement(it: &Placement) -> Checked {
         "the ARN, the id or the alias of a key",
     )?;
     form("placement.monitoringRoleArn", role, names::is_role, "the ARN of a role")?;
+    of_domain(it)?;
     if !it.quarantine_security_group_ids.is_empty() && it.vpc_security_group_ids.is_empty() {
         let problem = "must name the security groups that replace those of the quarantine";
         return refuse("placement.vpcSecurityGroupIds", problem);
@@ -159,6 +160,23 @@ pub fn of_placement(it: &Placement) -> Checked {
     match tag_rules::problem(&it.tags) {
         Some(problem) => refuse("placement.tags", problem),
         None => Ok(()),
+    }
+}
+
+/// Checks that a directory and its role go together.
+fn of_domain(it: &Placement) -> Checked {
+    let (domain, role) = (it.domain.as_deref(), it.domain_iam_role_name.as_deref());
+    form("placement.domain", domain, names::is_directory, "the id of a directory, such as d-1234567890")?;
+    form("placement.domainIamRoleName", role, names::is_role_name, "the name of a role, without its path")?;
+    match (domain, role) {
+        (Some(_), None) => refuse(
+            "placement.domainIamRoleName",
+            "is needed for placement.domain: name the stack's DomainRoleArn",
+        ),
+        (None, Some(_)) => {
+            refuse("placement.domain", "must name the directory that domainIamRoleName is for")
+        }
+        _ => Ok(()),
     }
 }
 

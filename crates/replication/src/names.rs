@@ -84,6 +84,18 @@ pub fn is_dns_name(name: &str) -> bool {
     name.len() <= 253 && name.split('.').all(label) && last.bytes().any(|it| it.is_ascii_alphabetic())
 }
 
+/// Whether it is the name of a role. Source: IAM API, CreateRole, `RoleName`.
+pub fn is_role_name(name: &str) -> bool {
+    (1..=64).contains(&name.len())
+        && name.bytes().all(|it| it.is_ascii_alphanumeric() || b"_+=,.@-".contains(&it))
+}
+
+/// Whether it is the id of a directory. Source: Directory Service API, `DirectoryId`.
+pub fn is_directory(id: &str) -> bool {
+    let digits = id.strip_prefix("d-");
+    digits.is_some_and(|it| it.len() == 10 && it.bytes().all(|it| it.is_ascii_hexdigit()))
+}
+
 /// Service and resource of an ARN.
 fn arn(text: &str) -> Option<(&str, &str)> {
     let parts: Vec<&str> = text.splitn(6, ':').collect();
@@ -117,6 +129,7 @@ mod tests {
             }
         };
         let long = "x".repeat(256);
+        let role_of_path = "arn:aws:iam::222222222222:role/rds-directory";
         check(
             is_instance,
             &["orders-prod", "Orders1"],
@@ -137,6 +150,8 @@ mod tests {
         );
         check(is_authority, &["rds-ca-rsa2048-g1"], &["", "rds ca", "1"]);
         check(is_region, &["eu-central-1"], &["", "Frankfurt", "eu_central_1"]);
+        check(is_directory, &["d-926724cf57"], &["", "d-", "d-92672", "corp.example.com"]);
+        check(is_role_name, &["rds-directory"], &["", "path/rds-directory", role_of_path, &long[..65]]);
         let key = "1234abcd-12ab-34cd-56ef-1234567890ab";
         let (arn, alias) = (
             format!("arn:aws:kms:eu-central-1:222222222222:key/{key}"),

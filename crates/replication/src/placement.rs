@@ -34,6 +34,12 @@ pub struct Placement {
     /// The role of Enhanced Monitoring.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub monitoring_role_arn: Option<String>,
+    /// The directory of AWS Managed Microsoft AD that the copy joins; none when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub domain: Option<String>,
+    /// The role in whose name RDS calls the directory; with a domain alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub domain_iam_role_name: Option<String>,
     /// Tags on the copy's snapshot and DB instance, beside Snapferry's own.
     pub tags: Tags,
 }

@@ -209,6 +209,11 @@ mod tests {
         check(json!({"performanceInsightsKmsKeyId": "a key"}), "performanceInsightsKmsKeyId");
         check(json!({"monitoringRoleArn": "rds-monitoring"}), "monitoringRoleArn");
         check(json!({ "monitoringRoleArn": role }), "");
+        check(json!({"domain": "d-1234567890", "domainIamRoleName": "rds-directory"}), "");
+        check(json!({"domain": "corp.example.com", "domainIamRoleName": "rds-directory"}), "domain");
+        check(json!({"domain": "d-1234567890", "domainIamRoleName": role}), "domainIamRoleName");
+        check(json!({"domain": "d-1234567890"}), "domainIamRoleName");
+        check(json!({"domainIamRoleName": "rds-directory"}), "domain");
         check(json!({"quarantineSecurityGroupIds": ["sg-1"]}), "vpcSecurityGroupIds");
         check(
             json!({"quarantineSecurityGroupIds": ["sg-x"], "vpcSecurityGroupIds": ["sg-2"]}),

@@ -6,9 +6,11 @@ pub mod plan;
 pub use error::Error;
 
 use aws_sdk_rds::Client;
-use database::{Condition, Database, expecting, keep_seconds, processor_features, tag_list};
+use database::{
+    Condition, Database, at_work, busy_or_failed, keep_seconds, processor_features, started, tag_list,
+};
 use lambda_support::{CallFailed, Service, call_failed};
-use plan::{AfterRefusal, MODIFIED, Plan, after_refusal, at_restore, busy_or_failed, later_settings, plan};
+use plan::{AfterRefusal, MODIFIED, Plan, after_refusal, at_restore, later_settings, plan};
 use replication::{DbInstanceSettings, Placement, ReplicationName, Run, RunId, tag};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -65,7 +67,7 @@ pub async fn handle(rds: &Client, payload: Value) -> Result<Response, Error> {
     let seen = database.find(rds).await?;
     let last_seconds = async || Database::last_seconds(rds, &run).await;
     if seen.as_ref().is_some_and(|it| it.condition() == Condition::Waiting) {
-        request.waiting = expecting(request.waiting, last_seconds).await;
+        request.waiting = at_work(request.waiting, last_seconds).await;
     }
     let waiting = &request.waiting;
     let wanted = later_settings(&request.engine, &request.db_instance, &request.placement);
@@ -73,7 +75,7 @@ pub async fn handle(rds: &Client, payload: Value) -> Result<Response, Error> {
         Plan::Answer(look) => look,
         Plan::Restore => match restore(rds, &run, &request).await {
             Ok(()) => {
-                let waiting = expecting(waiting.clone(), last_seconds).await;
+                let waiting = started(waiting.clone(), last_seconds).await;
                 waiting.wait("creating", None, deadline, format!("started restoring {database}"))?
             }
             Err(failed) => match after_refusal(&run, &request, failed)? {
@@ -90,7 +92,7 @@ pub async fn handle(rds: &Client, payload: Value) -> Result<Response, Error> {
         }
     };
     if let Some(seen) = seen.filter(|_| look.done) {
-        keep_seconds(rds, &seen.arn, &seen.tags, look.waiting.seconds).await;
+        keep_seconds(rds, &seen.arn, &seen.tags, &look.waiting).await;
     }
     tracing::info!(replication = %run.replication, run = %run.id, done = look.done, reason = look.reason, "looked");
     Ok(Response { look })
@@ -132,6 +134,8 @@ async fn restore(rds: &Client, run: &Run, request: &Request) -> Result<(), CallF
         .set_db_parameter_group_name(placement.restore_db_parameter_group_name().1.map(str::to_owned))
         .set_option_group_name(placement.option_group_name.clone())
         .set_vpc_security_group_ids(Some(groups).filter(|groups| !groups.is_empty()))
+        .set_domain(placement.domain.clone())
+        .set_domain_iam_role_name(placement.domain_iam_role_name.clone())
         .publicly_accessible(placement.publicly_accessible)
         .deletion_protection(false)
         .set_tags(Some(tag_list(tags)))

@@ -1,7 +1,7 @@
 //! Decides what a look at the restored DB instance leads to; sees only its arguments.
 
 use crate::{Error, Request};
-use database::{Changes, Condition, Database, DatabaseSeen, Monitoring, PerformanceInsights, Refusal};
+use database::{Changes, Condition, DatabaseSeen, Monitoring, PerformanceInsights, Refusal};
 use lambda_support::CallFailed;
 use replication::{DbInstanceSettings, Placement, Run, engine};
 use step::{Bounded, Deadline, Look, Waiting};
@@ -206,18 +206,10 @@ pub fn after_refusal(run: &Run, request: &Request, failed: CallFailed) -> Result
     }
 }
 
-/// A refused modification is repeated when the instance was only busy.
-pub fn busy_or_failed(database: &Database, failed: CallFailed) -> Result<String, CallFailed> {
-    match Refusal::of(&failed) {
-        Refusal::WrongState => Ok(format!("{database} became busy")),
-        _ => Err(failed),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use database::Endpoint;
+    use database::{Database, Endpoint};
     use lambda_support::Service;
     use serde_json::json;
     use step::Tags;

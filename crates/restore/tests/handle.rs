@@ -103,6 +103,14 @@ async fn without_a_quarantine_the_copy_comes_up_in_the_applications_groups() {
 }
 
 #[tokio::test]
+async fn the_copy_joins_the_directory_of_the_settings() {
+    let request =
+        with(&["placement"], json!({"domain": "d-1234567890", "domainIamRoleName": "rds-directory"}));
+    let (_, sent) = look(&[no_instance(), started()], request).await;
+    assert_eq!(sent[1], restore(json!({"Domain": "d-1234567890", "DomainIAMRoleName": "rds-directory"})));
+}
+
+#[tokio::test]
 async fn the_settings_tags_are_on_the_copy_but_never_in_place_of_snapferrys() {
     let tags = json!({"snapferry:run": "20200101t000000z-0000", "team": "orders"});
     let request = with(&["placement"], json!({ "tags": tags }));
@@ -268,7 +276,7 @@ async fn what_the_settings_name_and_the_account_lacks_is_told_by_name() {
 #[tokio::test]
 async fn the_time_that_a_restore_took_is_kept_once_for_the_next_run() {
     let mut request = request();
-    request["stage"] = json!({"seconds": 740, "looks": 19, "status": "available"});
+    request["stage"] = json!({"seconds": 740, "looks": 19, "status": "available", "startedAtSeconds": 0});
     let fresh = tagged(Run::from_identifier(IDENTIFIER).unwrap().tags());
     let endpoint = Endpoint::builder().address("db").port(5432).build();
     let fresh = found(fresh.db_instance_status("available").endpoint(endpoint));

@@ -6,7 +6,7 @@ pub mod plan;
 pub use error::Error;
 
 use aws_sdk_rds::Client;
-use database::{Database, expecting, keep_seconds, last_snapshot_seconds, snapshot};
+use database::{Database, at_work, keep_seconds, last_snapshot_seconds, snapshot, started};
 use plan::{Plan, after_refusal, plan_with_snapshot, plan_without_snapshot, run_of};
 use replication::{Run, RunId, SourceDb, SourceInput};
 use serde::{Deserialize, Serialize};
@@ -75,7 +75,7 @@ pub async fn handle(rds: &Client, payload: Value) -> Result<Response, Error> {
     let found = snapshot::find(rds, &run.identifier()).await?;
     let last_seconds = async || last_snapshot_seconds(rds, &run, Run::identifier, &identifier).await;
     let waiting = match &found {
-        Some(seen) if !seen.is_available() => expecting(waiting, last_seconds).await,
+        Some(seen) if !seen.is_available() => at_work(waiting, last_seconds).await,
         _ => waiting,
     };
     let plan = match &found {
@@ -87,7 +87,7 @@ pub async fn handle(rds: &Client, payload: Value) -> Result<Response, Error> {
         Plan::Create => match source.create_snapshot(rds, &run.identifier(), run.tags()).await {
             Ok(()) => {
                 let reason = format!("started DB snapshot {} of {source}", run.identifier());
-                let waiting = expecting(waiting, last_seconds).await;
+                let waiting = started(waiting, last_seconds).await;
                 waiting.wait("creating", None, deadline, reason)?
             }
             Err(failed) => {
@@ -97,7 +97,7 @@ pub async fn handle(rds: &Client, payload: Value) -> Result<Response, Error> {
         },
     };
     if let Some(seen) = found.as_ref().filter(|_| look.done) {
-        keep_seconds(rds, &seen.arn, &seen.tags, look.waiting.seconds).await;
+        keep_seconds(rds, &seen.arn, &seen.tags, &look.waiting).await;
     }
     tracing::info!(replication = %run.replication, run = %run.id, done = look.done, reason = look.reason, "looked");
     Ok(Response {

@@ -1,7 +1,7 @@
 //! Decides what a look at the source leads to; sees only its arguments.
 
 use crate::{Error, Execution};
-use database::{Condition, Database, DatabaseSeen, Refusal, SnapshotSeen};
+use database::{Condition, Database, DatabaseSeen, Refusal, SnapshotSeen, busy_or_failed};
 use lambda_support::CallFailed;
 use replication::{Run, RunId, SourceInput};
 use step::{Deadline, Look, Waiting};
@@ -74,11 +74,10 @@ pub fn plan_with_snapshot(
 /// What a refused CreateDBSnapshot leads to: another look, with its reason, or a failure.
 pub fn after_refusal(run: &Run, source: &Database, failed: CallFailed) -> Result<String, Error> {
     match Refusal::of(&failed) {
-        Refusal::WrongState => Ok(format!("{source} became busy")),
         Refusal::AlreadyExists => Ok(format!("DB snapshot {} exists already", run.identifier())),
         Refusal::DatabaseNotFound => Err(Error::SourceNotFound(source.to_string())),
         Refusal::SnapshotQuota => Err(Error::SnapshotQuotaExceeded),
-        _ => Err(failed.into()),
+        _ => Ok(busy_or_failed(source, failed)?),
     }
 }
 

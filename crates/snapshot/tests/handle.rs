@@ -84,15 +84,27 @@ async fn the_time_of_the_last_snapshot_is_expected_and_that_of_this_one_kept() {
         let answer = handle(&rds(&Calls::default(), &rules), request()).await.unwrap();
         assert_eq!(answer.look.waiting.expected_seconds, Some(740));
     }
+    // One that waited for the source first asks too.
+    let rules = [last_runs, no_snapshot(), source("available"), created()];
+    let busy = with(&["stage"], Some(json!({"seconds": 60, "looks": 4, "status": "backing-up"})));
+    let waiting = handle(&rds(&Calls::default(), &rules), busy).await.unwrap().look.waiting;
+    assert_eq!((waiting.expected_seconds, waiting.started_at_seconds), (Some(740), Some(60)));
 
     let kept = mock!(Client::add_tags_to_resource).then_output(|| AddTagsToResourceOutput::builder().build());
-    let waited = with(&["stage"], Some(json!({"seconds": 700, "looks": 9, "status": "creating"})));
+    let mut stage = json!({"seconds": 700, "looks": 9, "status": "creating", "startedAtSeconds": 60});
+    let waited = with(&["stage"], Some(stage.clone()));
     let calls = Calls::default();
     let answer = handle(&rds(&calls, &[snapshot_of_this_run("available"), kept]), waited).await.unwrap();
     assert!(answer.look.done);
     let tag = json!({"Action": "AddTagsToResource", "ResourceName": arn(),
-        "Tags.Tag.1.Key": "snapferry:seconds", "Tags.Tag.1.Value": "700"});
+        "Tags.Tag.1.Key": "snapferry:seconds", "Tags.Tag.1.Value": "640"});
     assert_eq!(calls.sent(), [look_at_snapshot(), tag]);
+
+    // A resumed execution knows the rest of the time alone.
+    stage["startedAtSeconds"].take();
+    let (calls, rules) = (Calls::default(), [snapshot_of_this_run("available")]);
+    handle(&rds(&calls, &rules), with(&["stage"], Some(stage))).await.unwrap();
+    assert_eq!(calls.sent(), [look_at_snapshot()]);
 }
 
 #[tokio::test]

@@ -30,6 +30,10 @@ pub struct Waiting {
     /// Seconds that the same stage took in the last run, when that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expected_seconds: Option<u64>,
+    /// Seconds that it had waited when it set the service to work. An execution that is resumed may find the service at
+    /// work already: then this is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_at_seconds: Option<u64>,
 }
 
 /// What a look answers; every step's answer carries it.
@@ -138,6 +142,17 @@ impl Waiting {
         self.wait_at_least(PAUSE_SECONDS, status, None, deadline, reason).map(Some)
     }
 
+    /// The step has set the service to work: what came before was no work, but patience.
+    pub fn started(self) -> Self {
+        Self { started_at_seconds: Some(self.seconds), ..self }
+    }
+
+    /// How long the service has worked, in seconds. `None` when another execution set it to work: its waits are not
+    /// known here.
+    pub fn worked_seconds(&self) -> Option<u64> {
+        Some(self.seconds.saturating_sub(self.started_at_seconds?))
+    }
+
     /// Whether the look before this one saw this status.
     pub fn saw(&self, status: &str) -> bool {
         self.status.as_deref() == Some(status)
@@ -149,6 +164,7 @@ impl Waiting {
             looks: self.looks + 1,
             status: Some(status.to_owned()),
             expected_seconds: self.expected_seconds,
+            started_at_seconds: self.started_at_seconds,
         }
     }
 
@@ -156,11 +172,12 @@ impl Waiting {
     /// on the looks come each forty-fifth of the estimate, 15 to 38 s apart.
     ///
     /// The estimate is the smaller one of two: what RDS's percentage leads to, and how long the stage took in the last
-    /// run. Without any, or long after the last run's time, the wait is 2 % of the age, at most 60 s. It is never less
-    /// than 0.5 % of the age: that keeps seven days of waiting under 1,500 looks, since an execution's history holds
-    /// 25,000 events and a look is nine. `tests/simulated.rs` prints what these numbers lead to.
+    /// run. Both count from the moment at which RDS was set to work. Without any, or long after the last run's time, the
+    /// wait is 2 % of the age, at most 60 s. It is never less than 0.5 % of the whole age: that keeps seven days of
+    /// waiting under 1,500 looks, since an execution's history holds 25,000 events and a look is nine.
+    /// `tests/simulated.rs` prints what these numbers lead to.
     fn wait_seconds(&self, percent: Option<u8>) -> u64 {
-        let age = self.seconds;
+        let age = self.worked_seconds().unwrap_or(self.seconds);
         let by_percent = percent.filter(|it| (TELLING_PERCENT..=100).contains(it));
         let by_percent = by_percent.map(|percent| age * 100 / u64::from(percent));
         let by_last_run = self.expected_seconds.filter(|expected| age < expected * 5 / 4);
@@ -172,7 +189,7 @@ impl Waiting {
             }
             None => (age / 50).min(60),
         };
-        wanted.max(LEAST_SECONDS).max(age / 200)
+        wanted.max(LEAST_SECONDS).max(self.seconds / 200)
     }
 }
 
@@ -226,6 +243,19 @@ mod tests {
         check(at(60, Some(3600)), Some(10), 300);
     }
 
+    // A copy that waited in a queue must not look at RDS as rarely as one that is an hour old.
+    #[test]
+    fn the_estimates_count_from_the_moment_at_which_rds_was_set_to_work() {
+        let queued = at(3_000, None);
+        assert_eq!((queued.wait_seconds(None), queued.worked_seconds()), (60, None));
+        let started = queued.started();
+        assert_eq!((started.wait_seconds(None), started.worked_seconds()), (15, Some(0)));
+        let later = started.looked("copying", 600);
+        assert_eq!((later.wait_seconds(Some(50)), later.worked_seconds()), (300, Some(600)));
+        let expected = Waiting { expected_seconds: Some(1_200), ..later };
+        assert_eq!(expected.wait_seconds(None), 300);
+    }
+
     #[test]
     fn what_is_there_at_once_is_looked_at_after_a_second_but_not_again_and_again() {
         let deadline = Deadline::constant::<3_600>();
@@ -251,7 +281,9 @@ mod tests {
             let mut waiting = at(0, expected);
             while let Ok(look) = waiting.wait("copying", percent, Deadline::constant::<604_800>(), "copying")
             {
-                waiting = look.waiting;
+                // It waits in a queue for two days first.
+                let starts = waiting.started_at_seconds.is_none() && waiting.seconds > 172_800;
+                waiting = if starts { look.waiting.started() } else { look.waiting };
             }
             assert!(waiting.looks < 1500, "{percent:?} {expected:?}: {} looks", waiting.looks);
         }

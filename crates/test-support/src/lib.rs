@@ -6,6 +6,7 @@
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep, Sleep};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
 use aws_smithy_runtime_api::client::interceptors::Intercept;
@@ -17,6 +18,25 @@ use lambda_runtime::Diagnostic;
 use lambda_support::{Config, SignedClient};
 use serde_json::{Map, Value, json};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// Every pause that clients asked for, in order: none takes any time.
+#[derive(Debug, Clone, Default)]
+pub struct Pauses(Arc<Mutex<Vec<Duration>>>);
+
+impl Pauses {
+    /// What was asked for so far.
+    pub fn asked(&self) -> Vec<Duration> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl AsyncSleep for Pauses {
+    fn sleep(&self, duration: Duration) -> Sleep {
+        self.0.lock().unwrap().push(duration);
+        Sleep::new(std::future::ready(()))
+    }
+}
 
 /// Every request as it goes over the wire, parameter by parameter, in order, with `Action` for both of AWS's protocols:
 /// give it to a client as an interceptor.
@@ -81,11 +101,17 @@ pub fn ec2(answers: &[&str], calls: &Calls) -> SignedClient {
 
 /// The configuration of functions, with credentials of nobody, and a connection that answers by itself.
 pub fn config(answers: &[Value], calls: &Calls) -> Config {
+    config_that_pauses(answers, calls, &Pauses::default())
+}
+
+/// The same, with a look at the pauses.
+pub fn config_that_pauses(answers: &[Value], calls: &Calls, pauses: &Pauses) -> Config {
     let credentials = Credentials::new("AKIDEXAMPLE", "nobody's", None, None, "test");
     let sdk = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .sleep_impl(SharedAsyncSleep::new(pauses.clone()))
         .build();
     let answers = Arc::new(Mutex::new(answers.to_vec()));
     let connector = SharedHttpConnector::new(Answering { answers, calls: calls.clone() });

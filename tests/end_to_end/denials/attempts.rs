@@ -4,6 +4,7 @@ use super::strangers::{RUN, Stranger, rds_tags, tags};
 use anyhow::{Result, bail};
 use aws_sdk_rds::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_secretsmanager::types::Tag;
+use serde_json::json;
 use tests::{Account, Kind};
 
 const TAG: &str = "snapferry:made-by";
@@ -17,6 +18,7 @@ pub async fn attempt(role: &Account, action: &str, on: &Stranger) -> Result<Vec<
         Kind::Snapshot => snapshot(role, action, on).await,
         Kind::Secret => secret(role, action, on).await,
         Kind::Key => key(role, action, on).await.map(|code| vec![code]),
+        Kind::LogGroup => log_group(role, action, on).await.map(|code| vec![code]),
     }
 }
 
@@ -131,7 +133,7 @@ async fn key(role: &Account, action: &str, on: &Stranger) -> Result<String> {
             ended(grant.operations(aws_sdk_kms::types::GrantOperation::Decrypt).send().await)
         }
         "kms:PutKeyPolicy" => {
-            let policy = serde_json::json!({"Version": "2012-10-17", "Statement": [
+            let policy = json!({"Version": "2012-10-17", "Statement": [
                 {"Effect": "Allow", "Principal": {"AWS": somebody}, "Action": "kms:*", "Resource": "*"}
             ]});
             let put = kms.put_key_policy().key_id(&on.arn).policy(policy.to_string());
@@ -141,6 +143,16 @@ async fn key(role: &Account, action: &str, on: &Stranger) -> Result<String> {
             ended(kms.schedule_key_deletion().key_id(&on.arn).pending_window_in_days(7).send().await)
         }
         _ => bail!("{action} of a key is not tried"),
+    })
+}
+
+async fn log_group(role: &Account, action: &str, on: &Stranger) -> Result<String> {
+    Ok(match action {
+        "logs:DeleteLogGroup" => {
+            let deleted = role.logs.call("DeleteLogGroup", &json!({ "logGroupName": on.name })).await;
+            deleted.map_or_else(|failed| failed.code, |_| "done".to_owned())
+        }
+        _ => bail!("{action} of a log group is not tried"),
     })
 }
 

@@ -1,6 +1,7 @@
 //! Things that are not Snapferry's, made by the account's owner: some look like Snapferry's by name or by tags.
 
 use anyhow::{Context, Result};
+use serde_json::json;
 use std::fmt::Write;
 use tests::{Account, Kind, Looks};
 
@@ -67,6 +68,13 @@ pub async fn make(account: &Account, own_key: &str) -> Result<Vec<Stranger>> {
     for (looks, arn) in [(Looks::Foreign, foreign), (Looks::Own, own_key.to_owned())] {
         made.push(Stranger { kind: Kind::Key, looks, name: arn.clone(), arn, versions: Default::default() });
     }
+    for (looks, instance) in [(Looks::Foreign, "billing".to_owned()), (Looks::Named, format!("orders-{RUN}"))]
+    {
+        let name = format!("/aws/rds/instance/{instance}/postgresql");
+        account.logs.call("CreateLogGroup", &json!({ "logGroupName": name })).await?;
+        let arn = account.arn("logs", &format!("log-group:{name}"));
+        made.push(Stranger { kind: Kind::LogGroup, looks, name, arn, versions: Default::default() });
+    }
     Ok(made)
 }
 
@@ -127,6 +135,7 @@ pub async fn state(account: &Account, strangers: &[Stranger]) -> Result<String> 
                 let grants = account.kms.list_grants().key_id(&it.arn).send().await?.grants;
                 writeln!(state, "{key:#?} {policy:?} {grants:?}")?;
             }
+            Kind::LogGroup => writeln!(state, "{:?}", account.log_groups(&it.name).await?)?,
             Kind::Instance => {}
         }
     }

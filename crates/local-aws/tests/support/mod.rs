@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 mod keys_and_roles;
+mod network;
 
 use std::{
     io::{BufRead, BufReader},

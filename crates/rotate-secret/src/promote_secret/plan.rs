@@ -4,7 +4,7 @@ use super::opening::{Opened, Opening, opening};
 use super::way::{Way, patience};
 use crate::Error;
 use crate::copy::{of_run, was_live};
-use database::{Changes, Database, DatabaseSeen, Refusal};
+use database::{Changes, Database, DatabaseSeen, Refusal, busy_or_failed};
 use lambda_support::CallFailed;
 use replication::{Pin, Run, tag};
 use secret::{AWSPENDING, AWSPREVIOUS, SecretSeen, Version};
@@ -211,11 +211,10 @@ fn pending_rotation<'a>(seen: &'a Seen<'_>) -> Option<&'a str> {
 /// What a refused act of the opening leads to: another look, with its reason, or a failure.
 pub fn after_refusal(database: &Database, wanted: &Opened<'_>, failed: CallFailed) -> Result<String, Error> {
     match Refusal::of(&failed) {
-        Refusal::WrongState => Ok(format!("{database} became busy")),
         Refusal::ParameterGroupNotFound => {
             Err(Error::ParameterGroupNotFound(wanted.db_parameter_group_name.unwrap_or_default().to_owned()))
         }
-        _ => Err(failed.into()),
+        _ => Ok(busy_or_failed(database, failed)?),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::Error;
 use crate::copy::{of_run, was_live};
-use database::{Condition, DatabaseSeen, Refusal};
+use database::{Condition, Database, DatabaseSeen, Refusal, busy_or_failed};
 use lambda_support::CallFailed;
 use replication::{Run, tag};
 use secret::{Connection, Password, Reading, SecretValue, Unusable, Version};
@@ -132,13 +132,12 @@ pub fn after_refusal(
     let wait = |reason: String| Ok(waiting.wait("password set", None, deadline, reason)?);
     let Err(failed) = set else { return wait(format!("set a new password on DB instance {identifier}")) };
     match Refusal::of(&failed) {
-        Refusal::WrongState => wait(format!("DB instance {identifier} became busy")),
         Refusal::Denied => Ok(waiting.refused(deadline, failed.to_string())?.ok_or(failed)?),
         // Only the code: RDS's message could quote the password.
         Refusal::InvalidValue | Refusal::ClassNotOrderable => {
             Err(Error::PasswordRefused { identifier, code: failed.code, secret: run.secret_name() })
         }
-        _ => Err(failed.into()),
+        _ => wait(busy_or_failed(&Database::Instance(identifier), failed)?),
     }
 }
 
@@ -162,7 +161,7 @@ pub fn after_create_refused(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use database::{Database, Endpoint};
+    use database::Endpoint;
     use lambda_support::Service;
     use step::Tags;
 

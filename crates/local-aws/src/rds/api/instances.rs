@@ -23,7 +23,7 @@ use crate::{
             groups::GroupKind,
             instances::{Instance, InstanceStatus},
             refusal::Refusal,
-            settings,
+            settings::{self, Settings},
             state::State,
         },
         operations::rds::Rds,
@@ -66,7 +66,7 @@ fn seen(rds: &Rds, state: &State, instance: &Instance) -> Element {
     show(state, instance, status, endpoint)
 }
 
-/// Does a DB instance have this value for a filter? None is in a cluster or in a domain.
+/// Does a DB instance have this value for a filter? None is in a cluster.
 fn has(instance: &Instance, filter: &str, value: &str) -> bool {
     match filter {
         "db-instance-id" => {
@@ -74,6 +74,7 @@ fn has(instance: &Instance, filter: &str, value: &str) -> bool {
         }
         "dbi-resource-id" => value == instance.database.resource_id,
         "engine" => value == instance.database.engine.name(),
+        "domain" => instance.database.settings.get("Domain") == Some(value),
         _ => false,
     }
 }
@@ -142,7 +143,7 @@ fn show(state: &State, instance: &Instance, status: InstanceStatus, endpoint: Op
         .text("StorageEncryptionType", encryption_type(database))
         .maybe("KmsKeyId", database.kms_key_id.as_deref())
         .text("DbiResourceId", &database.resource_id)
-        .list("DomainMemberships", [])
+        .list("DomainMemberships", domain_membership(settings))
         .text("DBInstanceArn", instance.arn())
         .list(
             "EnabledCloudwatchLogsExports",
@@ -151,6 +152,12 @@ fn show(state: &State, instance: &Instance, status: InstanceStatus, endpoint: Op
         .list("AssociatedRoles", [])
         .list("TagList", tags::elements(&instance.tags))
         .text("ActivityStreamStatus", "stopped")
+}
+
+/// The directory that the DB instance joined: a Kerberos server does not exist here.
+fn domain_membership(settings: &Settings) -> Option<Element> {
+    let membership = Element::new("DomainMembership").text("Domain", settings.get("Domain")?);
+    Some(membership.text("Status", "joined").maybe("IAMRoleName", settings.get("DomainIAMRoleName")))
 }
 
 /// With automated backups, RDS can restore to any time until five minutes ago.

@@ -7,6 +7,7 @@ pub mod groups;
 pub mod instance_changes;
 pub mod instances;
 pub mod log_groups;
+pub mod network;
 pub mod offers;
 pub mod protocol;
 pub mod proxies;
@@ -92,8 +93,9 @@ impl Api {
     }
 
     async fn perform(&self, request: &Request<'_>, action: &str) -> Outcome {
-        let Self { rds, proxies, keys, roles, .. } = self;
+        let Self { rds, proxies, keys, roles, ministack } = self;
         authorization::check(roles, rds, request, action).await?;
+        network::check(ministack, request).await?;
         match action {
             "CreateDBInstance" => bring_up::create(rds, keys, request).await,
             "RestoreDBInstanceFromDBSnapshot" => bring_up::restore(rds, keys, request).await,

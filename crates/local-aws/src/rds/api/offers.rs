@@ -21,6 +21,7 @@ use crate::{
             classes,
             engine::Engine,
             refusal::Refusal,
+            storage::bounds,
         },
         operations::rds::Rds,
     },
@@ -116,6 +117,9 @@ pub fn orderable_options(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
 fn option_element(place: &Place, engine: Engine, version: &str, class: &str, storage: &str) -> Element {
     let zones = ["a", "b", "c"]
         .map(|zone| Element::new("AvailabilityZone").text("Name", format!("{}{zone}", place.region)));
+    let bounds = bounds(storage);
+    let least = |it: Option<(i64, i64)>| it.map(|it| it.0);
+    let most = |it: Option<(i64, i64)>| it.map(|it| it.1);
     Element::new("OrderableDBInstanceOption")
         .text("Engine", engine.name())
         .text("EngineVersion", version)
@@ -129,6 +133,14 @@ fn option_element(place: &Place, engine: Engine, version: &str, class: &str, sto
         .text("StorageType", storage)
         .text("SupportsIops", ["gp3", "io1", "io2"].contains(&storage))
         .text("SupportsStorageThroughput", storage == "gp3")
+        .text("MinStorageSize", bounds.size.0)
+        .text("MaxStorageSize", bounds.size.1)
+        .maybe("MinIopsPerDbInstance", least(bounds.iops))
+        .maybe("MaxIopsPerDbInstance", most(bounds.iops))
+        .maybe("MinIopsPerGib", bounds.iops_per_gib.map(|it| it.0))
+        .maybe("MaxIopsPerGib", bounds.iops_per_gib.map(|it| it.1))
+        .maybe("MinStorageThroughputPerDbInstance", least(bounds.throughput))
+        .maybe("MaxStorageThroughputPerDbInstance", most(bounds.throughput))
         .text("SupportsEnhancedMonitoring", true)
         .text("SupportsIAMDatabaseAuthentication", true)
         .text("SupportsPerformanceInsights", true)

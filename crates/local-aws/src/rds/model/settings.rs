@@ -93,7 +93,9 @@ const SETTINGS: &[Setting] = &[
     setting("AvailabilityZone"),
     setting("PromotionTier").integer(),
     setting("EnableCustomerOwnedIp").shown_as("CustomerOwnedIpEnabled").boolean().default("false"),
-    // These three are shown elsewhere in an answer.
+    // The rest is shown elsewhere in an answer.
+    setting("Domain").hidden(),
+    setting("DomainIAMRoleName").hidden(),
     setting("Port").hidden().integer().later().kept(),
     setting("DBParameterGroupName").hidden(),
     // A copy of a snapshot in another account or Region loses it.

@@ -16,6 +16,44 @@ const LARGE: (i64, i64) = (12_000, 500);
 /// From this size on, in GiB, gp3 can be given IOPS and throughput.
 const LARGE_FROM: i64 = 400;
 
+/// What RDS offers of a storage type, from the least to the most.
+pub struct Bounds {
+    /// GiB.
+    pub size: (i64, i64),
+    /// Provisioned IOPS.
+    pub iops: Option<(i64, i64)>,
+    /// Provisioned IOPS for each GiB.
+    pub iops_per_gib: Option<(f64, f64)>,
+    /// Provisioned throughput, in MiB/s.
+    pub throughput: Option<(i64, i64)>,
+}
+
+/// The bounds of a storage type.
+pub fn bounds(kind: &str) -> Bounds {
+    let unprovisioned = |size| Bounds { size, iops: None, iops_per_gib: None, throughput: None };
+    let provisioned = |most_per_gib| Bounds {
+        iops: Some((1_000, 256_000)),
+        iops_per_gib: Some((0.5, most_per_gib)),
+        ..unprovisioned((100, 65_536))
+    };
+    match kind {
+        "io1" => provisioned(50.0),
+        "io2" => provisioned(1_000.0),
+        "gp3" => Bounds {
+            iops: Some((LARGE.0, 64_000)),
+            iops_per_gib: Some((0.5, 500.0)),
+            throughput: Some((LARGE.1, 4_000)),
+            ..unprovisioned((20, 65_536))
+        },
+        "standard" => unprovisioned((5, 3_072)),
+        _ => unprovisioned((20, 65_536)),
+    }
+}
+
+fn is_within<T: PartialOrd>(value: T, bounds: Option<(T, T)>) -> bool {
+    bounds.is_none_or(|(least, most)| (least..=most).contains(&value))
+}
+
 /// Refuses storage that RDS does not make. `all` is what the DB instance would have, with what the request gives; what
 /// is not given is from the backup or from the DB instance itself.
 pub fn check(engine: Engine, given: &Changes, all: &Settings) -> Result<(), Refusal> {
@@ -29,17 +67,17 @@ pub fn check(engine: Engine, given: &Changes, all: &Settings) -> Result<(), Refu
     if all.is_on("DedicatedLogVolume") && !matches!(kind, "io1" | "io2") {
         return refuse(format!("A dedicated log volume isn't supported for storage type {kind}."));
     }
+    let bounds = bounds(kind);
+    if !is_within(size, Some(bounds.size)) {
+        return invalid_size(engine, kind, size);
+    }
     match kind {
         "gp3" => gp3(engine, given, all, size, iops),
         "io1" | "io2" => {
-            if size < 100 {
-                return invalid_size(engine, kind, size);
-            }
             let Some(iops) = iops else {
                 return refuse(format!("The Iops parameter is required for storage type {kind}."));
             };
-            let most = size * if kind == "io1" { 50 } else { 1_000 };
-            if iops < 1_000 || iops * 2 < size || iops > most {
+            if !is_within(iops, bounds.iops) || !is_within(iops as f64 / size as f64, bounds.iops_per_gib) {
                 return refuse(format!(
                     "Invalid iops to storage (GB) ratio for engine name {name} and storage type {kind}: {iops} to {size}"
                 ));
@@ -65,7 +103,12 @@ fn gp3(engine: Engine, given: &Changes, all: &Settings, size: i64, iops: Option<
         return Ok(());
     }
     let (iops, throughput) = (iops.unwrap_or(LARGE.0), throughput.unwrap_or(LARGE.1));
-    if iops < LARGE.0 || iops > 500 * size || throughput < LARGE.1 || throughput * 4 > iops {
+    let bounds = bounds("gp3");
+    let is_offered = is_within(iops, bounds.iops)
+        && is_within(iops as f64 / size as f64, bounds.iops_per_gib)
+        && is_within(throughput, bounds.throughput)
+        && throughput * 4 <= iops;
+    if !is_offered {
         return refuse(format!(
             "Invalid iops {iops} or storage throughput {throughput} for engine {engine}, storage type gp3 and a storage size of {size}."
         ));

@@ -36,6 +36,7 @@ pub fn needs(state: &mut State, place: &Place, action: &str, parameters: &Parame
             needs.groups(false);
             needs.tags_on("db", db, tagged);
             needs.pass_role("MonitoringRoleArn", "monitoring.rds.amazonaws.com");
+            needs.pass_role("DomainIAMRoleName", "directoryservice.rds.amazonaws.com");
         }
         "RestoreDBInstanceFromDBSnapshot" => {
             needs.of("db", db);
@@ -47,6 +48,7 @@ pub fn needs(state: &mut State, place: &Place, action: &str, parameters: &Parame
             needs.of("db", db);
             needs.groups(false);
             needs.pass_role("MonitoringRoleArn", "monitoring.rds.amazonaws.com");
+            needs.pass_role("DomainIAMRoleName", "directoryservice.rds.amazonaws.com");
         }
         "RebootDBInstance" | "StartDBInstance" => needs.of("db", db),
         "StopDBInstance" => {
@@ -230,8 +232,11 @@ impl Collector<'_> {
     /// RDS gives the role to a service in the caller's name.
     fn pass_role(&mut self, parameter: &str, service: &str) {
         let Some(role) = self.parameters.get(parameter) else { return };
+        // Where a name is given, the role has no path.
+        let named = || format!("arn:aws:iam::{}:role/{role}", self.place.account_id);
+        let resource = if role.starts_with("arn:") { role.to_owned() } else { named() };
         let context = request_context(self.parameters).with("iam:PassedToService", service);
-        self.needs.push(Need { action: "iam:PassRole".to_owned(), resource: role.to_owned(), context });
+        self.needs.push(Need { action: "iam:PassRole".to_owned(), resource, context });
     }
 }
 
