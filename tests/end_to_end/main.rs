@@ -7,6 +7,7 @@ mod boto3;
 mod denials;
 mod example_application;
 mod handoffs;
+mod lanes;
 mod mariadb;
 mod named_failures;
 mod names;

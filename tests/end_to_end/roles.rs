@@ -16,8 +16,8 @@ const NOT_SEEN: &[(&str, &str)] = &[
     ("states:StartExecution", "EventBridge and the scheduler call in the role's name, past the relay"),
     ("kms:", "RDS and Secrets Manager use keys in the role's name: local-aws decides it without a call"),
     ("ec2:", "Lambda makes the network interface of Verify and RegisterTargets in the role's name"),
-    ("elasticloadbalancing:", "no lanes are named in these runs: the handle tests' calls"),
-    ("rds:DescribeDBSubnetGroups", "no lanes are named in these runs: a handle test's call"),
+    ("elasticloadbalancing:", "no lanes are named in these runs: the calls of the test of lanes"),
+    ("rds:DescribeDBSubnetGroups", "no lanes are named in these runs: a call of the test of lanes"),
     ("iam:CreateServiceLinkedRole", "RDS makes its role in the caller's name, in a fresh account"),
     ("iam:PassRole", "RDS checks it when a monitoring role is given"),
     ("secretsmanager:RestoreSecret", "a handle test's: a run resumed after its clean-up, a week ago at most"),
@@ -31,6 +31,9 @@ const NOT_SEEN: &[(&str, &str)] = &[
     ("rds:CreateOptionGroup", "RDS may ask for it when a copy brings its option group"),
     ("rds:AddTagsToResource", "RDS asks for it when a thing is made with tags"),
 ];
+
+/// Roles of functions that these runs do not call, with the reason.
+const NOT_CALLED: &[(&str, &str)] = &[("RegisterTargetsRole", "no lanes are named in these runs")];
 
 /// What the functions have called so far are all the actions that their roles allow, and nothing else.
 pub async fn every_action_that_a_role_allows_is_used_and_every_one_used_is_allowed(
@@ -46,14 +49,16 @@ pub async fn every_action_that_a_role_allows_is_used_and_every_one_used_is_allow
             spare.extend(
                 used.difference(&allowed).map(|it| format!("{role} calls {it}, which is not allowed")),
             );
+            let is_called = !NOT_CALLED.iter().any(|(it, _)| role == *it);
             let unused = allowed
                 .difference(&used)
+                .filter(|_| is_called)
                 .filter(|action| !NOT_SEEN.iter().any(|(it, _)| action.starts_with(it)));
             spare.extend(unused.map(|it| format!("{role} allows {it}, which nothing calls")));
         }
     }
     assert!(spare.is_empty(), "{spare:#?}");
-    for (action, reason) in NOT_SEEN {
+    for (action, reason) in NOT_SEEN.iter().chain(NOT_CALLED) {
         println!("not seen: {action:<30} {reason}");
     }
     Ok(())

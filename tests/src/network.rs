@@ -26,9 +26,10 @@ pub struct Network {
 impl Network {
     /// Makes the network of an account.
     pub async fn create(account: &Account) -> Result<Self> {
-        let vpc = account.ec2("CreateVpc", &[("CidrBlock", "10.1.0.0/16")], "vpcId").await?;
+        // The local AWS gives everything an address of this machine alone. They must lie in the VPC's subnets, as on AWS.
+        let vpc = account.ec2("CreateVpc", &[("CidrBlock", "127.0.0.0/8")], "vpcId").await?;
         let mut subnet_ids = Vec::new();
-        for cidr in ["10.1.0.0/24", "10.1.1.0/24"] {
+        for cidr in ["127.0.0.0/9", "127.128.0.0/9"] {
             let subnet = [("VpcId", vpc.as_str()), ("CidrBlock", cidr)];
             subnet_ids.push(account.ec2("CreateSubnet", &subnet, "subnetId").await?);
         }

@@ -31,8 +31,14 @@ pub async fn address_of(local_aws: &str, host: &str) -> Result<Ipv4Addr> {
 ///
 /// sqlx goes through a socket of our own: it neither resolves the name here, nor is it built with TLS here.
 pub async fn connect(local_aws: &str, options: PgConnectOptions) -> Result<PgConnection> {
+    let host = options.get_host().to_owned();
+    connect_at(local_aws, options, &host).await
+}
+
+/// The same, but connected to another name at the same port.
+pub async fn connect_at(local_aws: &str, options: PgConnectOptions, name: &str) -> Result<PgConnection> {
     let (host, port) = (options.get_host().to_owned(), options.get_port());
-    let address = address_of(local_aws, &host).await?;
+    let address = address_of(local_aws, name).await?;
     let authority = reqwest::get(format!("{local_aws}/_local-aws/authority")).await?;
     let authority = authority.error_for_status()?.bytes().await?;
     let mut server = over_tls((address, port), &host, &authority).await?;

@@ -27,8 +27,13 @@ pub async fn deploy_source(account: &Account) -> Result<Outputs> {
 }
 
 /// Deploys the target account's template, and subscribes its queue: the local AWS creates no subscription to a topic of
-/// another account from a template.
-pub async fn deploy_target(account: &Account, source: &Outputs, network: &Network) -> Result<Outputs> {
+/// another account from a template. Replications may use these target groups as lanes.
+pub async fn deploy_target(
+    account: &Account,
+    source: &Outputs,
+    network: &Network,
+    target_group_arns: &str,
+) -> Result<Outputs> {
     let topic = source.get("HandoffTopicArn")?;
     let in_its_region = Account::new(account.id, REGION, &account.endpoint);
     let mut undelivered = String::new();
@@ -43,14 +48,26 @@ pub async fn deploy_target(account: &Account, source: &Outputs, network: &Networ
         ("HandoffTopicArn", topic),
         ("VerifySubnetIds", &network.subnet_ids.join(",")),
         ("VerifySecurityGroupIds", &network.verify_group),
+        ("ReachTargetGroupArns", target_group_arns),
     ];
     let outputs = deploy(account, "target-account", &parameters).await?;
-    for step in ["Verify", "VerifyPath"] {
+    for step in ["Verify", "VerifyPath", "RegisterTargets"] {
         account.place_function(step, &network.subnet_ids, &[&network.verify_group]).await?;
     }
     let queue = outputs.get("HandoffQueueArn")?;
     in_its_region.sns.subscribe().topic_arn(topic).protocol("sqs").endpoint(queue).send().await?;
     Ok(outputs)
+}
+
+/// Deploys the template of the lanes into the network of the target account: a load balancer with two lanes.
+pub(crate) async fn deploy_lanes(account: &Account, network: &Network) -> Result<Outputs> {
+    let parameters = [
+        ("VpcId", network.vpc_id.as_str()),
+        ("SubnetIds", &network.subnet_ids.join(",")),
+        ("ClientCidr", "127.0.0.0/8"),
+        ("ThirdLanePort", "0"),
+    ];
+    create(account, "reach-network-load-balancer", &parameters).await
 }
 
 /// Deploys a template that takes artifacts, under the name of its file.
@@ -62,8 +79,13 @@ pub(crate) async fn deploy(
     let bucket = account.bucket();
     let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
     let common = [("ArtifactBucket", bucket.as_str()), ("Architecture", architecture)];
-    let parameters = common.iter().chain(parameters);
+    create(account, template, &[&common, parameters].concat()).await
+}
+
+async fn create(account: &Account, template: &str, parameters: &[(&str, &str)]) -> Result<Outputs> {
+    let bucket = account.bucket();
     let parameters = parameters
+        .iter()
         .map(|(key, value)| Parameter::builder().parameter_key(*key).parameter_value(*value).build());
     let stack = format!("snapferry-{template}");
     account

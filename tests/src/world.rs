@@ -2,6 +2,7 @@
 
 use crate::reach;
 use crate::run::run_of;
+use crate::stacks::deploy_lanes;
 use crate::{
     Account, LocalAws, Network, Orders, Outputs, REGION, SOURCE_ACCOUNT, TARGET_ACCOUNT, Tools,
     deploy_source, deploy_target, eventually,
@@ -89,6 +90,13 @@ impl SecretSays {
         reach::connect(&self.local_aws, options).await
     }
 
+    /// Logs in with it by a load balancer of this name. The certificate must still be for the secret's host.
+    pub async fn session_by(&self, balancer: &str) -> Result<PgConnection> {
+        let options = PgConnectOptions::new_without_pgpass().host(&self.host).port(self.port);
+        let options = options.username(&self.username).password(&self.password).database(&self.dbname);
+        reach::connect_at(&self.local_aws, options, balancer).await
+    }
+
     /// Where the host's name leads.
     pub async fn address(&self) -> Result<Ipv4Addr> {
         reach::address_of(&self.local_aws, &self.host).await
@@ -121,18 +129,37 @@ impl World {
         target_region: &'static str,
     ) -> Result<Self> {
         let local_aws = LocalAws::start(tools, parent, time_scale).await?;
+        Ok(Self::deploy(tools, local_aws, replaced, target_region, false).await?.0)
+    }
+
+    /// A world for a test whose target account has a load balancer; answers the outputs of its stack, too.
+    pub async fn start_by_lanes(tools: &Tools) -> Result<(Self, Outputs)> {
+        let local_aws = LocalAws::start(tools, &tools.checkout.join(".local"), 0.01).await?;
+        let (world, lanes) = Self::deploy(tools, local_aws, &[], REGION, true).await?;
+        Ok((world, lanes.context("there are lanes")?))
+    }
+
+    async fn deploy(
+        tools: &Tools,
+        local_aws: LocalAws,
+        replaced: &[(&str, PathBuf)],
+        target_region: &'static str,
+        by_lanes: bool,
+    ) -> Result<(Self, Option<Outputs>)> {
         let source = Account::new(SOURCE_ACCOUNT, REGION, &local_aws.endpoint);
         let target = Account::new(TARGET_ACCOUNT, target_region, &local_aws.endpoint);
         tokio::try_join!(source.upload_artifacts(tools, replaced), target.upload_artifacts(tools, replaced))?;
         let source_outputs = deploy_source(&source).await?;
         let network = Network::create(&target).await?;
-        let target_outputs = deploy_target(&target, &source_outputs, &network).await?;
+        let lanes = if by_lanes { Some(deploy_lanes(&target, &network).await?) } else { None };
+        let target_group_arns = lanes.as_ref().map_or(Ok(""), |it| it.get("TargetGroupArns"))?;
+        let target_outputs = deploy_target(&target, &source_outputs, &network, target_group_arns).await?;
         let subnets = target.rds.create_db_subnet_group().db_subnet_group_name("private");
         let subnets = subnets.db_subnet_group_description("where copies live");
         subnets.set_subnet_ids(Some(network.subnet_ids.clone())).send().await?;
         let world = Self { source, target, network, source_outputs, target_outputs, local_aws };
         world.put_settings(&world.settings()).await?;
-        Ok(world)
+        Ok((world, lanes))
     }
 
     /// The target's settings of the replication.

@@ -114,7 +114,7 @@ impl Api {
             "AddTagsToResource" => tags::add(rds, request),
             "RemoveTagsFromResource" => tags::remove(rds, request),
             "ListTagsForResource" => tags::list(rds, request),
-            "CreateDBSubnetGroup" => subnet_groups::create(rds, request),
+            "CreateDBSubnetGroup" => subnet_groups::create(rds, &self.ministack, request).await,
             "DescribeDBSubnetGroups" => subnet_groups::describe(rds, request),
             "ModifyDBSubnetGroup" => subnet_groups::modify(rds, request),
             "DeleteDBSubnetGroup" => subnet_groups::delete(rds, request),

@@ -6,6 +6,7 @@ use super::protocol::{
     answer::Outcome, filters::Filters, pages, parameters::Parameters, request::Request, xml::Element,
 };
 use crate::{
+    ministack::{Client, elements},
     place::Place,
     rds::{
         model::{
@@ -21,12 +22,14 @@ use crate::{
 const NAME: &str = "DBSubnetGroupName";
 
 /// CreateDBSubnetGroup.
-pub fn create(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
+pub async fn create(rds: &Arc<Rds>, ministack: &Client, request: &Request<'_>) -> Outcome {
     let Request { place, parameters, .. } = *request;
     let name = changeable(parameters)?;
+    let subnet_ids = subnet_ids(parameters)?;
     let group = SubnetGroup {
         description: parameters.required("DBSubnetGroupDescription")?.to_owned(),
-        subnet_ids: subnet_ids(parameters)?,
+        vpc_id: vpc_of(ministack, place, &subnet_ids).await,
+        subnet_ids,
         tags: parameters.tags()?.unwrap_or_default(),
     };
     let mut state = rds.state();
@@ -37,6 +40,16 @@ pub fn create(rds: &Arc<Rds>, request: &Request<'_>) -> Outcome {
     let element = to_element(place, &name, Some(&group));
     state.subnet_groups.insert(key, group);
     Ok(vec![element])
+}
+
+/// The VPC of the first subnet; an invented one where EC2 does not know the subnet.
+async fn vpc_of(ministack: &Client, place: &Place, subnet_ids: &[String]) -> String {
+    let Place { account_id, region } = place;
+    let first = subnet_ids.first().map(String::as_str).unwrap_or_default();
+    let answer =
+        ministack.query(account_id, region, "ec2", "DescribeSubnets", &[("SubnetId.1", first)]).await;
+    let known = answer.ok().and_then(|xml| elements(&xml, "vpcId").next().map(str::to_owned));
+    known.unwrap_or_else(|| place.invented("vpc"))
 }
 
 /// DescribeDBSubnetGroups.
@@ -123,7 +136,7 @@ fn to_element(place: &Place, name: &str, group: Option<&SubnetGroup>) -> Element
     Element::new("DBSubnetGroup")
         .text("DBSubnetGroupName", name)
         .text("DBSubnetGroupDescription", group.map_or("default", |group| &group.description))
-        .text("VpcId", place.invented("vpc"))
+        .text("VpcId", group.map_or_else(|| place.invented("vpc"), |group| group.vpc_id.clone()))
         .text("SubnetGroupStatus", "Complete")
         .list("Subnets", subnets)
         .text("DBSubnetGroupArn", place.arn("subgrp", name))

@@ -10,6 +10,8 @@ use crate::place::Place;
 pub struct SubnetGroup {
     /// What its maker says about it.
     pub description: String,
+    /// The VPC of its subnets.
+    pub vpc_id: String,
     /// Its subnets.
     pub subnet_ids: Vec<String>,
     /// Its tags.

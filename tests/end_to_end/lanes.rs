@@ -1,0 +1,76 @@
+//! Applications come by lanes of a Network Load Balancer: each copy goes live by a lane of its own, and so does the way
+//! back.
+
+use crate::{roll_back, run};
+use anyhow::{Result, ensure};
+use executions::Execution;
+use serde_json::{Value, json};
+use tests::{SecretSays, Tools, World};
+
+#[tokio::test]
+async fn runs_and_rollbacks_lead_applications_by_lanes_that_were_logged_in_through() -> Result<()> {
+    let tools = Tools::from_environment()?;
+    if tools.nss_wrapper.is_none() {
+        println!("SKIPPED: this machine has no libnss-wrapper, so DB instances have no names");
+        return Ok(());
+    }
+    let (mut world, lanes) = World::start_by_lanes(&tools).await?;
+    let mut settings = world.settings();
+    let written: Value = serde_json::from_str(lanes.get("Lanes")?)?;
+    settings["reach"] = json!({"networkLoadBalancer": {
+        "lanes": written, "loadBalancerSecurityGroupId": lanes.get("LoadBalancerSecurityGroupId")?,
+    }});
+    let groups = json!([world.network.copies_group, lanes.get("DatabaseSecurityGroupId")?]);
+    settings["placement"]["vpcSecurityGroupIds"] = groups;
+    world.put_settings(&settings).await?;
+    world.create_source().await?;
+
+    // The first copy goes live by a lane, under its own name.
+    let first_run = run(&world).await?;
+    let first = world.application_secret().await?;
+    ensure!((6001..=6002).contains(&first.port), "port {} is no lane's", first.port);
+    ensure!(
+        first.host.starts_with(&first.db_instance_identifier),
+        "{} is not the copy's own name",
+        first.host
+    );
+    let balancer = lanes.get("LoadBalancerDnsName")?;
+    let name = |says: &SecretSays| says.db_instance_identifier.clone();
+    reached(&first, balancer).await?;
+
+    // The second one takes the other lane, and the first one keeps its own.
+    let (second_run, execution) = run_by_lane(&world).await?;
+    let second = world.application_secret().await?;
+    ensure!(second.port != first.port && name(&second) != name(&first), "{second:?} after {first:?}");
+    for step in ["CheckReach", "RegisterTargets", "VerifyPath"] {
+        ensure!(execution.steps.iter().any(|it| it.step == step), "{step} is skipped: {:?}", execution.steps);
+    }
+    reached(&second, balancer).await?;
+    reached(&first, balancer).await?;
+    // The way back stands; a wrong pairing of lane and password is a refused login.
+    let mixed = SecretSays { port: second.port, ..first.clone() };
+    ensure!(reached(&mixed, balancer).await.is_err(), "the first copy's password opens the second copy");
+
+    let execution = roll_back(&world, "previous").await?;
+    let back = world.application_secret().await?;
+    ensure!((name(&back), back.port) == (name(&first), first.port), "{back:?} after {first:?}");
+    ensure!(execution.steps.iter().any(|it| it.step == "RegisterTargets"), "{:?}", execution.steps);
+    reached(&back, balancer).await?;
+    println!("{first_run} at {}, {second_run} at {}, and back", first.port, second.port);
+    world.local_aws.stop().await
+}
+
+/// A run with its target execution.
+async fn run_by_lane(world: &World) -> Result<(String, Execution)> {
+    let execution = world.start_run(&world.input()).await?;
+    let (run, _, target) = world.finish_run(&execution).await?;
+    Ok((run, target))
+}
+
+/// Logs in by the load balancer with what the secret says, with verify-full, and finds the rows.
+async fn reached(says: &SecretSays, balancer: &str) -> Result<()> {
+    let mut session = says.session_by(balancer).await?;
+    let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM orders").fetch_one(&mut session).await?;
+    ensure!(rows > 0, "the copy has no rows");
+    Ok(())
+}
