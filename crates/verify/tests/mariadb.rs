@@ -11,13 +11,14 @@ use local_aws::tls_front::Authority;
 use serde_json::json;
 use sqlx::Row;
 use std::time::Instant;
-use support::mariadb::Server;
+use support::mariadb::{HOST, Server};
 use support::{MASTER, PASSWORD, World};
 
 async fn world() -> Result<Option<(World, Server)>> {
     let world = World::new().await?;
     let Some(server) = Server::start(&world).await? else { return Ok(None) };
     world.lead_to("mariadb", server.port);
+    world.set("host", HOST);
     Ok(Some((world, server)))
 }
 

@@ -10,6 +10,9 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
 use sqlx::{AssertSqlSafe, Connection, raw_sql};
 use std::net::Ipv4Addr;
 
+/// The name that its certificate is for.
+pub const HOST: &str = "localhost";
+
 /// A running server with the database `shop`.
 pub struct Server {
     pub port: u16,
@@ -28,7 +31,7 @@ impl Server {
         let programs = Programs::MariaDb(mariadb.clone());
         let directory = world.folder.path().join("mariadb");
         programs.initialise(&directory).await?;
-        let door = Door { name: None, address: Some(Ipv4Addr::LOCALHOST), port: 0 };
+        let door = Door { name: Some(HOST.to_owned()), address: Some(Ipv4Addr::LOCALHOST), port: 0 };
         let (server, endpoint) =
             local_aws::servers::server::Server::start(&programs, &directory, &door, &Gate::open()).await?;
         let master = Master { username: MASTER, password: PASSWORD, database: Some("shop") };
