@@ -7,11 +7,10 @@ lambda_support::failures! {
         #[error("secret {0} does not exist: resume the run, StageSecret makes it")]
         SecretNotFound(String) => SecretNotFound,
         #[error(
-            "{reason}, for {seconds} s: the security groups of {database} (quarantineSecurityGroupIds, else \
-             vpcSecurityGroupIds) must let in the stack's VerifySecurityGroupIds, and its VerifySubnetIds must reach the \
-             database. Correct that, then resume the run"
+            "{reason}, for {seconds} s: the security groups of {database} ({groups}) must let in the stack's \
+             VerifySecurityGroupIds, and its VerifySubnetIds must reach the database. Correct that, then resume the run"
         )]
-        DatabaseNotReachable { database: String, reason: String, seconds: u64 } => DatabaseNotReachable,
+        DatabaseNotReachable { database: String, groups: String, reason: String, seconds: u64 } => DatabaseNotReachable,
         #[error(
             "no trusted TLS connection to {database}: {problem}. Give it a certificate of RDS's authorities \
              (caCertificateIdentifier), or name the authority's certificate in SSL_CERT_FILE, then resume the run"

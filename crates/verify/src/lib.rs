@@ -128,7 +128,11 @@ pub async fn handle(secrets: &Client, payload: Value) -> Result<Response, Error>
         return Ok(Response { look, data_age_seconds, proof: Some(proof) });
     }
     let secret = LoginSecret::read(secrets, &request.secret_id).await?;
-    let subject = Subject { database: secret.database(), secret: request.secret_id.clone() };
+    let subject = Subject {
+        database: secret.database(),
+        groups: trouble::GROUPS.to_owned(),
+        secret: request.secret_id.clone(),
+    };
     let (look, proof) = match prove(secrets, &secret, &request.verification).await {
         Ok(proof) => (waiting.done("verified", told(&proof, data_age_seconds)), Some(proof)),
         Err(trouble) => (after(trouble, subject, waiting, deadline)?, None),

@@ -58,9 +58,14 @@ impl From<Error> for Trouble {
 pub struct Subject {
     /// The database.
     pub database: String,
+    /// The security groups that it has now: their identifiers, or the settings that name them.
+    pub groups: String,
     /// The secret.
     pub secret: String,
 }
+
+/// The security groups of a database whose settings only say which ones it may have.
+pub(crate) const GROUPS: &str = "quarantineSecurityGroupIds, else vpcSecurityGroupIds";
 
 /// Whether to look again.
 pub fn after(
@@ -69,10 +74,10 @@ pub fn after(
     waiting: &Waiting,
     deadline: Deadline,
 ) -> Result<Look, Error> {
-    let Subject { database, secret } = subject;
+    let Subject { database, groups, secret } = subject;
     match trouble {
         Trouble::NotReachable(reason) if waiting.seconds >= PATIENCE_SECONDS => {
-            Err(Error::DatabaseNotReachable { database, reason, seconds: waiting.seconds })
+            Err(Error::DatabaseNotReachable { database, groups, reason, seconds: waiting.seconds })
         }
         Trouble::NotReachable(reason) => Ok(waiting.wait("not reachable", None, deadline, reason)?),
         Trouble::LoginRefused { reason, cure } => {
@@ -98,8 +103,11 @@ mod tests {
     // P1-14: the password step cannot know that it acted.
     #[test]
     fn what_may_pass_is_waited_for_but_not_for_ever() {
-        let copy =
-            || Subject { database: "DB instance orders".to_owned(), secret: "snapferry/orders".to_owned() };
+        let copy = || Subject {
+            database: "DB instance orders".to_owned(),
+            groups: GROUPS.to_owned(),
+            secret: "snapferry/orders".to_owned(),
+        };
         let check = |trouble: Trouble, seconds: u64, status: &str, expected: &str| {
             let waiting = Waiting { seconds, status: Some(status.to_owned()), ..Waiting::default() };
             let got = match after(trouble, copy(), &waiting, Deadline::constant::<86_400>()) {

@@ -5,7 +5,7 @@
 use crate::login_secret::LoginSecret;
 use crate::session::Session;
 use crate::tls_only;
-use crate::trouble::{Subject, Trouble, after};
+use crate::trouble::{GROUPS, Subject, Trouble, after};
 use crate::way::Way;
 use crate::{BEFORE_IT_WAS_LIVE, Error, PathTls};
 use aws_sdk_secretsmanager::Client;
@@ -25,6 +25,9 @@ pub struct Request {
     /// The paths beside the direct way, by the secret's own host and port, which is always tried first.
     #[serde(default)]
     pub paths: Vec<Path>,
+    /// The security groups of the database, when it has those of the applications: an error names them.
+    #[serde(default)]
+    pub vpc_security_group_ids: Vec<String>,
     /// Whether the database is live, or was in an execution that is resumed: then it is left alone.
     #[serde(default)]
     pub was_live: bool,
@@ -85,7 +88,11 @@ pub async fn handle(secrets: &Client, payload: Value) -> Result<Response, Error>
         return Ok(Response { look, proven: Vec::new() });
     }
     let secret = LoginSecret::read(secrets, &request.secret_id).await?;
-    let subject = Subject { database: secret.database(), secret: request.secret_id.clone() };
+    let subject = Subject {
+        database: secret.database(),
+        groups: groups(&request.vpc_security_group_ids),
+        secret: request.secret_id.clone(),
+    };
     let (look, proven) = match prove(&secret, &request.paths).await {
         Ok(proven) => (waiting.done("verified", told(&proven)), proven),
         Err(trouble) => (after(trouble, subject, waiting, deadline)?, Vec::new()),
@@ -109,6 +116,13 @@ async fn prove(secret: &LoginSecret, paths: &[Path]) -> Result<Vec<Proven>, Trou
         proven.push(Proven { address: address.clone(), port: *port });
     }
     Ok(proven)
+}
+
+fn groups(vpc_security_group_ids: &[String]) -> String {
+    match vpc_security_group_ids {
+        [] => GROUPS.to_owned(),
+        some => format!("vpcSecurityGroupIds: {}", some.join(", ")),
+    }
 }
 
 fn told(proven: &[Proven]) -> String {

@@ -65,6 +65,18 @@ async fn one_path_that_leads_nowhere_proves_none() {
     assert!(answer["reason"].as_str().unwrap().starts_with(&format!("localhost:{closed}")), "{answer}");
 }
 
+// The copy was opened to applications, whose security groups forget Verify.
+#[tokio::test]
+async fn the_security_groups_of_applications_are_named_when_they_let_nobody_in() {
+    let mut request = request(json!([]));
+    request["vpcSecurityGroupIds"] = json!(["sg-1", "sg-2"]);
+    request["stage"] = json!({"seconds": 300, "looks": 20, "status": "not reachable"});
+    // Nobody listens at this port.
+    let failed = look(1, request).await.unwrap_err();
+    assert_eq!(failed.error_type, "Snapferry.DatabaseNotReachable");
+    assert!(failed.error_message.contains("(vpcSecurityGroupIds: sg-1, sg-2)"), "{}", failed.error_message);
+}
+
 #[tokio::test]
 async fn a_copy_that_was_live_is_not_touched() {
     let mut request = request(json!([]));
