@@ -4,7 +4,7 @@ use crate::templates::{Template, templates};
 use crate::tree::{File, files_named, kebab, none};
 use crate::yaml::Node;
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use step::ErrorName;
 
 /// A state machine as its file defines it.
@@ -223,6 +223,29 @@ fn what_is_longer_than_a_line_of_jsonata_is_decided_in_a_plan() {
             let expressions = line.split("{%").skip(1).filter_map(|rest| rest.split("%}").next());
             let long = expressions.filter(|it| it.len() > 140);
             broken.extend(long.map(|_| machine.file.at(index, "too long for an expression")));
+        }
+    }
+    none(&broken);
+}
+
+// Else the machine gives up on a function that is still at work, and calls it again beside itself.
+#[test]
+fn every_task_outlasts_its_function() {
+    let mut limits: BTreeMap<String, u64> = BTreeMap::new();
+    for template in templates() {
+        for (word, function) in template.functions() {
+            let limit = function.value.at(&["Properties", "Timeout"]).and_then(Node::text).unwrap();
+            let limit: u64 = limit.parse().unwrap();
+            limits.entry(word).and_modify(|it| *it = limit.max(*it)).or_insert(limit);
+        }
+    }
+    let mut broken = Vec::new();
+    for machine in Machine::all() {
+        for (name, task) in machine.tasks() {
+            let (waits, runs) = (task["TimeoutSeconds"].as_u64().unwrap(), limits[function_of(name)]);
+            if waits < runs + 10 {
+                broken.push(machine.at(name, &format!("waits {waits} s for a function of {runs} s")));
+            }
         }
     }
     none(&broken);

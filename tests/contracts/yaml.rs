@@ -92,7 +92,8 @@ impl Entry {
 }
 
 fn text<'a>(data: &YamlData<'a, MarkedYaml<'a>>) -> String {
-    data.as_str().unwrap_or_default().to_owned()
+    let number = || data.as_integer().map(|it| it.to_string());
+    data.as_str().map(str::to_owned).or_else(number).unwrap_or_default()
 }
 
 #[test]
