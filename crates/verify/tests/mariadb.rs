@@ -166,7 +166,7 @@ async fn events_of_mariadb_are_stopped_unless_they_are_kept() -> Result<()> {
     Ok(())
 }
 
-// Whoever alters an event becomes its definer, with whose rights it acts once it is enabled again.
+// A user who alters an event becomes its definer. Once the event is enabled again, it acts with that user's rights.
 #[tokio::test]
 async fn an_event_that_is_stopped_keeps_its_definer_whatever_the_master_user_may_do() -> Result<()> {
     let Some((world, server)) = world().await? else { return Ok(()) };
