@@ -26,13 +26,12 @@ mod way;
 
 pub use error::Error;
 pub use session::{Engine, LoginName};
-pub use way::PathTls;
 
 use aws_sdk_secretsmanager::Client;
 use jiff::Timestamp;
 use login_secret::LoginSecret;
 use plan::{Checked, Refusal, failure, judge};
-use replication::{Assertion, Verification};
+use replication::{Assertion, PathTls, Verification};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use server::Server;

@@ -1,10 +1,10 @@
 //! Engines without a client: whether somebody answers at the endpoint, and by a certificate that is trusted.
 
-use crate::PathTls;
 use crate::session::CONNECT_SECONDS;
 use crate::tls;
 use crate::trouble::Trouble;
 use crate::way::connect;
+use replication::PathTls;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;

@@ -7,8 +7,9 @@ use crate::session::Session;
 use crate::tls_only;
 use crate::trouble::{GROUPS, Subject, Trouble, after};
 use crate::way::Way;
-use crate::{BEFORE_IT_WAS_LIVE, Error, PathTls};
+use crate::{BEFORE_IT_WAS_LIVE, Error};
 use aws_sdk_secretsmanager::Client;
+use replication::{PathTls, ProvenPath};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use step::{Deadline, Look, Waiting, parse};
@@ -62,16 +63,7 @@ pub struct Response {
     #[serde(flatten)]
     pub look: Look,
     /// The ways that were taken, once all were; the direct one comes first.
-    pub proven: Vec<Proven>,
-}
-
-/// A way by which the secret logged in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Proven {
-    /// Whom we connected to.
-    pub address: String,
-    /// The port.
-    pub port: u16,
+    pub proven: Vec<ProvenPath>,
 }
 
 /// Logs in over TLS by every way, and ends the connections.
@@ -101,19 +93,19 @@ pub async fn handle(secrets: &Client, payload: Value) -> Result<Response, Error>
     Ok(Response { look, proven })
 }
 
-async fn prove(secret: &LoginSecret, paths: &[Path]) -> Result<Vec<Proven>, Trouble> {
+async fn prove(secret: &LoginSecret, paths: &[Path]) -> Result<Vec<ProvenPath>, Trouble> {
     let login = &secret.connection;
     if Session::connect(login, None, STATEMENT_SECONDS).await?.is_none() {
         tls_only::speaks_tls(&login.host, login.port, &login.host, PathTls::VerifyFull).await?;
     }
-    let mut proven = vec![Proven { address: login.host.clone(), port: login.port }];
+    let mut proven = vec![ProvenPath { address: login.host.clone(), port: login.port }];
     for Path { address, port, tls_name, tls } in paths {
         let tls_name = tls_name.as_deref().unwrap_or(&login.host);
         let way = Way::open(address, *port, tls_name, *tls).await?;
         if Session::connect_by(login, None, STATEMENT_SECONDS, Some(&way)).await?.is_none() {
             tls_only::speaks_tls(address, *port, tls_name, *tls).await?;
         }
-        proven.push(Proven { address: address.clone(), port: *port });
+        proven.push(ProvenPath { address: address.clone(), port: *port });
     }
     Ok(proven)
 }
@@ -125,7 +117,7 @@ fn groups(vpc_security_group_ids: &[String]) -> String {
     }
 }
 
-fn told(proven: &[Proven]) -> String {
+fn told(proven: &[ProvenPath]) -> String {
     let by = proven.iter().skip(1).map(|it| format!(", and by way of {}:{}", it.address, it.port));
     format!("logged in over TLS{}", by.collect::<String>())
 }

@@ -6,7 +6,7 @@
 
 use crate::session::CONNECT_SECONDS;
 use crate::trouble::Trouble;
-use serde::{Deserialize, Serialize};
+use replication::PathTls;
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use std::time::Duration;
@@ -15,17 +15,6 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpStream, UnixListener};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-
-/// What a path's certificate must prove.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum PathTls {
-    /// It is of a trusted authority, and names the host.
-    #[default]
-    VerifyFull,
-    /// It is of a trusted authority, whatever it names.
-    VerifyCa,
-}
 
 /// A way that is open: one connection may take it.
 pub(crate) struct Way {
