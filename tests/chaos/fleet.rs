@@ -6,10 +6,10 @@ use replication::RunId;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use tests::promises::{Crashes, is_live};
-use tests::{Account, Fingerprint, Others, REPLICATION, SOURCE_INSTANCE, Tools, World, eventually, start};
+use tests::{
+    Account, Fingerprint, Others, REPLICATION, SOURCE_INSTANCE, TIME_SCALE, Tools, World, eventually, start,
+};
 
-/// RDS's minutes in fractions of a second: what takes time here is the work itself.
-const TIME_SCALE: f64 = 0.005;
 /// A hand-off that was not received is delivered again after so many seconds, not after the 300 of the template.
 const VISIBILITY_SECONDS: &str = "4";
 /// Snapshots of so many runs are left in the source account, which keeps each for an hour at least.

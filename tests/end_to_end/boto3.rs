@@ -1,7 +1,7 @@
 //! The local RDS, driven by a client that nobody here wrote.
 
 use anyhow::Result;
-use tests::{LocalAws, Tools};
+use tests::{LocalAws, TIME_SCALE, Tools};
 use tokio::process::Command;
 
 // Rule of AWS: answers and errors have the shapes and codes of botocore's model.
@@ -9,7 +9,7 @@ use tokio::process::Command;
 #[tokio::test]
 async fn boto3_goes_through_the_life_of_a_snapshot_and_botocores_model_knows_every_answer() -> Result<()> {
     let tools = Tools::from_environment()?;
-    let mut local_aws = LocalAws::start(&tools, &tools.checkout.join(".local"), 0.005).await?;
+    let mut local_aws = LocalAws::start(&tools, &tools.checkout.join(".local"), TIME_SCALE).await?;
     let script = tools.checkout.join("tests/boto3/life_cycle.py");
     let python = Command::new(tools.ministack.with_file_name("python"))
         .arg(script)

@@ -6,8 +6,8 @@ use aws_sdk_rds::operation::create_db_instance::builders::CreateDBInstanceFluent
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use tests::{
-    Account, REGION, REPLICATION, SOURCE_ACCOUNT, TARGET_ACCOUNT, Tools, World, deployed_steps, handoff_of,
-    start, step_of,
+    Account, REGION, REPLICATION, SOURCE_ACCOUNT, TARGET_ACCOUNT, TIME_SCALE, Tools, World, deployed_steps,
+    handoff_of, start, step_of,
 };
 
 /// The Region of the target account's stack.
@@ -19,7 +19,7 @@ const GUARDED: &str = "guarded";
 async fn a_replication_goes_to_another_region() -> Result<()> {
     let tools = Tools::from_environment()?;
     let parent = tools.checkout.join(".local");
-    let mut world = World::start_across(&tools, &parent, 0.01, &[], ELSEWHERE).await?;
+    let mut world = World::start_across(&tools, &parent, TIME_SCALE, &[], ELSEWHERE).await?;
     part(
         "every row arrives in another Region and goes live there",
         every_row_arrives_in_another_region_and_goes_live_there(&world),

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use aws_sdk_rds::types::Tag;
 use executions::Execution;
 use serde_json::{Value, json};
-use tests::{SOURCE_INSTANCE, World, eventually, handoff_of};
+use tests::{World, eventually, handoff_of};
 
 /// Replications with sources and secrets of their own, all at once in one world.
 #[tokio::test]
@@ -79,20 +79,32 @@ async fn copied_when_replicated(
 
 async fn a_busy_source_a_full_queue_and_a_new_key_only_need_patience(world: &World) -> Result<()> {
     world.create_source().await?;
-    // The source is backing up for somebody else.
-    let snapshot = world.source.rds.create_db_snapshot().db_instance_identifier(SOURCE_INSTANCE);
-    snapshot.db_snapshot_identifier("before-the-release").send().await?;
-    for (account, times, code, message) in [
-        ("111111111111", 1, "SnapshotQuotaExceeded", "Cannot copy more than 20 snapshots across regions"),
+    for (account, operation, times, code, message) in [
+        // The source is backing up for somebody else.
+        (
+            "111111111111",
+            "CreateDBSnapshot",
+            1,
+            "InvalidDBInstanceState",
+            "Database instance is not in available state.",
+        ),
+        (
+            "111111111111",
+            "CopyDBSnapshot",
+            1,
+            "SnapshotQuotaExceeded",
+            "Cannot copy more than 20 snapshots across regions",
+        ),
         (
             "222222222222",
+            "CopyDBSnapshot",
             2,
             "KMSKeyNotAccessibleFault",
             "The target KMS key does not exist, is not enabled or you do not have permissions",
         ),
     ] {
         let how = json!({"refused": {"code": code, "message": message, "status": 400}});
-        let call = json!({"who": format!("{account}/*"), "service": "rds", "operation": "CopyDBSnapshot",
+        let call = json!({"who": format!("{account}/*"), "service": "rds", "operation": operation,
             "resource": "*orders-20*", "times": times, "how": how});
         world.local_aws.fault(&call).await?;
     }

@@ -4,10 +4,8 @@
 use anyhow::{Context, Result};
 use replication::RunId;
 use serde_json::{Value, json};
-use tests::{Account, Others, REPLICATION, Tools, World};
+use tests::{Account, Others, REPLICATION, TIME_SCALE, Tools, World};
 
-/// RDS's minutes in fractions of a second: what takes time here is the work itself.
-const TIME_SCALE: f64 = 0.004;
 /// A hand-off that was not received is delivered again after so many seconds, not after the 300 of the template.
 const VISIBILITY_SECONDS: &str = "20";
 /// A world with two copies, of which the newer one is live.

@@ -39,7 +39,7 @@ pub use patience::eventually;
 pub use run::handoff_of;
 pub use stacks::{Outputs, deploy_source, deploy_target};
 pub use tools::Tools;
-pub use world::{MASTER_PASSWORD, REPLICATION, SOURCE_INSTANCE, SecretSays, World};
+pub use world::{MASTER_PASSWORD, REPLICATION, SOURCE_INSTANCE, SecretSays, TIME_SCALE, World};
 
 /// The source account of every rehearsal.
 pub const SOURCE_ACCOUNT: &str = "111111111111";

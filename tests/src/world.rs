@@ -20,6 +20,9 @@ use std::path::{Path, PathBuf};
 
 /// The replication of every rehearsal.
 pub const REPLICATION: &str = "orders";
+/// How long a second of RDS and of Step Functions lasts in a test, in seconds. Shorter than this, looks cost more than
+/// the waits between them.
+pub const TIME_SCALE: f64 = 0.005;
 /// Its source.
 pub const SOURCE_INSTANCE: &str = "orders-prod";
 /// The source's database.
@@ -107,7 +110,7 @@ impl World {
     /// A world for a test, at a scale that makes RDS's minutes seconds. `replaced` names zips of functions, each with
     /// the binary that takes its place.
     pub async fn start_with(tools: &Tools, replaced: &[(&str, PathBuf)]) -> Result<Self> {
-        Self::start(tools, &tools.checkout.join(".local"), 0.01, replaced).await
+        Self::start(tools, &tools.checkout.join(".local"), TIME_SCALE, replaced).await
     }
 
     /// Starts the local AWS below `parent` and deploys both stacks. There is no source database yet.
@@ -134,7 +137,7 @@ impl World {
 
     /// A world for a test whose target account has a load balancer; answers the outputs of its stack, too.
     pub async fn start_by_lanes(tools: &Tools) -> Result<(Self, Outputs)> {
-        let local_aws = LocalAws::start(tools, &tools.checkout.join(".local"), 0.01).await?;
+        let local_aws = LocalAws::start(tools, &tools.checkout.join(".local"), TIME_SCALE).await?;
         let (world, lanes) = Self::deploy(tools, local_aws, &[], REGION, true).await?;
         Ok((world, lanes.context("there are lanes")?))
     }
