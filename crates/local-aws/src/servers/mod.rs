@@ -2,10 +2,13 @@
 //!
 //! `programs` is what RDS needs of an engine. Each engine is a file of its own: `postgres`, `mariadb`. Another engine
 //! gets a file beside them and a variant of `Programs`. `session` is PostgreSQL's login, for RDS Proxy.
+//! `standby` is a PostgreSQL that follows another one, and `link` the way that the changes take there.
 
 pub mod directory;
+pub mod link;
 pub mod mariadb;
 pub mod postgres;
 pub mod programs;
 pub mod server;
 pub mod session;
+mod standby;

@@ -13,7 +13,10 @@ use sqlx::{
 };
 use tokio::process::Command;
 
-use super::programs::{ADMINISTRATOR, Master, run, untar};
+use super::{
+    programs::{ADMINISTRATOR, Master, REPLICATOR, run, untar},
+    standby,
+};
 use crate::{privileges::Privileges, random_hex, tls_front::Authority};
 
 /// PostgreSQL's programs, and the folder in which all data lies.
@@ -101,6 +104,9 @@ impl Postgres {
             "shared_buffers=16MB",
             "min_wal_size=2MB",
             "max_wal_size=64MB",
+            // A replica comes back soon after its source, and says often how far it is.
+            "wal_retrieve_retry_interval=100ms",
+            "wal_receiver_status_interval=1s",
         ] {
             command.args(["-c", setting]);
         }
@@ -120,6 +126,7 @@ impl Postgres {
             ("GRANT pg_monitor, pg_signal_backend, pg_checkpoint TO rds_superuser WITH ADMIN OPTION", vec![]),
             ("CREATE ROLE %I LOGIN CREATEDB CREATEROLE PASSWORD %L", vec![master.username, master.password]),
             ("GRANT rds_superuser TO %I", vec![master.username]),
+            ("CREATE ROLE %I LOGIN REPLICATION PASSWORD %L", vec![REPLICATOR, &self.password]),
             ("ALTER DATABASE postgres OWNER TO %I", vec![master.username]),
         ];
         // RDS User Guide, "Understanding the rds_superuser role": it may give these on, where the version has them.
@@ -166,13 +173,14 @@ impl Postgres {
         {
             untar(&backup.join(archive), &folder).await.context("cannot unpack the data")?;
         }
+        standby::follow_nobody(directory).await?;
         // PostgreSQL refuses a data directory that others may read.
         tokio::fs::set_permissions(directory, Permissions::from_mode(0o700)).await?;
         self.privileges.hand_over(directory)?;
         Ok(())
     }
 
-    fn command(&self, program: &str, death_signal: &str) -> Command {
+    pub(super) fn command(&self, program: &str, death_signal: &str) -> Command {
         self.privileges.command(&self.binaries.join(program), death_signal)
     }
 

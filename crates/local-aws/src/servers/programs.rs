@@ -19,6 +19,8 @@ use crate::{
 
 /// The superuser of every server, whose password only this process knows.
 pub(super) const ADMINISTRATOR: &str = "rdsadmin";
+/// The user of PostgreSQL by which replicas follow their source. It is no superuser.
+pub(super) const REPLICATOR: &str = "rdsrepladmin";
 const START_ATTEMPTS: usize = 5;
 const START_PATIENCE: Duration = Duration::from_secs(120);
 const CRASH_PATIENCE: Duration = Duration::from_secs(30);
@@ -89,6 +91,38 @@ impl Programs {
         match self {
             Self::Postgres(it) => it.unpack(backup, directory).await,
             Self::MariaDb(it) => it.unpack(backup, directory).await,
+        }
+    }
+
+    /// Makes `directory` the data of a server that follows the one behind this port.
+    pub async fn follow(&self, port: u16, slot: &str, directory: &Path) -> anyhow::Result<()> {
+        self.postgres()?.follow(port, slot, directory).await
+    }
+
+    /// Ends the replication of the server on this port.
+    pub async fn promote(&self, port: u16) -> anyhow::Result<()> {
+        self.postgres()?.promote(port).await
+    }
+
+    /// How many seconds the server on this port lags behind its source; none while that cannot be told.
+    pub async fn replica_lag(&self, port: u16) -> anyhow::Result<Option<f64>> {
+        self.postgres()?.replica_lag(port).await
+    }
+
+    /// Lets the server on this port commit a transaction that leaves nothing behind.
+    pub async fn beat(&self, port: u16) -> anyhow::Result<()> {
+        self.postgres()?.beat(port).await
+    }
+
+    /// Lets the server on this port forget a replica that follows no more.
+    pub async fn drop_slot(&self, port: u16, slot: &str) -> anyhow::Result<()> {
+        self.postgres()?.drop_slot(port, slot).await
+    }
+
+    fn postgres(&self) -> anyhow::Result<&Postgres> {
+        match self {
+            Self::Postgres(it) => Ok(it),
+            Self::MariaDb(_) => bail!("the local AWS has no replicas of MariaDB"),
         }
     }
 

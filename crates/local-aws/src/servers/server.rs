@@ -117,6 +117,11 @@ impl Server {
         }
     }
 
+    /// Its port on 127.0.0.1, without a gate and without TLS. It changes when the server is started again.
+    pub fn port(&self) -> u16 {
+        self.front.server()
+    }
+
     /// Stops the server. Open connections are closed; nothing that was committed is lost.
     pub async fn stop(self) {
         self.end(Ending::InOrder).await;

@@ -12,6 +12,7 @@ use super::{
         request::Request,
         xml::Element,
     },
+    replicas,
     settings::elements,
     snapshots::{encryption_type, timestamp},
     subnet_groups, tags,
@@ -117,7 +118,7 @@ fn show(state: &State, instance: &Instance, status: InstanceStatus, endpoint: Op
         Element::new("VpcSecurityGroupMembership").text("VpcSecurityGroupId", id).text("Status", "active")
     });
     let option_group = settings.get("OptionGroupName").map(str::to_owned);
-    element
+    replicas::shown(state, instance, element)
         .list("DBSecurityGroups", [])
         .list("VpcSecurityGroups", groups)
         .list(
@@ -137,7 +138,6 @@ fn show(state: &State, instance: &Instance, status: InstanceStatus, endpoint: Op
         )
         .child(subnet_groups::of_instance(state, place, instance.subnet_group.as_deref()))
         .child(pending(instance))
-        .list("ReadReplicaDBInstanceIdentifiers", [])
         .text("DbInstancePort", instance.port())
         .text("StorageEncrypted", database.is_encrypted())
         .text("StorageEncryptionType", encryption_type(database))

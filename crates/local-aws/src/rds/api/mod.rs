@@ -12,6 +12,7 @@ pub mod offers;
 pub mod protocol;
 pub mod proxies;
 pub mod quotas;
+pub mod replicas;
 pub mod settings;
 pub mod snapshot_copies;
 pub mod snapshot_sharing;
@@ -74,7 +75,10 @@ impl Api {
         let request = Request::new(caller, &place, &parameters);
         let outcome = self.perform(&request, action).await;
         if outcome.is_ok()
-            && let "CreateDBInstance" | "RestoreDBInstanceFromDBSnapshot" | "ModifyDBInstance" = action
+            && let "CreateDBInstance"
+            | "CreateDBInstanceReadReplica"
+            | "RestoreDBInstanceFromDBSnapshot"
+            | "ModifyDBInstance" = action
             && let Some(identifier) = parameters.get("DBInstanceIdentifier")
         {
             log_groups::make(&self.ministack, &self.rds, &place, &identifier.to_lowercase()).await;
@@ -99,6 +103,8 @@ impl Api {
         match action {
             "CreateDBInstance" => bring_up::create(rds, keys, request).await,
             "RestoreDBInstanceFromDBSnapshot" => bring_up::restore(rds, keys, request).await,
+            "CreateDBInstanceReadReplica" => replicas::create(rds, keys, request).await,
+            "PromoteReadReplica" => replicas::promote(rds, request),
             "DescribeDBInstances" => instances::describe(rds, request),
             "ModifyDBInstance" => instance_changes::modify(rds, request),
             "RebootDBInstance" => instance_changes::reboot(rds, request),

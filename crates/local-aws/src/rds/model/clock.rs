@@ -23,6 +23,12 @@ pub const UNTIL_BACKUP: Duration = Duration::from_secs(20);
 pub const MODIFY: Duration = Duration::from_secs(30);
 /// How long a new DB instance takes.
 pub const CREATE: Duration = Duration::from_secs(300);
+/// How long a new read replica takes.
+pub const REPLICA: Duration = Duration::from_secs(300);
+/// How long after PromoteReadReplica the DB instance is still `available`.
+pub const UNTIL_PROMOTION_SHOWS: Duration = Duration::from_secs(15);
+/// How long a replica that is promoted is `modifying`, before it reboots: "several minutes or longer".
+pub const PROMOTION: Duration = Duration::from_secs(105);
 /// How long a new proxy takes.
 pub const PROXY: Duration = Duration::from_secs(300);
 /// How long a deletion takes.

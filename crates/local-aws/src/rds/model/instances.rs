@@ -4,7 +4,9 @@ use std::{net::Ipv4Addr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{database::Database, groups::GroupKind, refusal::Refusal, settings::Changes, tags::Tags};
+use super::{
+    database::Database, groups::GroupKind, refusal::Refusal, replicas::Replica, settings::Changes, tags::Tags,
+};
 use crate::{
     place::Place,
     servers::{
@@ -127,6 +129,8 @@ pub struct Instance {
     pub pending: Pending,
     /// How far its parameter group is applied.
     pub parameters: ParameterApplyStatus,
+    /// What it is besides while it follows another DB instance.
+    pub replica: Option<Replica>,
     /// RDS still loads its storage from the snapshot that it was restored from.
     pub initializes_storage: bool,
 }

@@ -93,6 +93,13 @@ pub enum Misbehaviour {
         /// Seconds of RDS time until then.
         after_seconds: u32,
     },
+    /// A promotion of this read replica is `modifying` for so long before it reboots. It is not used up.
+    PromotionTakes {
+        /// The DB instance, in any account and Region.
+        db_instance_identifier: String,
+        /// Seconds of RDS time.
+        seconds: u32,
+    },
     /// A new master password takes this long. It is not used up.
     PasswordTakes {
         /// The DB instance, in any account and Region.
@@ -213,6 +220,14 @@ impl Misbehaviours {
         })
     }
 
+    /// How long a promotion is `modifying`, if not as long as usual.
+    pub fn promotion_takes(&self, instance: &str) -> Option<u32> {
+        self.find(instance, |it| match it {
+            Misbehaviour::PromotionTakes { seconds, .. } => Some(*seconds),
+            _ => None,
+        })
+    }
+
     /// The first that concerns `name` and `matches`.
     fn find<T>(&self, name: &str, matches: impl Fn(&Misbehaviour) -> Option<T>) -> Option<T> {
         self.lock().iter().filter(|it| it.concerns(name)).find_map(matches)
@@ -258,6 +273,7 @@ impl Misbehaviour {
         | Self::SettingIsNeverShown { db_instance_identifier: wanted, .. }
         | Self::NameFollowsLate { db_instance_identifier: wanted, .. }
         | Self::EventIsDelivered { db_instance_identifier: wanted, .. }
+        | Self::PromotionTakes { db_instance_identifier: wanted, .. }
         | Self::PasswordTakes { db_instance_identifier: wanted, .. }) = self;
         pattern::matches(&wanted.to_lowercase(), &name.to_lowercase())
     }

@@ -15,6 +15,7 @@ pub mod monitoring;
 pub mod proxies;
 pub mod quotas;
 pub mod refusal;
+pub mod replicas;
 pub mod settings;
 pub mod sharing;
 pub mod snapshots;

@@ -9,6 +9,7 @@ use super::{
     automated_backups::{self, After},
     parameters,
     rds::Rds,
+    replicas,
 };
 use crate::{
     place::Place,
@@ -21,6 +22,7 @@ use crate::{
         instances::{Instance, InstanceStatus, ParameterApplyStatus, Pending},
         monitoring, quotas,
         refusal::Refusal,
+        replicas::Replica,
         settings::Changes,
         state::State,
         storage, subnet_groups,
@@ -64,6 +66,8 @@ pub enum Origin {
         /// The data.
         directory: Arc<Directory>,
     },
+    /// It follows another DB instance.
+    Source(Replica),
 }
 
 /// Begins to bring a DB instance up; answers its resource id.
@@ -94,6 +98,10 @@ pub fn begin(rds: &Arc<Rds>, state: &mut State, place: &Place, new: NewInstance)
         has_failed_over: false,
         pending: Pending::default(),
         parameters: ParameterApplyStatus::default(),
+        replica: match &origin {
+            Origin::Source(replica) => Some(replica.clone()),
+            Origin::Nothing { .. } | Origin::Snapshot { .. } => None,
+        },
         initializes_storage: false,
         database,
     };
@@ -108,11 +116,15 @@ pub fn begin(rds: &Arc<Rds>, state: &mut State, place: &Place, new: NewInstance)
 
 async fn finish(rds: Arc<Rds>, database: Database, directory: Arc<Directory>, origin: Origin, door: Door) {
     let snapshot = match &origin {
-        Origin::Nothing { .. } => None,
+        Origin::Nothing { .. } | Origin::Source(_) => None,
         Origin::Snapshot { identifier, .. } => Some(identifier.clone()),
     };
     let restored = snapshot.is_some();
-    let takes = if restored { clock::RESTORE } else { clock::CREATE };
+    let takes = match &origin {
+        Origin::Nothing { .. } => clock::CREATE,
+        Origin::Snapshot { .. } => clock::RESTORE,
+        Origin::Source(_) => clock::REPLICA,
+    };
     let (server, ()) =
         tokio::join!(server(&rds, &database, &directory, origin, &door), rds.clock.pass(takes));
     let mut guard = rds.state();
@@ -179,6 +191,10 @@ async fn server(
             };
             server.create_master(&master).await?;
             Ok((server, endpoint))
+        }
+        Origin::Source(replica) => {
+            replicas::seed(rds, database.engine, &replica, path).await?;
+            rds.start(database.engine, path, door).await
         }
         Origin::Snapshot { directory, .. } => {
             programs.unpack(directory.path(), path).await?;

@@ -7,6 +7,7 @@ use super::{
     endpoints::{reach_anew, restart},
     parameters,
     rds::Rds,
+    replicas,
     snapshots::{self, NewSnapshot},
 };
 use crate::{
@@ -67,6 +68,8 @@ pub fn modify(
     let instance = state.instance(place, given)?;
     rds.must_take_changes(instance)?;
     let database = instance.database.clone();
+    let backups_end = changes.get("BackupRetentionPeriod").is_some_and(|it| it == "0");
+    state.may_be_modified(&database.resource_id, password.is_some(), backups_end)?;
     let password = password.map(|it| identifiers::master_password(database.engine, &it)).transpose()?;
     catalogue::check_logs(&lists, database.engine)?;
     catalogue::check(&changes, &database)?;
@@ -220,6 +223,7 @@ pub fn stop(
     let instance = state.instance(place, given)?;
     rds.must_take_changes(instance)?;
     let resource_id = instance.database.resource_id.clone();
+    state.may_be_stopped(&resource_id)?;
     let snapshot = snapshot.map(|new| snapshots::insert(rds, state, place, &resource_id, new)).transpose()?;
     state.instance(place, given)?.status = InstanceStatus::Stopping;
 
@@ -280,6 +284,11 @@ pub fn delete(
             "Cannot delete protected DB Instance, please disable deletion protection and try again.";
         return Err(Refusal::InvalidParameterCombination(message.to_owned()));
     }
+    if instance.replica.is_some() && final_snapshot.is_some() {
+        // Seen on AWS: cloud-custodian/cloud-custodian#417.
+        let message = "FinalDBSnapshotIdentifier can not be specified when deleting a replica instance";
+        return Err(Refusal::InvalidParameterCombination(message.to_owned()));
+    }
     if skip == final_snapshot.is_some() {
         let message = match skip {
             true => "FinalDBSnapshotIdentifier can not be specified when deleting with SkipFinalSnapshot.",
@@ -308,7 +317,11 @@ pub fn delete(
         // The data goes with the DB instance, and the automated snapshots unless they are kept.
         let mut state = rds.state();
         let deleted = state.instances.remove(&deleting);
-        deleted.and_then(|it| it.endpoint).iter().for_each(|endpoint| rds.forget(endpoint));
+        replicas::lose_source(&mut state, &deleting);
+        if let Some(deleted) = deleted {
+            deleted.endpoint.iter().for_each(|endpoint| rds.forget(endpoint));
+            deleted.replica.iter().for_each(|followed| replicas::forget(&rds, followed));
+        }
         if !keeps_automated_backups {
             state.snapshots.retain(|_, it| !it.automated || it.database.resource_id != deleting);
         }

@@ -15,5 +15,6 @@ pub mod proxies;
 mod proxy_logins;
 pub mod rds;
 pub mod reaching;
+pub mod replicas;
 pub mod snapshot_copies;
 pub mod snapshots;

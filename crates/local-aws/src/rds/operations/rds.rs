@@ -114,6 +114,11 @@ impl Rds {
         Ok(())
     }
 
+    /// The port of a DB instance's server on 127.0.0.1, while it has one.
+    pub(super) fn port_of(&self, resource_id: &str) -> Option<u16> {
+        Some(self.state().instances.get(resource_id)?.server.as_ref()?.port())
+    }
+
     /// Ends every server.
     pub async fn shut_down(&self) {
         let servers: Vec<_> = self.state().instances.values_mut().filter_map(|it| it.server.take()).collect();
@@ -121,7 +126,7 @@ impl Rds {
     }
 
     /// Refuses unless the DB instance is available and no misbehaviour hides that.
-    pub(super) fn must_be_available(&self, instance: &Instance) -> Result<(), Refusal> {
+    pub fn must_be_available(&self, instance: &Instance) -> Result<(), Refusal> {
         match self.misbehaviours.status(&instance.identifier) {
             Some(_) => Err(instance.is_not(InstanceStatus::Available)),
             None => instance.must_be(InstanceStatus::Available),

@@ -38,6 +38,14 @@ pub fn needs(state: &mut State, place: &Place, action: &str, parameters: &Parame
             needs.pass_role("MonitoringRoleArn", "monitoring.rds.amazonaws.com");
             needs.pass_role("DomainIAMRoleName", "directoryservice.rds.amazonaws.com");
         }
+        "CreateDBInstanceReadReplica" => {
+            needs.of("db", db);
+            needs.of("db", given("SourceDBInstanceIdentifier"));
+            needs.groups(true);
+            needs.tags_on("db", db, tagged);
+            needs.pass_role("MonitoringRoleArn", "monitoring.rds.amazonaws.com");
+        }
+        "PromoteReadReplica" => needs.of("db", db),
         "RestoreDBInstanceFromDBSnapshot" => {
             needs.of("db", db);
             needs.of("snapshot", snapshot);
@@ -191,7 +199,7 @@ impl Collector<'_> {
 
     /// The groups of a DB instance: the named ones, and with `always` the default ones for those not named.
     fn groups(&mut self, always: bool) {
-        let default = |kind: GroupKind| self.default_group(kind).unwrap_or_default();
+        let mut default = |kind: GroupKind| self.default_group(kind).unwrap_or_default();
         let defaults = [
             ("og", "OptionGroupName", default(GroupKind::Options)),
             ("pg", "DBParameterGroupName", default(GroupKind::Parameters)),
@@ -204,8 +212,12 @@ impl Collector<'_> {
         }
     }
 
-    /// The default group of the DB snapshot's engine.
-    fn default_group(&self, kind: GroupKind) -> Option<String> {
+    /// The default group of the engine of the DB snapshot, or of the DB instance that a replica follows.
+    fn default_group(&mut self, kind: GroupKind) -> Option<String> {
+        if let Some(given) = self.parameters.get("SourceDBInstanceIdentifier") {
+            let place = Arn::parse(given).map_or_else(|_| self.place.clone(), |it| it.place);
+            return Some(kind.default_for(&self.state.instance(&place, given).ok()?.database));
+        }
         let given = self.parameters.get("DBSnapshotIdentifier").unwrap_or_default();
         let snapshot = self.state.source_snapshot(self.place, given).ok()?;
         Some(kind.default_for(&snapshot.database))
