@@ -98,4 +98,19 @@ fn parameters_that_do_not_go_together_are_refused_in_words() {
     check("source-account.yaml", &[replication], &[needs_instance, needs_account]);
     check("source-account.yaml", &[replication, account], &[needs_instance]);
     check("source-account.yaml", &[replication, instance], &[needs_account]);
+
+    let instance = ("DbInstanceIdentifier", "shop");
+    let group = ("TargetGroupArn", "arn:a");
+    let replication = ("Replication", "orders");
+    let lanes = ("ReachTargetGroupArns", "arn:a,arn:b");
+    let secret = ("ApplicationSecretArn", "arn:c");
+    let file = "follow-failover.yaml";
+    check(file, &[instance, group], &[]);
+    check(file, &[replication, lanes, secret], &[]);
+    check(file, &[], &["Name what to follow", "DbInstanceIdentifier needs TargetGroupArn"]);
+    check(file, &[instance], &["DbInstanceIdentifier needs TargetGroupArn"]);
+    check(file, &[replication, secret], &["Replication needs ReachTargetGroupArns"]);
+    check(file, &[replication, lanes], &["Replication needs ApplicationSecretArn"]);
+    let both = [instance, group, replication, lanes, secret];
+    check(file, &both, &["Name DbInstanceIdentifier or Replication, not both", "Replication takes"]);
 }

@@ -14,6 +14,13 @@ lambda_support::failures! {
              resolution, and no private zone that leads this name elsewhere. Then resume the run"
         )]
         TargetAddressUnknown { identifier: String, problem: String } => TargetAddressUnknown,
+        #[error("DB instance {identifier} is gone: {cure}")]
+        FollowedIsGone { identifier: String, cure: &'static str } => DbInstanceNotFound,
+        #[error(
+            "the name of DB instance {identifier} {problem}: give the VPC of SubnetIds Amazon's own name resolution, and no \
+             private zone that leads this name elsewhere. The next minute tries again"
+        )]
+        FollowedAddressUnknown { identifier: String, problem: String } => TargetAddressUnknown,
         #[error(
             "the load balancer does not reach DB instance {identifier} at {target} ({reason}): the security groups of the \
              copy (quarantineSecurityGroupIds, else vpcSecurityGroupIds) must let {from} in at port {port}. Correct that, \
@@ -21,4 +28,5 @@ lambda_support::failures! {
         )]
         TargetNotHealthy { identifier: String, target: String, reason: String, from: String, port: u16 } => TargetNotHealthy,
     }
+    from { Settings(replication::UnusableSettings) }
 }

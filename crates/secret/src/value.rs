@@ -74,9 +74,10 @@ impl SecretValue {
         self.text_of("dbInstanceIdentifier")
     }
 
-    /// The host and the port that the value names.
+    /// The host and the port that the value names. A port may be a number or a text.
     pub fn endpoint(&self) -> Option<(&str, Option<i64>)> {
-        Some((self.text_of("host")?, self.0.get("port").and_then(Value::as_i64)))
+        let port = self.0.get("port").and_then(|it| it.as_i64().or_else(|| it.as_str()?.parse().ok()));
+        Some((self.text_of("host")?, port))
     }
 
     /// All connection keys that a login needs, when they are all there.
@@ -303,7 +304,8 @@ mod tests {
         );
         let silent = value(r#"{"host": "", "dbInstanceIdentifier": 1}"#);
         assert_eq!((silent.endpoint(), silent.db_instance_identifier()), (None, None));
-        assert_eq!(value(r#"{"host": "a", "port": "5432"}"#).endpoint(), Some(("a", None)));
+        assert_eq!(value(r#"{"host": "a", "port": "5432"}"#).endpoint(), Some(("a", Some(5432))));
+        assert_eq!(value(r#"{"host": "a", "port": "{{port}}"}"#).endpoint(), Some(("a", None)));
     }
 
     #[test]

@@ -24,6 +24,10 @@ pub struct Wanted<'a> {
     pub identifier: &'a str,
     /// Its port.
     pub port: u16,
+    /// Whether the group is a lane: other copies may be in it, too.
+    pub is_lane: bool,
+    /// For how long the group must be seen settled.
+    pub settled_seconds: u64,
     /// How long the stage may wait.
     pub deadline: Deadline,
 }
@@ -39,20 +43,22 @@ pub enum Act {
     Answer(Look),
 }
 
-const SETTLED: &str = "settled";
+/// What a look remembers: since which second of the stage the database is healthy in the group, and alone.
+const SETTLED_SINCE: &str = "settled since ";
 
 /// A new address comes first. An old one goes once it was missing on two looks while a new one was healthy, so the group
-/// is never emptied, whatever DNS says. Targets that others registered on another port are left.
+/// is never emptied, whatever DNS says. Targets that others registered on another port are left; in a lane, so is a
+/// target that may be another copy, since only an address that nobody answers at is surely an old one.
 pub fn plan(seen: &Seen<'_>, wanted: &Wanted<'_>, waiting: &Waiting) -> Result<Act, Error> {
     let identifier = wanted.identifier;
     let wait = |status: &str, reason: String| {
         Ok(Act::Answer(waiting.wait(status, None, wanted.deadline, reason)?))
     };
     if let Some(problem) = problem(seen) {
-        let look =
-            waiting.refused(wanted.deadline, format!("the name of DB instance {identifier} {problem}"))?;
+        let reason = format!("the name of DB instance {identifier} {problem}");
+        let look = waiting.wait("address unknown", None, wanted.deadline, reason);
         let identifier = identifier.to_owned();
-        return look.map(Act::Answer).ok_or(Error::TargetAddressUnknown { identifier, problem });
+        return look.map(Act::Answer).map_err(|_| Error::FollowedAddressUnknown { identifier, problem });
     }
     let ours = || seen.targets.iter().filter(|it| it.port == wanted.port && it.health != Health::Draining);
     let is_there = |address: &&String| ours().any(|it| it.id == **address);
@@ -60,24 +66,48 @@ pub fn plan(seen: &Seen<'_>, wanted: &Wanted<'_>, waiting: &Waiting) -> Result<A
     if !missing.is_empty() {
         return Ok(Act::Register(missing));
     }
-    let (current, old): (Vec<_>, Vec<_>) = ours().partition(|it| seen.addresses.contains(&it.id));
+    let (current, others): (Vec<_>, Vec<_>) = ours().partition(|it| seen.addresses.contains(&it.id));
     if let Some(it) = current.iter().find(|it| it.health != Health::Healthy) {
         return wait(
             "not healthy yet",
             format!("DB instance {identifier} is not healthy at {it}: {}", it.reason),
         );
     }
-    let old: Vec<String> = old.into_iter().map(|it| it.id.clone()).collect();
-    let leaving = format!("{} lead to it no longer", old.join(", "));
-    match old.is_empty() {
-        true if waiting.saw(SETTLED) => {
-            let reason = format!("DB instance {identifier} is healthy, and alone");
-            Ok(Act::Answer(waiting.done(SETTLED, reason)))
-        }
-        true => wait(SETTLED, format!("DB instance {identifier} is healthy, and alone; looking once more")),
-        false if waiting.saw(&leaving) => Ok(Act::Deregister(old)),
-        false => wait(&leaving, format!("{leaving}; looking once more")),
+    let (old, perhaps_copies): (Vec<_>, Vec<_>) =
+        others.into_iter().partition(|it| !wanted.is_lane || it.health == Health::Unhealthy);
+    if !old.is_empty() {
+        let old: Vec<String> = old.into_iter().map(|it| it.id.clone()).collect();
+        let leaving = format!("{} lead to it no longer", old.join(", "));
+        return match waiting.saw(&leaving) {
+            true => Ok(Act::Deregister(old)),
+            false => wait(&leaving, format!("{leaving}; looking once more")),
+        };
     }
+    match perhaps_copies.first() {
+        Some(it) => wait(
+            "shared",
+            format!("{it} answers in the lane of DB instance {identifier}, and is none of its addresses"),
+        ),
+        None => settled(wanted, waiting),
+    }
+}
+
+/// The database is healthy, and alone. The look ends once that was so for long enough; the deadline is no failure then.
+fn settled(wanted: &Wanted<'_>, waiting: &Waiting) -> Result<Act, Error> {
+    let reason = format!("DB instance {} is healthy, and alone", wanted.identifier);
+    let since = waiting.status.as_deref().and_then(|it| it.strip_prefix(SETTLED_SINCE)?.parse().ok());
+    let since: u64 = since.unwrap_or(waiting.seconds);
+    let status = format!("{SETTLED_SINCE}{since}");
+    let is_over = waiting.seconds >= wanted.deadline.as_u64();
+    if is_over || waiting.seconds.saturating_sub(since) >= wanted.settled_seconds {
+        return Ok(Act::Answer(waiting.done(&status, reason)));
+    }
+    Ok(Act::Answer(waiting.wait(
+        &status,
+        None,
+        wanted.deadline,
+        format!("{reason}; its name may still change"),
+    )?))
 }
 
 /// A stranger's address, or the load balancer's own, would lead applications astray.
@@ -91,99 +121,4 @@ fn problem(seen: &Seen<'_>) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn targets(text: &str) -> Vec<TargetSeen> {
-        let target = |text: &str| {
-            let (place, state) = text.split_once(' ').unwrap();
-            let (last, port) = place.split_once(':').unwrap_or((place, "5432"));
-            TargetSeen {
-                id: format!("10.0.0.{last}"),
-                port: port.parse().unwrap(),
-                health: Health::of(state),
-                reason: "Target.Timeout".to_owned(),
-            }
-        };
-        text.split(", ").filter(|it| !it.is_empty()).map(target).collect()
-    }
-
-    fn decide(addresses: &[u32], targets: &[TargetSeen], waiting: &Waiting) -> Result<Act, Error> {
-        let addresses = addresses.iter().map(|it| format!("10.0.0.{it}")).collect();
-        let ranges = ["10.0.0.0/25".to_owned()];
-        let seen = Seen { addresses: &addresses, ranges: &ranges, targets };
-        let deadline = Deadline::constant::<3_600>();
-        plan(&seen, &Wanted { identifier: "orders", port: 5432, deadline }, waiting)
-    }
-
-    #[track_caller]
-    fn check(addresses: &[u32], seen: &str, last: &str, expected: &str) {
-        let waiting = Waiting { looks: 1, status: Some(last.to_owned()), ..Waiting::default() };
-        let last = |ids: Vec<String>| ids.join(" ").replace("10.0.0.", "");
-        let got = match decide(addresses, &targets(seen), &waiting) {
-            Ok(Act::Register(ids)) => format!("register {}", last(ids)),
-            Ok(Act::Deregister(ids)) => format!("deregister {}", last(ids)),
-            Ok(Act::Answer(look)) => format!("done={} {}", look.done, look.reason),
-            Err(error) => error.to_string(),
-        };
-        assert!(got.contains(expected), "{addresses:?} {seen:?}: {got:?} lacks {expected:?}");
-    }
-
-    // Defects 1, 3, 4 and 7 of the sample that people use.
-    #[test]
-    fn a_new_address_comes_before_an_old_one_goes() {
-        let leaving = "10.0.0.4 lead to it no longer";
-        check(&[4], "", "", "register 4");
-        check(&[5], "4 healthy", "", "register 5");
-        check(
-            &[5],
-            "4 unhealthy, 5 initial",
-            "",
-            "done=false DB instance orders is not healthy at 10.0.0.5:5432",
-        );
-        check(&[5], "4 unhealthy, 5 healthy", "", "looking once more");
-        check(&[5], "4 unhealthy, 5 healthy", leaving, "deregister 4");
-        check(&[5], "4 draining, 5 healthy", SETTLED, "done=true");
-        check(&[5], "5 healthy", leaving, "done=false");
-        check(&[5], "5 healthy", SETTLED, "done=true");
-        // DNS goes back and forth.
-        check(&[4], "4 healthy, 5 healthy", leaving, "10.0.0.5 lead to it no longer; looking once more");
-        // A fail-back to an address that is going.
-        check(&[4], "4 draining, 5 healthy", "", "register 4");
-        // Both addresses of a name.
-        check(&[4, 5], "4 healthy", "", "register 5");
-        check(&[5], "4 healthy, 5 unhealthy", leaving, "is not healthy");
-    }
-
-    #[test]
-    fn what_others_registered_is_left_and_a_stray_address_never_registered() {
-        check(&[4], "4 healthy, 4:5433 healthy, 9:5433 unhealthy", SETTLED, "done=true");
-        for (addresses, part) in [(vec![], "leads to no address"), (vec![4, 200], "leads to 10.0.0.200")] {
-            check(&addresses, "4 healthy", "", &format!("done=false the name of DB instance orders {part}"));
-            check(&addresses, "4 healthy", "refused twice", part);
-        }
-    }
-
-    proptest! {
-        // Invariant: a target goes only while another in its group is healthy.
-        #[test]
-        fn no_group_is_ever_emptied(
-            addresses in prop::collection::btree_set(1_u32..6, 0..3),
-            ids in prop::collection::btree_map(1_u32..6, prop::sample::select(vec!["initial", "healthy", "unhealthy", "draining"]), 0..5),
-            saw in any::<bool>(),
-        ) {
-            let text: Vec<String> = ids.iter().map(|(id, state)| format!("{id} {state}")).collect();
-            let (addresses, seen) = (Vec::from_iter(addresses), targets(&text.join(", ")));
-            let status = saw.then(|| {
-                let old = seen.iter().filter(|it| it.health != Health::Draining);
-                let old = old.filter(|it| !addresses.iter().any(|address| it.id == format!("10.0.0.{address}")));
-                format!("{} lead to it no longer", old.map(|it| it.id.clone()).collect::<Vec<_>>().join(", "))
-            });
-            if let Ok(Act::Deregister(gone)) = decide(&addresses, &seen, &Waiting { looks: 1, status, ..Waiting::default() }) {
-                let stays = |it: &&TargetSeen| it.health == Health::Healthy && !gone.contains(&it.id);
-                prop_assert!(seen.iter().any(|it| stays(&it)), "{seen:?} loses {gone:?}");
-            }
-        }
-    }
-}
+mod tests;
