@@ -2,9 +2,8 @@
 
 use crate::part::part;
 use crate::{roll_back, run, world};
-use anyhow::{Context, Result, ensure};
-use std::collections::BTreeSet;
-use tests::{Example, REPLICATION, SecretSays, World, Write};
+use anyhow::{Result, ensure};
+use tests::{Example, REPLICATION, World, Write};
 
 #[tokio::test]
 async fn an_application_that_follows_its_secret_loses_no_acknowledged_write() -> Result<()> {
@@ -57,22 +56,10 @@ async fn all_are_kept(world: &World, writes: &[Write], copies: [&str; 2]) -> Res
     let mut said: Vec<&str> = writes.iter().map(|it| it.said.as_str()).collect();
     said.dedup();
     ensure!(said == copies, "{said:?} is not {copies:?}");
-    for identifier in copies {
-        let secret = world.secret(&format!("snapferry/{REPLICATION}/{}", run_of(identifier)?)).await?;
-        let kept = entries(&secret).await?;
+    for (identifier, kept) in world.entries_in(copies).await? {
         let lost = writes.iter().filter(|it| it.said == identifier && !kept.contains(&it.id));
         let lost: Vec<&str> = lost.map(|it| it.id.as_str()).collect();
         ensure!(lost.is_empty(), "{identifier} lacks {lost:?}");
     }
     Ok(())
-}
-
-fn run_of(identifier: &str) -> Result<&str> {
-    identifier.strip_prefix(&format!("{REPLICATION}-")).context("a copy is named after its run")
-}
-
-async fn entries(login: &SecretSays) -> Result<BTreeSet<String>> {
-    let mut connection = login.session().await?;
-    let ids: Vec<String> = sqlx::query_scalar("SELECT id FROM entries").fetch_all(&mut connection).await?;
-    Ok(ids.into_iter().collect())
 }

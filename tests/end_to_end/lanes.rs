@@ -4,8 +4,7 @@
 use crate::{roll_back, run};
 use anyhow::{Result, ensure};
 use executions::Execution;
-use serde_json::{Value, json};
-use tests::{SecretSays, Tools, World};
+use tests::{Consumer, Count, Example, Lanes, SecretSays, TIME_SCALE, TimeLine, Tools, Watch, World, Write};
 
 #[tokio::test]
 async fn runs_and_rollbacks_lead_applications_by_lanes_that_were_logged_in_through() -> Result<()> {
@@ -14,15 +13,7 @@ async fn runs_and_rollbacks_lead_applications_by_lanes_that_were_logged_in_throu
         println!("SKIPPED: this machine has no libnss-wrapper, so DB instances have no names");
         return Ok(());
     }
-    let (mut world, lanes) = World::start_by_lanes(&tools).await?;
-    let mut settings = world.settings();
-    let written: Value = serde_json::from_str(lanes.get("Lanes")?)?;
-    settings["reach"] = json!({"networkLoadBalancer": {
-        "lanes": written, "loadBalancerSecurityGroupId": lanes.get("LoadBalancerSecurityGroupId")?,
-    }});
-    let groups = json!([world.network.copies_group, lanes.get("DatabaseSecurityGroupId")?]);
-    settings["placement"]["vpcSecurityGroupIds"] = groups;
-    world.put_settings(&settings).await?;
+    let (mut world, lanes) = Lanes::start_world(&tools, &tools.checkout.join(".local"), TIME_SCALE).await?;
     world.create_source().await?;
 
     // The first copy goes live by a lane, under its own name.
@@ -34,9 +25,14 @@ async fn runs_and_rollbacks_lead_applications_by_lanes_that_were_logged_in_throu
         "{} is not the copy's own name",
         first.host
     );
-    let balancer = lanes.get("LoadBalancerDnsName")?;
+    let balancer = lanes.load_balancer()?;
     let name = |says: &SecretSays| says.db_instance_identifier.clone();
     reached(&first, balancer).await?;
+
+    // From now on an application writes, for which the lanes are the only way.
+    let consumer = Consumer::deploy(&world.target, &lanes, &first.host).await?;
+    let example = Example::deploy_in_vpc_of(&world, &consumer).await?;
+    let (watch, writer) = (Watch::of(&world)?, example.write_on("by-lane"));
 
     // The second one takes the other lane, and the first one keeps its own.
     let (second_run, execution) = run_by_lane(&world).await?;
@@ -56,6 +52,8 @@ async fn runs_and_rollbacks_lead_applications_by_lanes_that_were_logged_in_throu
     ensure!((name(&back), back.port) == (name(&first), first.port), "{back:?} after {first:?}");
     ensure!(execution.steps.iter().any(|it| it.step == "RegisterTargets"), "{:?}", execution.steps);
     reached(&back, balancer).await?;
+    assert_eq!(example.write("back").await?.said, name(&first));
+    nothing_is_lost(&world, &writer.end().await?, &watch.line()).await?;
     println!("{first_run} at {}, {second_run} at {}, and back", first.port, second.port);
     world.local_aws.stop().await
 }
@@ -65,6 +63,15 @@ async fn run_by_lane(world: &World) -> Result<(String, Execution)> {
     let execution = world.start_run(&world.input()).await?;
     let (run, _, target) = world.finish_run(&execution).await?;
     Ok((run, target))
+}
+
+/// Each move refuses at most one write over a connection, and what was acknowledged is in the copy that was live.
+async fn nothing_is_lost(world: &World, writes: &[Write], line: &TimeLine) -> Result<()> {
+    let count = Count::of(writes, line, &world.entries_in(line.databases()).await?);
+    println!("{count:?}");
+    ensure!(line.databases().len() == 2, "the application's secret led to {line:?}");
+    ensure!(count.acknowledged > 0 && count.lost == 0 && count.refused <= 2, "{count:?} of {writes:?}");
+    Ok(())
 }
 
 /// Logs in by the load balancer with what the secret says, with verify-full, and finds the rows.

@@ -1,11 +1,16 @@
 //! The example application, deployed in the target account and called as its callers would.
 
-use crate::{Account, POSTGRES, World, stacks};
+use crate::{Account, Consumer, Kept, POSTGRES, World, stacks};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
+
+/// How long a caller waits after a refusal.
+const AFTER_REFUSAL: Duration = Duration::from_millis(100);
 
 /// The HTTP API of the example application.
 #[derive(Debug, Clone)]
@@ -24,7 +29,7 @@ pub struct Write {
     pub began: Instant,
     /// When it was answered.
     pub ended: Instant,
-    /// The HTTP status.
+    /// The HTTP status; 0 if there was no answer.
     pub status: u16,
     /// The DB instance that has it, if it was acknowledged; else why it was not.
     pub said: String,
@@ -40,17 +45,29 @@ impl Write {
 impl Example {
     /// Deploys it beside the copies, whose security group lets it in.
     pub async fn deploy(world: &World) -> Result<Self> {
-        let (account, network) = (&world.target, &world.network);
+        let network = &world.network;
+        let (this, group) = Self::deploy_in(world, &network.vpc_id, &network.subnet_ids).await?;
+        world.target.let_in(&network.copies_group, &group, POSTGRES).await?;
+        Ok(this)
+    }
+
+    /// Deploys it in a VPC of applications, from which the lanes are the only way.
+    pub async fn deploy_in_vpc_of(world: &World, consumer: &Consumer) -> Result<Self> {
+        Ok(Self::deploy_in(world, &consumer.vpc_id, &consumer.subnet_ids).await?.0)
+    }
+
+    /// Answers its security group, too.
+    async fn deploy_in(world: &World, vpc_id: &str, subnet_ids: &[String]) -> Result<(Self, String)> {
+        let account = &world.target;
         let parameters = [
-            ("VpcId", network.vpc_id.as_str()),
-            ("SubnetIds", &network.subnet_ids.join(",")),
+            ("VpcId", vpc_id),
+            ("SubnetIds", &subnet_ids.join(",")),
             ("ApplicationSecretArn", world.target_outputs.get("ApplicationSecretArn")?),
         ];
         let outputs = stacks::deploy(account, "example-application", &parameters).await?;
         let group = outputs.get("SecurityGroupId")?;
-        account.place(outputs.get("FunctionArn")?, &network.subnet_ids, &[group]).await?;
-        account.let_in(&network.copies_group, group, POSTGRES).await?;
-        Ok(Self::at(account, outputs.get("ApiId")?))
+        account.place(outputs.get("FunctionArn")?, subnet_ids, &[group]).await?;
+        Ok((Self::at(account, outputs.get("ApiId")?), group.to_owned()))
     }
 
     fn at(account: &Account, api_id: &str) -> Self {
@@ -81,19 +98,37 @@ impl Example {
         Ok((ids, body["database"].as_str().unwrap_or_default().to_owned()))
     }
 
-    /// Writes without a pause from now on.
+    /// Writes without a pause from now on. Only after a refusal it waits a moment.
     pub fn write_on(&self, prefix: &str) -> Writer {
         let (example, prefix) = (self.clone(), prefix.to_owned());
-        let ended = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&ended);
+        let (ended, writes) = (Arc::<AtomicBool>::default(), Arc::<Mutex<Vec<Write>>>::default());
+        let (told, written) = (Arc::clone(&ended), Arc::clone(&writes));
         let writing = tokio::spawn(async move {
-            let mut writes = Vec::new();
-            while !told.load(Ordering::Relaxed) {
-                writes.push(example.write(&format!("{prefix}-{}", writes.len())).await?);
+            for number in 0.. {
+                if told.load(Ordering::Relaxed) {
+                    break;
+                }
+                let write = example.try_to_write(&format!("{prefix}-{number}")).await;
+                let is_acknowledged = write.is_acknowledged();
+                lock(&written).push(write);
+                if !is_acknowledged {
+                    tokio::time::sleep(AFTER_REFUSAL).await;
+                }
             }
-            Ok(writes)
         });
-        Writer { ended, writing }
+        Writer { ended, writes, writing }
+    }
+
+    /// Writes an entry. No answer is an answer, too.
+    async fn try_to_write(&self, id: &str) -> Write {
+        let began = Instant::now();
+        self.write(id).await.unwrap_or_else(|error| Write {
+            id: id.to_owned(),
+            began,
+            ended: Instant::now(),
+            status: 0,
+            said: format!("{error:#}"),
+        })
     }
 }
 
@@ -101,13 +136,41 @@ impl Example {
 #[derive(Debug)]
 pub struct Writer {
     ended: Arc<AtomicBool>,
-    writing: tokio::task::JoinHandle<Result<Vec<Write>>>,
+    writes: Arc<Mutex<Vec<Write>>>,
+    writing: JoinHandle<()>,
 }
 
 impl Writer {
+    /// Every write so far, in order.
+    pub fn so_far(&self) -> Vec<Write> {
+        lock(&self.writes).clone()
+    }
+
     /// Ends it, and answers every write in order.
     pub async fn end(self) -> Result<Vec<Write>> {
         self.ended.store(true, Ordering::Relaxed);
-        self.writing.await?
+        self.writing.await?;
+        Ok(std::mem::take(&mut *lock(&self.writes)))
+    }
+}
+
+fn lock(writes: &Mutex<Vec<Write>>) -> MutexGuard<'_, Vec<Write>> {
+    writes.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl World {
+    /// The ids of the entries that each of these copies holds. The copies' own secrets lead there.
+    pub async fn entries_in(&self, copies: impl IntoIterator<Item = &str>) -> Result<Kept> {
+        let mut kept = Kept::new();
+        for copy in copies {
+            let mut session = self.secret_of(copy).await?.session().await?;
+            let made = sqlx::query_scalar("SELECT to_regclass('entries') IS NOT NULL");
+            let ids: Vec<String> = match made.fetch_one(&mut session).await? {
+                true => sqlx::query_scalar("SELECT id FROM entries").fetch_all(&mut session).await?,
+                false => Vec::new(),
+            };
+            kept.insert(copy.to_owned(), BTreeSet::from_iter(ids));
+        }
+        Ok(kept)
     }
 }

@@ -10,6 +10,7 @@ mod example;
 mod fault;
 mod flow;
 mod function;
+mod lanes;
 mod leaks;
 mod local_aws;
 mod network;
@@ -19,7 +20,9 @@ pub mod promises;
 pub mod reach;
 mod run;
 mod stacks;
+mod tally;
 mod tools;
+mod watch;
 mod world;
 
 pub use account::Account;
@@ -31,6 +34,7 @@ pub use example::{Example, Write, Writer};
 pub use fault::Fault;
 pub use flow::{callers_of, deployed_steps, step_of, tasks_of};
 pub use function::Function;
+pub use lanes::{Consumer, Lanes};
 pub use leaks::{Needle, Written, everything_written};
 pub use local_aws::LocalAws;
 pub use network::{Network, POSTGRES};
@@ -38,7 +42,9 @@ pub use others::Others;
 pub use patience::eventually;
 pub use run::handoff_of;
 pub use stacks::{Outputs, deploy_source, deploy_target};
+pub use tally::{Count, Kept, TimeLine, longest_gap, settled_after};
 pub use tools::Tools;
+pub use watch::Watch;
 pub use world::{MASTER_PASSWORD, REPLICATION, SOURCE_INSTANCE, SecretSays, TIME_SCALE, World};
 
 /// The source account of every rehearsal.

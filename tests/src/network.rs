@@ -51,12 +51,21 @@ impl Account {
 
     /// Lets the members of a security group connect to this port of the members of another one.
     pub async fn let_in(&self, into: &str, from: &str, port: &str) -> Result<()> {
+        self.let_peer_in(into, ("IpPermissions.1.Groups.1.GroupId", from), port).await
+    }
+
+    /// Lets a range of addresses connect to this port of the members of a security group.
+    pub(crate) async fn let_range_in(&self, into: &str, cidr: &str, port: &str) -> Result<()> {
+        self.let_peer_in(into, ("IpPermissions.1.IpRanges.1.CidrIp", cidr), port).await
+    }
+
+    async fn let_peer_in(&self, into: &str, peer: (&str, &str), port: &str) -> Result<()> {
         let rule = [
             ("GroupId", into),
             ("IpPermissions.1.IpProtocol", "tcp"),
             ("IpPermissions.1.FromPort", port),
             ("IpPermissions.1.ToPort", port),
-            ("IpPermissions.1.Groups.1.GroupId", from),
+            peer,
         ];
         self.ec2("AuthorizeSecurityGroupIngress", &rule, "return").await.map(drop)
     }
@@ -117,17 +126,33 @@ impl Account {
         Ok(answer)
     }
 
-    /// One call of EC2; the text of the first element of this name in its answer.
     async fn ec2(&self, action: &str, parameters: &[(&str, &str)], element: &str) -> Result<String> {
-        let version = [("Action", action), ("Version", "2016-11-15")];
-        let form = reqwest::Url::parse_with_params(&self.endpoint, version.iter().chain(parameters))?;
+        let xml = self.query("ec2", "2016-11-15", action, parameters).await?;
+        element_of(&xml, element).with_context(|| format!("{action} answers without {element}: {xml}"))
+    }
+
+    /// One call of a service of the query protocol; its answer.
+    pub async fn query(
+        &self,
+        service: &str,
+        version: &str,
+        action: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<String> {
+        let both = [("Action", action), ("Version", version)];
+        let form = reqwest::Url::parse_with_params(&self.endpoint, both.iter().chain(parameters))?;
         let request = reqwest::Client::new().post(&self.endpoint);
-        let request = request.header("authorization", self.authorization("ec2"));
+        let request = request.header("authorization", self.authorization(service));
         let request = request.header("content-type", "application/x-www-form-urlencoded");
         let response = request.body(form.query().unwrap_or_default().to_owned()).send().await?;
         let (status, xml) = (response.status(), response.text().await?);
         ensure!(status.is_success(), "{action} is refused: {xml}");
-        let text = xml.split_once(&format!("<{element}>")).and_then(|(_, rest)| rest.split_once('<'));
-        Ok(text.with_context(|| format!("{action} answers without {element}: {xml}"))?.0.to_owned())
+        Ok(xml)
     }
+}
+
+/// The text of the first element of this name.
+pub(crate) fn element_of(xml: &str, name: &str) -> Option<String> {
+    let (text, _) = xml.split_once(&format!("<{name}>")).and_then(|(_, rest)| rest.split_once('<'))?;
+    Some(text.to_owned())
 }

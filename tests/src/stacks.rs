@@ -82,7 +82,12 @@ pub(crate) async fn deploy(
     create(account, template, &[&common, parameters].concat()).await
 }
 
-async fn create(account: &Account, template: &str, parameters: &[(&str, &str)]) -> Result<Outputs> {
+/// Deploys a template that takes no artifacts, under the name of its file.
+pub(crate) async fn create(
+    account: &Account,
+    template: &str,
+    parameters: &[(&str, &str)],
+) -> Result<Outputs> {
     let bucket = account.bucket();
     let parameters = parameters
         .iter()

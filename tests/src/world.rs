@@ -106,6 +106,16 @@ impl SecretSays {
     }
 }
 
+impl Account {
+    /// What a secret of the account says.
+    pub async fn secret(&self, secret: &str) -> Result<SecretSays> {
+        let answer = self.secrets.get_secret_value().secret_id(secret).send().await?;
+        let text = answer.secret_string.with_context(|| format!("{secret} has no text"))?;
+        let says = serde_json::from_str(&text).and_then(|says| SecretSays::read(self, says));
+        says.with_context(|| format!("{secret} does not lead to a database"))
+    }
+}
+
 impl World {
     /// A world for a test, at a scale that makes RDS's minutes seconds. `replaced` names zips of functions, each with
     /// the binary that takes its place.
@@ -135,14 +145,7 @@ impl World {
         Ok(Self::deploy(tools, local_aws, replaced, target_region, false).await?.0)
     }
 
-    /// A world for a test whose target account has a load balancer; answers the outputs of its stack, too.
-    pub async fn start_by_lanes(tools: &Tools) -> Result<(Self, Outputs)> {
-        let local_aws = LocalAws::start(tools, &tools.checkout.join(".local"), TIME_SCALE).await?;
-        let (world, lanes) = Self::deploy(tools, local_aws, &[], REGION, true).await?;
-        Ok((world, lanes.context("there are lanes")?))
-    }
-
-    async fn deploy(
+    pub(crate) async fn deploy(
         tools: &Tools,
         local_aws: LocalAws,
         replaced: &[(&str, PathBuf)],
@@ -324,11 +327,14 @@ impl World {
         self.secret(self.target_outputs.get("ApplicationSecretArn")?).await
     }
 
+    /// What the own secret of a copy says.
+    pub async fn secret_of(&self, copy: &str) -> Result<SecretSays> {
+        let run = copy.strip_prefix(&format!("{REPLICATION}-")).context("a copy is named after its run")?;
+        self.secret(&format!("snapferry/{REPLICATION}/{run}")).await
+    }
+
     /// What a secret of the target account says.
     pub async fn secret(&self, secret: &str) -> Result<SecretSays> {
-        let answer = self.target.secrets.get_secret_value().secret_id(secret).send().await?;
-        let text = answer.secret_string.with_context(|| format!("{secret} has no text"))?;
-        let says = serde_json::from_str(&text).and_then(|says| SecretSays::read(&self.target, says));
-        says.with_context(|| format!("{secret} does not lead to a database"))
+        self.target.secret(secret).await
     }
 }
