@@ -3,7 +3,7 @@
 use ::tests::Tools;
 use anyhow::{Result, bail};
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::fs::File;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,9 +16,40 @@ use std::process::ExitCode;
 #[command(
     name = "scripts/rehearse",
     bin_name = "scripts/rehearse",
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true,
     after_help = "Exit status: 0 when every run succeeded and every table was equal, 1 when not, 2 for a wrong option, 130 when ended by Ctrl-C."
 )]
 pub struct Arguments {
+    /// What is carried over.
+    #[command(flatten)]
+    pub replications: Replications,
+    /// What every rehearsal takes.
+    #[command(flatten)]
+    pub common: Common,
+    /// Another rehearsal than that of the main job.
+    #[command(subcommand)]
+    pub other: Option<Other>,
+}
+
+/// Another rehearsal than that of the main job.
+#[derive(Debug, Subcommand)]
+pub enum Other {
+    /// Writes through an application without a pause while a run cuts over and a rollback goes back, and counts what is
+    /// refused and lost.
+    ///
+    /// The application stands behind an HTTP API in a VPC of its own, and reaches the copies by lanes of a Network Load
+    /// Balancer. Afterwards the same is done the naive way: register the new address and deregister the old one at once,
+    /// the secret afterwards.
+    #[command(
+        after_help = "Exit status: 0 when no acknowledged write was lost, every write was in the live copy within 60 s, and a cut-over or rollback refused at most one write a connection; 1 when not, 2 for a wrong option, 130 when ended by Ctrl-C."
+    )]
+    Reach(Common),
+}
+
+/// What is carried over.
+#[derive(Debug, Args)]
+pub struct Replications {
     /// How many runs, one after the other, with rows written in between; 1 to 20.
     #[arg(long, default_value_t = 2, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=20))]
     pub runs: u8,
@@ -28,6 +59,11 @@ pub struct Arguments {
     /// Load this SQL dump (plain text, as pg_dump writes it) as the source, in place of the built-in shop.
     #[arg(long, value_name = "FILE")]
     pub sql: Option<PathBuf>,
+}
+
+/// What every rehearsal takes.
+#[derive(Debug, Args)]
+pub struct Common {
     /// How long a second of RDS lasts here, in seconds; 0 to 1.
     #[arg(long, default_value_t = 0.02, value_name = "SECONDS", value_parser = time_scale)]
     pub time_scale: f64,
@@ -84,13 +120,16 @@ impl Arguments {
 
     fn parse_all() -> Result<Self, clap::Error> {
         let this = Self::try_parse()?;
-        if this.engine == Engine::Mariadb && this.sql.is_some() {
+        let Replications { engine, sql, .. } = &this.replications;
+        if *engine == Engine::Mariadb && sql.is_some() {
             let message = "--sql takes a dump of PostgreSQL, so it cannot be used with --engine mariadb";
             return Err(Self::command().error(ErrorKind::ArgumentConflict, message));
         }
         Ok(this)
     }
+}
 
+impl Replications {
     /// Better now than after a minute of work.
     pub fn check(&self, tools: &Tools) -> Result<()> {
         if self.engine == Engine::Mariadb && tools.mariadb.is_none() {
@@ -99,18 +138,19 @@ impl Arguments {
                  mariadb-server-core, then run this again (.local/databases.log tells more)"
             );
         }
-        self.check_files()
-    }
-
-    fn check_files(&self) -> Result<()> {
-        if let Some(file) = &self.sql {
-            let is_folder = File::open(file).and_then(|file| Ok(file.metadata()?.is_dir()));
-            match is_folder {
-                Ok(false) => crate::dump::check_kind(file)?,
-                Ok(true) => bail!("cannot read the SQL file {}: it is a folder", file.display()),
-                Err(error) => bail!("cannot read the SQL file {}: {}", file.display(), words(&error)),
-            }
+        let Some(file) = &self.sql else { return Ok(()) };
+        let is_folder = File::open(file).and_then(|file| Ok(file.metadata()?.is_dir()));
+        match is_folder {
+            Ok(false) => crate::dump::check_kind(file),
+            Ok(true) => bail!("cannot read the SQL file {}: it is a folder", file.display()),
+            Err(error) => bail!("cannot read the SQL file {}: {}", file.display(), words(&error)),
         }
+    }
+}
+
+impl Common {
+    /// Better now than after a minute of work.
+    pub fn check(&self) -> Result<()> {
         if let Some(file) = self.json.as_ref().filter(|file| file.as_os_str() != STANDARD_OUTPUT)
             && let Err(error) = File::options().create(true).append(true).open(file)
         {

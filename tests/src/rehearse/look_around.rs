@@ -1,6 +1,7 @@
 //! How to look around in what `--keep` leaves running.
 
 use ::tests::{Account, REGION, SOURCE_INSTANCE, SecretSays, Tools, World};
+use anyhow::Result;
 use console::style;
 use executions::Screen;
 
@@ -32,10 +33,10 @@ pub async fn print(screen: &Screen, tools: &Tools, world: &World) {
     if let Ok(login) = world.login(SOURCE_INSTANCE).await {
         say(&format!("The source, {SOURCE_INSTANCE}"), &[line(&login).await]);
     }
-    match world.application_secret().await {
-        Ok(secret) => {
-            let what = format!("What the application's secret leads to, {}", secret.db_instance_identifier);
-            say(&what, &[line(&secret).await]);
+    match live_copy(world).await {
+        Ok(copy) => {
+            let what = format!("What the application's secret leads to, {}", copy.db_instance_identifier);
+            say(&what, &[line(&copy).await]);
         }
         Err(_) => say("The application's secret leads to no copy yet", &[]),
     }
@@ -60,6 +61,12 @@ pub async fn print(screen: &Screen, tools: &Tools, world: &World) {
     );
     screen.say("");
     screen.say("Ctrl-C ends everything and removes it.");
+}
+
+/// As its own secret leads to it: past a load balancer.
+async fn live_copy(world: &World) -> Result<SecretSays> {
+    let live = world.application_secret().await?.db_instance_identifier;
+    world.secret_of(&live).await
 }
 
 fn commands(account: &Account, machine: &str) -> Vec<String> {

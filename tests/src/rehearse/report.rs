@@ -1,12 +1,10 @@
 //! What `--json` writes, and the verdict.
 
-use crate::arguments::STANDARD_OUTPUT;
+use crate::frame;
 use ::tests::{Fingerprint, SecretSays, Table};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use executions::{Execution, Step};
 use serde::Serialize;
-use std::io::Write;
-use std::path::Path;
 
 /// The report of a rehearsal.
 #[derive(Debug, Default, Serialize)]
@@ -49,15 +47,17 @@ pub struct TableReport {
     pub matches: bool,
 }
 
-impl Report {
-    /// Says how it ended.
-    pub fn conclude(&mut self, result: Result<()>) {
+impl frame::Report for Report {
+    fn conclude(&mut self, result: Result<()>) {
         self.ok = result.is_ok();
         self.error = result.err().map(|error| format!("{error:#}"));
     }
 
-    /// One line: passed or failed, and why.
-    pub fn verdict(&self) -> String {
+    fn has_failed(&self) -> bool {
+        self.error.is_some()
+    }
+
+    fn verdict(&self) -> String {
         let Some(error) = &self.error else {
             let runs = match self.runs.len() {
                 1 => "in one run".to_owned(),
@@ -76,15 +76,6 @@ impl Report {
             );
         };
         format!("Failed: {error}")
-    }
-
-    /// Writes it to where `--json` says.
-    pub fn write(&self, file: &Path) -> Result<()> {
-        let text = serde_json::to_string_pretty(self)? + "\n";
-        if file.as_os_str() == STANDARD_OUTPUT {
-            return std::io::stdout().write_all(text.as_bytes()).context("cannot write the report");
-        }
-        std::fs::write(file, text).with_context(|| format!("cannot write the report {}", file.display()))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The source database: a shop of our own, or the user's SQL dump.
 
-use crate::arguments::Arguments;
+use crate::arguments::Replications;
 use crate::dump;
 use ::tests::{Orders, SOURCE_INSTANCE, Tools, World, fingerprint};
 use anyhow::{Context, Result, bail};
@@ -21,14 +21,14 @@ pub enum Source {
 }
 
 /// Makes the source DB instance and fills it.
-pub async fn create(tools: &Tools, world: &World, arguments: &Arguments) -> Result<Source> {
-    let engine = arguments.engine.name();
+pub async fn create(tools: &Tools, world: &World, replications: &Replications) -> Result<Source> {
+    let engine = replications.engine.name();
     world.request_instance(SOURCE_INSTANCE, |create| create.storage_encrypted(true).engine(engine)).await?;
     while status(world).await?.as_deref() != Some("available") {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let login = world.login(SOURCE_INSTANCE).await?;
-    let Some(file) = arguments.sql.as_deref() else {
+    let Some(file) = replications.sql.as_deref() else {
         let mut orders = login.connect().await?;
         orders.create_tables().await?;
         orders.add(1, 1000).await?;

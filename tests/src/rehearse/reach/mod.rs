@@ -1,0 +1,75 @@
+//! `scripts/rehearse reach`: what cut-overs and rollbacks mean for an application that comes by lanes.
+
+mod naive;
+mod report;
+mod stage;
+
+use crate::arguments::Common;
+use crate::{frame, look_around};
+use ::tests::{Consumer, Example, Lanes, SOURCE_INSTANCE, Tools, World};
+use anyhow::{Result, ensure};
+use executions::Screen;
+use report::{Kind, Report};
+use serde_json::json;
+use stage::Stage;
+use std::process::ExitCode;
+
+/// Plays it.
+pub async fn rehearse(common: &Common, tools: &Tools) -> Result<ExitCode> {
+    ensure!(
+        tools.nss_wrapper.is_some(),
+        "this machine has no libnss-wrapper, and apt-get does not bring it, so no name can lead to a load balancer: \
+         install Debian's package libnss-wrapper, then run this again (.local/names.log tells more)"
+    );
+    let play = async |screen: &Screen, world: &mut Option<World>, report: &mut Report| {
+        let start = Lanes::start_world(tools, &common.folder, common.time_scale);
+        let what = "Starting two AWS accounts on this machine and deploying their stacks and a load balancer";
+        let (started, lanes) = screen.during(what, start).await?;
+        let world = &*world.insert(started);
+        frame::say_scale(screen, common.time_scale);
+        play(world, &lanes, screen, report).await
+    };
+    let look_around = async |screen: &Screen, world: &World| look_around::print(screen, tools, world).await;
+    frame::rehearse(common, Report::default(), play, look_around).await
+}
+
+async fn play(world: &World, lanes: &Lanes, screen: &Screen, report: &mut Report) -> Result<()> {
+    let mut settings = lanes.settings(world)?;
+    settings["dbInstance"] = json!({"multiAz": true});
+    world.put_settings(&settings).await?;
+    let what = format!("Creating {SOURCE_INSTANCE} in the source account and filling it");
+    drop(screen.during(&what, world.create_source()).await?);
+    screen.during("A first run: its copy goes live by a lane", run(world)).await?;
+    let example =
+        screen.during("Deploying the example application into a VPC of its own", deploy(world, lanes));
+    let example = example.await?;
+
+    screen.say("");
+    screen.say("From now on it writes through the HTTP API without a pause.");
+    let mut stage = Stage::open(world, &example, "application")?;
+    stage.play(Kind::CutOver, screen, "A run cuts over to a new copy", run(world)).await?;
+    let roll_back = async { world.roll_back("previous").await.map(drop) };
+    stage.play(Kind::Rollback, screen, "A rollback goes back to the copy before", roll_back).await?;
+    let (played, written) = stage.close().await?;
+    report.played(&played, &written);
+    let (played, written) = naive::play(world, lanes, &example, screen).await?;
+    report.played_naively(&played, &written);
+    report.say(screen);
+    report.judge()
+}
+
+/// A run from its start to its copy.
+async fn run(world: &World) -> Result<()> {
+    let execution = world.start_run(&world.input()).await?;
+    world.finish_run(&execution).await.map(drop)
+}
+
+/// Deploys the application where the lanes are the only way, and lets it write once.
+async fn deploy(world: &World, lanes: &Lanes) -> Result<Example> {
+    let live = world.application_secret().await?;
+    let consumer = Consumer::deploy(&world.target, lanes, &live.host).await?;
+    let example = Example::deploy_in_vpc_of(world, &consumer).await?;
+    let write = example.write("first").await?;
+    ensure!(write.is_acknowledged(), "the application does not reach the live copy: {}", write.said);
+    Ok(example)
+}
