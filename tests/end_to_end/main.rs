@@ -13,6 +13,7 @@ mod named_failures;
 mod names;
 mod network;
 mod overlap;
+mod pair;
 mod part;
 mod passwords;
 mod redrive;

@@ -96,6 +96,18 @@ impl LocalAws {
         self.plan("misbehaviours", how).await
     }
 
+    /// Gives an order to one of its own routes, such as `outages`.
+    pub(crate) async fn order(&self, route: &str, order: &Value) -> Result<()> {
+        self.plan(route, order).await
+    }
+
+    /// Ends the outage of a Region.
+    pub(crate) async fn end_outage(&self, region: &str) -> Result<()> {
+        let url = format!("{}/_local-aws/outages?region={region}", self.endpoint);
+        reqwest::Client::new().delete(url).send().await?.error_for_status()?;
+        Ok(())
+    }
+
     async fn plan(&self, route: &str, planned: &Value) -> Result<()> {
         let request = reqwest::Client::new().post(format!("{}/_local-aws/{route}", self.endpoint));
         request.json(planned).send().await?.error_for_status()?;

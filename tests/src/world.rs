@@ -25,10 +25,6 @@ pub const REPLICATION: &str = "orders";
 pub const TIME_SCALE: f64 = 0.005;
 /// Its source.
 pub const SOURCE_INSTANCE: &str = "orders-prod";
-/// The source's database.
-const DB_NAME: &str = "shop";
-/// The source's master user.
-const MASTER_USERNAME: &str = "shopkeeper";
 /// The source's master password, which must never reach the target account.
 pub const MASTER_PASSWORD: &str = r"production+only%word\'1";
 
@@ -231,12 +227,7 @@ impl World {
 
     /// Waits for a DB instance of the source account that was asked for, and fills it.
     pub async fn fill_instance(&self, identifier: &str) -> Result<Orders> {
-        self.source.instance_in(identifier, "available").await?;
-        let login = self.login(identifier).await?;
-        let mut orders = login.connect().await?;
-        orders.create_tables().await?;
-        orders.add(1, 1000).await?;
-        Ok(orders)
+        self.source.fill_instance(identifier).await
     }
 
     /// Asks for a DB instance in the source account, as `change` wants it, and does not wait for it.
@@ -245,33 +236,12 @@ impl World {
         identifier: &str,
         change: impl FnOnce(CreateDBInstanceFluentBuilder) -> CreateDBInstanceFluentBuilder,
     ) -> Result<()> {
-        let create = self.source.rds.create_db_instance().db_instance_identifier(identifier);
-        let create = create.db_instance_class("db.t4g.medium").engine("postgres").allocated_storage(20);
-        let create =
-            create.db_name(DB_NAME).master_username(MASTER_USERNAME).master_user_password(MASTER_PASSWORD);
-        change(create).send().await?;
-        Ok(())
+        self.source.request_instance(identifier, change).await
     }
 
     /// The master user's login to a DB instance of the source account.
     pub async fn login(&self, identifier: &str) -> Result<SecretSays> {
-        let answer =
-            self.source.rds.describe_db_instances().db_instance_identifier(identifier).send().await?;
-        let it = answer.db_instances.unwrap_or_default().into_iter().next();
-        let (engine, endpoint) = it
-            .and_then(|it| it.engine.zip(it.endpoint))
-            .with_context(|| format!("{identifier} has no endpoint"))?;
-        let (host, port) = endpoint.address.zip(endpoint.port).context("an endpoint has both")?;
-        Ok(SecretSays {
-            engine,
-            host,
-            port: u16::try_from(port)?,
-            db_instance_identifier: identifier.to_owned(),
-            username: MASTER_USERNAME.to_owned(),
-            password: MASTER_PASSWORD.to_owned(),
-            dbname: DB_NAME.to_owned(),
-            local_aws: self.local_aws.endpoint.clone(),
-        })
+        self.source.login(identifier).await
     }
 
     /// The input of a source execution.

@@ -65,12 +65,19 @@ pub struct Role {
     pub arn: String,
     /// The session's name: a function's is the function's own.
     pub session: String,
+    /// The function's Region.
+    pub region: String,
 }
 
 impl Caller {
     /// `222222222222/CopyRole`, as the record shows it.
     pub fn who(&self) -> String {
         format!("{}/{}", self.account_id, self.principal)
+    }
+
+    /// The Region that it calls from; none of a person.
+    pub fn region(&self) -> Option<&str> {
+        Some(&self.role.as_ref()?.region)
     }
 
     /// Is it the root user of its account?
@@ -82,7 +89,7 @@ impl Caller {
     pub fn in_policies(&self) -> Option<policy::Caller> {
         let Self { account_id, principal, role } = self;
         let (arn, session_arn) = match role {
-            Some(Role { arn, session }) => {
+            Some(Role { arn, session, .. }) => {
                 let partition = arn.split(':').nth(1).unwrap_or("aws");
                 let session = format!("arn:{partition}:sts::{account_id}:assumed-role/{principal}/{session}");
                 (arn.clone(), session)
@@ -97,23 +104,25 @@ impl Caller {
     }
 }
 
-/// Knows the accounts seen so far and the access keys of their functions' roles.
+/// Knows the accounts and Regions seen so far and the access keys of their functions' roles.
 pub struct Callers {
     ministack: Client,
     accounts: Mutex<BTreeSet<String>>,
+    regions: Mutex<BTreeSet<String>>,
     roles: Mutex<HashMap<String, Caller>>,
 }
 
 impl Callers {
     /// Knows nobody yet.
     pub fn new(ministack: Client) -> Self {
-        Self { ministack, accounts: Mutex::default(), roles: Mutex::default() }
+        Self { ministack, accounts: Mutex::default(), regions: Mutex::default(), roles: Mutex::default() }
     }
 
     /// Finds out who holds the access key. An unknown key may belong to a new function, so the
     /// functions are listed again.
     pub async fn identify(&self, scope: &Scope) -> Caller {
         let key = scope.access_key_id.as_str();
+        lock(&self.regions).insert(scope.region.clone());
         if key.len() == 12 && key.bytes().all(|byte| byte.is_ascii_digit()) {
             lock(&self.accounts).insert(key.to_owned());
             return Caller { account_id: key.to_owned(), principal: "root".to_owned(), role: None };
@@ -123,7 +132,11 @@ impl Callers {
         }
         let owner = self.ministack.account_of(key).await;
         if key.starts_with("ASIA") {
-            self.learn_functions(&scope.region, owner.clone()).await;
+            // A function may call another Region than its own.
+            let regions = lock(&self.regions).clone();
+            for region in regions {
+                self.learn_functions(&region, owner.clone()).await;
+            }
         }
         self.known(key).unwrap_or_else(|| Caller {
             account_id: owner.unwrap_or_else(|| UNKNOWN_ACCOUNT.to_owned()),
@@ -147,7 +160,7 @@ impl Callers {
                         let principal = function.role.rsplit('/').next().unwrap_or_default().to_owned();
                         let session = function.function_arn.rsplit(':').next().unwrap_or_default().to_owned();
                         let key = access_key_id(&function.function_arn, &function.role);
-                        let role = Some(Role { arn: function.role, session });
+                        let role = Some(Role { arn: function.role, session, region: region.to_owned() });
                         roles.insert(key, Caller { account_id: account_id.clone(), principal, role });
                     }
                 }

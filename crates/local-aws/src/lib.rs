@@ -6,16 +6,18 @@
 //!
 //! - `relay`: the one address that clients call: the record of calls, faults of calls, the control routes.
 //! - One folder for each service that is answered here: `rds` (its API, its operations, its model), `kms`,
-//!   `load_balancer`.
+//!   `load_balancer`, `cloudwatch`.
 //!   Another service gets a folder of its own beside them, with the same floors.
 //! - `mends`: services that MiniStack answers, but otherwise than AWS. One file for each service.
 //! - `names`: which names lead where, for each VPC.
 //! - `iam` and `caller`: who calls, and what policies allow.
 //! - `network`: who reaches what.
+//! - `outages`: which Regions are away.
 //! - `servers`: the servers behind DB instances. Each engine is a file of its own there.
 //! - The files here are what several of these use: accounts and Regions, child processes, TLS, MiniStack itself.
 
 pub mod caller;
+pub mod cloudwatch;
 pub mod iam;
 pub mod kms;
 pub mod load_balancer;
@@ -24,6 +26,7 @@ pub mod mends;
 pub mod ministack;
 pub mod names;
 pub mod network;
+pub mod outages;
 pub mod place;
 pub mod planned;
 pub mod privileges;

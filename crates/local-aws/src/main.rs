@@ -5,6 +5,7 @@ use std::{io::Write, path::PathBuf, pin::pin, process::ExitCode, sync::Arc, time
 use anyhow::Context;
 use clap::Parser;
 use local_aws::{
+    cloudwatch::replica_lag::ReplicaLag,
     iam::roles::Roles,
     kms::keys::Keys,
     load_balancer::{self, load_balancers::LoadBalancers},
@@ -130,9 +131,10 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let load_balancers =
         LoadBalancers::new(client.clone(), Arc::clone(&rds), clock, addresses, Arc::clone(&names));
     let load_balancer_api = load_balancer::api::Api::new(load_balancers, Arc::clone(&roles), client.clone());
+    let replica_lag = ReplicaLag::new(Arc::clone(&rds), Arc::clone(&roles));
     let api = Api::new(Arc::clone(&rds), proxies, Arc::clone(&keys), roles, client.clone());
     let announcement = serde_json::json!({ "endpoint": endpoint, "ministack": client.url() });
-    let relay = Arc::new(Relay::new(client, keys, mends, api, names, load_balancer_api));
+    let relay = Arc::new(Relay::new(client, keys, mends, api, replica_lag, names, load_balancer_api));
     writeln!(std::io::stdout(), "{announcement}").context("cannot write to the standard output")?;
 
     let result = tokio::select! {

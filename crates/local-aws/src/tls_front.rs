@@ -20,6 +20,7 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional},
     net::{TcpListener, TcpSocket, TcpStream},
+    sync::watch,
     task::JoinHandle,
 };
 use tokio_rustls::{
@@ -138,6 +139,8 @@ struct Behind {
     certificate: Mutex<Certificate>,
     offers_tls: bool,
     gate: Gate,
+    /// Tells connections to end.
+    ends: watch::Sender<()>,
 }
 
 struct Listening {
@@ -156,7 +159,8 @@ impl Front {
         gate: &Gate,
     ) -> io::Result<Self> {
         let (server, certificate) = (AtomicU16::new(server), Mutex::new(certificate));
-        let behind = Arc::new(Behind { server, certificate, offers_tls, gate: gate.clone() });
+        let (gate, ends) = (gate.clone(), watch::Sender::default());
+        let behind = Arc::new(Behind { server, certificate, offers_tls, gate, ends });
         Ok(Self { listening: Mutex::new(Listening::at(listener, &behind)?), behind })
     }
 
@@ -170,6 +174,11 @@ impl Front {
         let moved = Listening::at(listener, &self.behind)?;
         *lock(&self.listening) = moved;
         Ok(())
+    }
+
+    /// Ends every connection.
+    pub fn end_connections(&self) {
+        self.behind.ends.send_replace(());
     }
 
     /// The server's port on 127.0.0.1, without a gate and without TLS.
@@ -201,12 +210,19 @@ impl Listening {
                 // A client that is gone already has no end any more.
                 let Ok(connection) = Connection::of(&client) else { continue };
                 let (behind, lets_in) = (Arc::clone(&behind), behind.gate.0(connection));
+                let mut ends = behind.ends.subscribe();
                 tokio::spawn(async move {
-                    // An error means that one side ended the connection early.
-                    let _ = match lets_in.await {
-                        true => behind.lead(client).await,
-                        false => ignore(client).await,
+                    let led = async {
+                        match lets_in.await {
+                            true => behind.lead(client).await,
+                            false => ignore(client).await,
+                        }
                     };
+                    // An error means that one side ended the connection early.
+                    tokio::select! {
+                        _ = led => {}
+                        _ = ends.changed() => {}
+                    }
                 });
             }
         });

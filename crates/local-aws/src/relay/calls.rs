@@ -28,6 +28,7 @@ use super::{
 };
 use crate::{
     caller::{Caller, Callers, Scope},
+    cloudwatch::replica_lag::ReplicaLag,
     kms::{direct::Verdict, keys::Keys},
     load_balancer::{
         api::{Api as LoadBalancerApi, Verdict as LoadBalancerVerdict},
@@ -61,6 +62,7 @@ pub struct Relay {
     mends: Mends,
     pub(super) faults: Faults,
     rds_api: RdsApi,
+    replica_lag: ReplicaLag,
     pub(super) rds: Arc<Rds>,
     pub(super) names: Arc<Names>,
     load_balancer_api: LoadBalancerApi,
@@ -74,6 +76,7 @@ impl Relay {
         keys: Arc<Keys>,
         mends: Mends,
         rds_api: RdsApi,
+        replica_lag: ReplicaLag,
         names: Arc<Names>,
         load_balancer_api: LoadBalancerApi,
     ) -> Self {
@@ -93,6 +96,7 @@ impl Relay {
             faults: Faults::default(),
             rds: Arc::clone(rds_api.rds()),
             rds_api,
+            replica_lag,
             names,
             load_balancers: Arc::clone(load_balancer_api.load_balancers()),
             load_balancer_api,
@@ -148,6 +152,16 @@ impl Relay {
                 }
                 response
             }
+            "monitoring" => match self.replica_lag.answer(caller, &place, &call.operation, &body).await {
+                None => self.pass_on(parts, body, call).await,
+                Some(answer) => {
+                    call.error = answer.error.map(str::to_owned);
+                    call.allowed_by = Some(answer.allowed_by).filter(|statements| !statements.is_empty());
+                    let status = StatusCode::from_u16(answer.status);
+                    let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                    (status, [(CONTENT_TYPE, "text/xml")], answer.body).into_response()
+                }
+            },
             "kms" => {
                 let verdict = self.keys.direct(caller, &place, &call.operation, &json_of(&body)).await;
                 self.kms(verdict, parts, body, call).await
@@ -318,6 +332,9 @@ pub async fn handle(State(relay): State<Arc<Relay>>, request: Request) -> Respon
         ..Call::default()
     };
 
+    if let Some(response) = relay.away(&call, caller.as_ref()).await {
+        return response;
+    }
     let fault = relay.faults.next(&call);
     if let Some(how) = &fault
         && let Some((code, response)) = wire::error_of(how, &parts, &call)

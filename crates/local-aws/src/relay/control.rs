@@ -15,9 +15,14 @@ use serde_json::{Value, json};
 use super::{calls::Relay, faults::CallFault, record::Call};
 use crate::{
     load_balancer::{load_balancers::Shown, model::misbehaviour::TargetMisbehaviour},
+    outages::Outage,
     place::Place,
     process::kill_one_that_runs,
-    rds::{model::misbehaviour::Misbehaviour, operations::automated_backups},
+    rds::{
+        model::misbehaviour::Misbehaviour,
+        operations::{automated_backups, outages, replicas},
+    },
+    servers::link::Flow,
 };
 
 /// What a function of our own runtime runs.
@@ -32,6 +37,8 @@ const FUNCTION_PROGRAM: &str = "bootstrap";
 /// - `GET load-balancers`: each one's names, address and ports.
 /// - `POST automated-snapshot`: has RDS back a DB instance up now.
 /// - `POST crash`: kills the server of a DB instance, which RDS then starts again.
+/// - `POST outages`: an `Outage` of a Region. `GET` shows those of now, `DELETE outages?region=R` ends one.
+/// - `POST replication`: lets the changes of the source reach a read replica from now on, or not: a `Flow`.
 /// - `GET names/address?name=N&vpcId=V`: where a name leads, in a VPC or outside every VPC.
 /// - `GET names/file?vpcId=V`: the file of hosts with all names that lead somewhere there.
 /// - `GET authority`: the certificate of the authority that issues the servers' certificates.
@@ -49,6 +56,8 @@ pub fn routes() -> Router<Arc<Relay>> {
         .route("/load-balancers", get(load_balancers))
         .route("/automated-snapshot", post(automated_snapshot))
         .route("/crash", post(crash))
+        .route("/outages", get(outages_of_now).post(begin_outage).delete(end_outage))
+        .route("/replication", post(replication))
         .route("/names/address", get(address))
         .route("/names/file", get(names_file))
         .route("/authority", get(authority))
@@ -173,6 +182,54 @@ async fn administrator(State(relay): State<Arc<Relay>>) -> Json<Value> {
 async fn crash(State(relay): State<Arc<Relay>>, Json(whose): Json<Whose>) -> Response {
     let place = Place { account_id: whose.account_id, region: whose.region };
     match relay.rds.crash(&place, &whose.db_instance_identifier) {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(refusal) => (StatusCode::BAD_REQUEST, refusal.message()).into_response(),
+    }
+}
+
+/// The answer comes once all that is away is away.
+async fn begin_outage(State(relay): State<Arc<Relay>>, Json(wanted): Json<Value>) -> Response {
+    let outage = Outage::deserialize(&wanted);
+    if let Ok(outage) = &outage {
+        outages::begin(&relay.rds, outage.clone()).await;
+    }
+    planned(outage.map(drop))
+}
+
+async fn outages_of_now(State(relay): State<Arc<Relay>>) -> Json<Vec<Outage>> {
+    Json(relay.rds.outages().all())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Returning {
+    region: String,
+}
+
+/// The answer comes once the servers of the Region run.
+async fn end_outage(
+    State(relay): State<Arc<Relay>>,
+    Query(Returning { region }): Query<Returning>,
+) -> Response {
+    match outages::end(&relay.rds, &region).await {
+        true => StatusCode::NO_CONTENT.into_response(),
+        false => (StatusCode::NOT_FOUND, format!("{region} is not away")).into_response(),
+    }
+}
+
+/// What becomes of the changes that are on their way to a read replica.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Replication {
+    account_id: String,
+    region: String,
+    db_instance_identifier: String,
+    flow: Flow,
+}
+
+async fn replication(State(relay): State<Arc<Relay>>, Json(wanted): Json<Replication>) -> Response {
+    let Replication { account_id, region, db_instance_identifier, flow } = wanted;
+    match replicas::order(&relay.rds, &Place { account_id, region }, &db_instance_identifier, flow) {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(refusal) => (StatusCode::BAD_REQUEST, refusal.message()).into_response(),
     }

@@ -1,5 +1,6 @@
 //! The relay: the one address that every client of the local AWS calls.
 
+mod away;
 pub mod calls;
 pub mod control;
 pub mod faults;

@@ -122,6 +122,11 @@ impl Server {
         self.front.server()
     }
 
+    /// Ends every connection that came by the door. The server runs on.
+    pub fn end_connections(&self) {
+        self.front.end_connections();
+    }
+
     /// Stops the server. Open connections are closed; nothing that was committed is lost.
     pub async fn stop(self) {
         self.end(Ending::InOrder).await;

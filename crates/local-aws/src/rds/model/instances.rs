@@ -1,7 +1,8 @@
 //! A DB instance, and the statuses in which it can be.
 
-use std::{net::Ipv4Addr, sync::Arc};
+use std::{collections::VecDeque, net::Ipv4Addr, sync::Arc};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -131,6 +132,10 @@ pub struct Instance {
     pub parameters: ParameterApplyStatus,
     /// What it is besides while it follows another DB instance.
     pub replica: Option<Replica>,
+    /// How many seconds it lagged behind its source, each time with the moment of the measurement.
+    pub lags: VecDeque<(Timestamp, f64)>,
+    /// The outage of its Region has killed its server.
+    pub halted: bool,
     /// RDS still loads its storage from the snapshot that it was restored from.
     pub initializes_storage: bool,
 }

@@ -93,6 +93,11 @@ pub enum Misbehaviour {
         /// Seconds of RDS time until then.
         after_seconds: u32,
     },
+    /// Other security groups of this DB instance cut the replication to its read replicas. It is not used up.
+    GroupsCutReplication {
+        /// The source, in any account and Region.
+        db_instance_identifier: String,
+    },
     /// A promotion of this read replica is `modifying` for so long before it reboots. It is not used up.
     PromotionTakes {
         /// The DB instance, in any account and Region.
@@ -220,6 +225,13 @@ impl Misbehaviours {
         })
     }
 
+    /// Do the security groups of the DB instance cut the replication to its replicas?
+    pub fn groups_cut_replication(&self, instance: &str) -> bool {
+        let found =
+            self.find(instance, |it| matches!(it, Misbehaviour::GroupsCutReplication { .. }).then_some(()));
+        found.is_some()
+    }
+
     /// How long a promotion is `modifying`, if not as long as usual.
     pub fn promotion_takes(&self, instance: &str) -> Option<u32> {
         self.find(instance, |it| match it {
@@ -273,6 +285,7 @@ impl Misbehaviour {
         | Self::SettingIsNeverShown { db_instance_identifier: wanted, .. }
         | Self::NameFollowsLate { db_instance_identifier: wanted, .. }
         | Self::EventIsDelivered { db_instance_identifier: wanted, .. }
+        | Self::GroupsCutReplication { db_instance_identifier: wanted }
         | Self::PromotionTakes { db_instance_identifier: wanted, .. }
         | Self::PasswordTakes { db_instance_identifier: wanted, .. }) = self;
         pattern::matches(&wanted.to_lowercase(), &name.to_lowercase())

@@ -16,6 +16,8 @@ pub struct Replica {
     pub link: Arc<Link>,
     /// The slot in which the source keeps them until they have arrived.
     pub slot: String,
+    /// The security groups of the source that let the changes pass, while others cut the link.
+    pub passes_with: Option<Vec<String>>,
     /// The source was deleted.
     pub terminated: bool,
     /// PromoteReadReplica was called.

@@ -1,15 +1,15 @@
 //! New DB instances: a new server, empty or on a copy of a snapshot's data.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use anyhow::Context;
 use jiff::Timestamp;
 
 use super::{
     automated_backups::{self, After},
-    parameters,
+    outages, parameters,
     rds::Rds,
-    replicas,
+    replica_watch, replicas,
 };
 use crate::{
     place::Place,
@@ -102,6 +102,8 @@ pub fn begin(rds: &Arc<Rds>, state: &mut State, place: &Place, new: NewInstance)
             Origin::Source(replica) => Some(replica.clone()),
             Origin::Nothing { .. } | Origin::Snapshot { .. } => None,
         },
+        lags: VecDeque::new(),
+        halted: false,
         initializes_storage: false,
         database,
     };
@@ -145,7 +147,9 @@ async fn finish(rds: Arc<Rds>, database: Database, directory: Arc<Directory>, or
             let size = instance.allocated_storage();
             let what = snapshot.map_or(Happening::CREATED, |name| Happening::restored_from(&name));
             state.events.of_instance(instance, what);
+            outages::sever(&rds, state);
             drop(guard);
+            replica_watch::begin(&rds, &database.resource_id);
             let after = if restored { After::Restore } else { After::Creation };
             automated_backups::first(&rds, &database.resource_id, after);
             if restored {

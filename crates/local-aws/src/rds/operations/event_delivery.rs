@@ -11,6 +11,10 @@ use crate::{ministack::Client, rds::model::events::Event};
 /// Delivers every event, once and at once unless a misbehaviour is planned for it.
 pub async fn deliver(rds: Arc<Rds>, ministack: Client, mut events: UnboundedReceiver<Event>) {
     while let Some(event) = events.recv().await {
+        if rds.outages().unanswered(&[&event.place.region]).is_some() {
+            tracing::info!("{} of {} is lost with its Region", id(&event), event.arn);
+            continue;
+        }
         let planned = rds.misbehaviours().event_is_delivered(&event.identifier, &id(&event));
         let Some((times, after_seconds)) = planned else {
             put(&ministack, &event).await;

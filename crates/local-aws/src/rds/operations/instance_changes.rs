@@ -98,6 +98,7 @@ pub fn modify(
         .settings
         .apply(at_once.into_iter().filter(|(name, _)| Some(*name) != hidden.as_deref()).collect());
     storage::turn_off(&changes, &mut instance.database.settings);
+    let groups = instance.security_group_ids();
     instance.database.settings.apply_lists(lists);
     // A setting that already has its value is not modified.
     let later: Changes = later
@@ -121,6 +122,7 @@ pub fn modify(
     }
 
     let resource_id = database.resource_id;
+    replicas::regroup(rds, state, &resource_id, &groups);
     tokio::spawn(carry_out(Arc::clone(rds), resource_id.clone(), password, modifies, due));
     Ok(resource_id)
 }

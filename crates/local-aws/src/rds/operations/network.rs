@@ -26,6 +26,10 @@ pub fn gate(rds: Weak<Rds>, ministack: Client, addresses: Arc<Addresses>) -> Gat
         let (rds, ministack) = (rds.clone(), ministack.clone());
         let is_asked = matches!(connection.theirs.ip(), IpAddr::V4(from) if addresses.has(from));
         async move {
+            let away = rds.upgrade().is_none_or(|rds| is_away(&rds, connection.ours));
+            if away {
+                return false;
+            }
             is_asked
                 || lets_in(&rds, &ministack, connection).await.unwrap_or_else(|error| {
                     tracing::error!("cannot tell whether {connection:?} may be made: {error:#}");
@@ -43,6 +47,11 @@ async fn lets_in(rds: &Weak<Rds>, ministack: &Client, connection: Connection) ->
     destination.is_led_to_by(ministack, &function).await
 }
 
+/// Is the DB instance whose server is behind this address of ours in a Region whose servers are cut off?
+fn is_away(rds: &Rds, address: SocketAddr) -> bool {
+    destination(rds, address).is_some_and(|it| rds.outages().cuts_servers_of(&it.place.region))
+}
+
 /// Does the network lead from there to what listens at this address? It does if that is no DB instance.
 pub async fn leads_from(
     rds: &Rds,
@@ -52,6 +61,7 @@ pub async fn leads_from(
     to: SocketAddrV4,
 ) -> anyhow::Result<bool> {
     match destination(rds, SocketAddr::V4(to)) {
+        Some(it) if rds.outages().cuts_servers_of(&it.place.region) => Ok(false),
         Some(destination) => destination.is_led_to(ministack, origin, who).await,
         None => Ok(true),
     }

@@ -42,7 +42,11 @@ impl Proxies {
         let role = Caller {
             account_id: account_id.clone(),
             principal: role_arn.rsplit('/').next().unwrap_or_default().to_owned(),
-            role: Some(Role { arn: role_arn.clone(), session: "rds-proxy".to_owned() }),
+            role: Some(Role {
+                arn: role_arn.clone(),
+                session: "rds-proxy".to_owned(),
+                region: region.clone(),
+            }),
         };
         let action = "secretsmanager:GetSecretValue";
         if self.roles.permit(&role, region, action, secret_arn, Context::default()).await?.is_err() {

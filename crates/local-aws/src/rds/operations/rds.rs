@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use crate::{
     lock,
     names::Names,
+    outages::Outages,
     place::Place,
     rds::model::{
         clock::Clock,
@@ -34,6 +35,7 @@ pub struct Rds {
     pub(super) gives_names: bool,
     pub(super) clock: Clock,
     misbehaviours: Misbehaviours,
+    outages: Arc<Outages>,
     state: Mutex<State>,
 }
 
@@ -48,8 +50,8 @@ impl Rds {
         gives_names: bool,
         clock: Clock,
     ) -> Self {
-        let (misbehaviours, state) = (Misbehaviours::default(), Mutex::default());
-        Self { postgres, mariadb, gate, names, gives_names, clock, misbehaviours, state }
+        let (misbehaviours, outages, state) = (Misbehaviours::default(), Arc::default(), Mutex::default());
+        Self { postgres, mariadb, gate, names, gives_names, clock, misbehaviours, outages, state }
     }
 
     /// What exists.
@@ -60,6 +62,11 @@ impl Rds {
     /// What resources do wrong on request.
     pub fn misbehaviours(&self) -> &Misbehaviours {
         &self.misbehaviours
+    }
+
+    /// Which Regions are away.
+    pub fn outages(&self) -> &Arc<Outages> {
+        &self.outages
     }
 
     /// The engines that this machine has, each with the version that every DB instance of it really runs.

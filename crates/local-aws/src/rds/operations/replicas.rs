@@ -18,7 +18,7 @@ use crate::{
         clock, engine::Engine, events::Happening, instances::InstanceStatus, refusal::Refusal,
         replicas::Replica, settings::Changes, state::State,
     },
-    servers::link::Link,
+    servers::link::{Flow, Link},
 };
 
 /// How often a task asks again for what it waits for.
@@ -56,6 +56,7 @@ pub fn replica_of(
         source_arn,
         link: Arc::new(link),
         slot: format!("rds_{}", resource_id.to_lowercase().replace('-', "_")),
+        passes_with: None,
         terminated: false,
         promoting: false,
     })
@@ -73,6 +74,40 @@ pub(super) async fn seed(
     let (copied, ()) = tokio::join!(copied, rds.clock.pass(clock::MODIFY));
     rds.end_operation(&replica.source);
     copied
+}
+
+/// Lets the changes reach the read replica that is `given`, or not, from now on.
+pub fn order(rds: &Rds, place: &Place, given: &str, flow: Flow) -> Result<(), Refusal> {
+    let mut state = rds.state();
+    let instance = state.instance(place, given)?;
+    let refused = || Refusal::InvalidDbInstanceState(format!("{given} is not a read replica."));
+    instance.replica.as_ref().ok_or_else(refused)?.link.order(flow);
+    tracing::info!("the changes on their way to {}: {flow:?}", instance.arn());
+    Ok(())
+}
+
+/// RDS's own replication does not ask the security groups. On request those of the source cut it, until it has the old ones
+/// again.
+pub(super) fn regroup(rds: &Rds, state: &mut State, source: &str, before: &[String]) {
+    let Some(it) = state.instances.get(source) else { return };
+    let (identifier, groups) = (it.identifier.clone(), it.security_group_ids());
+    if groups == before || !rds.misbehaviours().groups_cut_replication(&identifier) {
+        return;
+    }
+    let replicas = state.instances.values_mut().filter_map(|it| it.replica.as_mut());
+    for replica in replicas.filter(|it| it.source == source) {
+        match &replica.passes_with {
+            Some(passing) if *passing == groups => {
+                replica.passes_with = None;
+                replica.link.order(Flow::Flows);
+            }
+            Some(_) => {}
+            None => {
+                replica.passes_with = Some(before.to_vec());
+                replica.link.order(Flow::IsCut);
+            }
+        }
+    }
 }
 
 /// Begins to promote the read replica that is `given`; answers its resource id. Its status changes late, and in the end it
