@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::process::Command;
 
 /// Names, contracts and decisions: no client, no clock.
-pub const PURE: &[&str] = &["rds-authorities", "replication", "step"];
+pub const PURE: &[&str] = &["failover", "rds-authorities", "replication", "step"];
 /// Calls to AWS that several steps make.
 pub const CALLS: &[&str] = &["lambda-support", "database", "secret", "target-group"];
 /// What shows how applications use what the steps make.
@@ -88,6 +88,8 @@ fn may_know(name: &str, other: &str) -> bool {
     match name {
         "rds-authorities" | "step" | "local-aws" => false,
         "replication" | "lambda-support" => other == "step",
+        // The form of RDS's names, and what must be so in a database.
+        "failover" => other == "step" || other == "replication",
         // It wires the clients of functions over its own answers.
         "test-support" => other == "lambda-support",
         "database" | "secret" | "target-group" | "executions" => pure || other == "lambda-support",

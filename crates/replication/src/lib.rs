@@ -12,7 +12,7 @@ mod copy_settings;
 mod db_instance_settings;
 pub mod engine;
 mod handoff;
-mod names;
+pub mod names;
 mod pin;
 mod placement;
 mod reach;

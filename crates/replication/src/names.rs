@@ -1,5 +1,17 @@
 //! The form of names and ARNs: a name of another form cannot exist.
 
+/// The rule of [`is_short_name`].
+pub const SHORT_NAME: &str = "1 to 32 lower-case letters, digits and single hyphens, beginning with a letter, not ending with a hyphen";
+
+/// Whether it can be the name of a replication, or of another thing that operators name.
+pub fn is_short_name(name: &str) -> bool {
+    name.len() <= 32
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.bytes().all(is_lower_or_hyphen)
+        && !name.contains("--")
+        && !name.ends_with('-')
+}
+
 /// Whether it is a DB instance's identifier.
 pub fn is_instance(name: &str) -> bool {
     name.len() <= 63 && is_hyphenated(name)

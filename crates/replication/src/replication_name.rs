@@ -1,5 +1,6 @@
 //! The name of a replication.
 
+use crate::names::{SHORT_NAME, is_short_name};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use step::InvalidIdentifier;
@@ -25,20 +26,13 @@ impl TryFrom<String> for ReplicationName {
     type Error = InvalidIdentifier;
 
     fn try_from(text: String) -> Result<Self, InvalidIdentifier> {
-        let good = text.len() <= 32
-            && text.starts_with(|c: char| c.is_ascii_lowercase())
-            && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
-            && !text.contains("--")
-            && !text.ends_with('-');
-        if good {
+        if is_short_name(&text) {
             Ok(Self(text))
         } else {
-            Err(InvalidIdentifier::new(&text, "a replication name", NAME_RULE))
+            Err(InvalidIdentifier::new(&text, "a replication name", SHORT_NAME))
         }
     }
 }
-
-const NAME_RULE: &str = "1 to 32 lower-case letters, digits and single hyphens, beginning with a letter, not ending with a hyphen";
 
 impl From<ReplicationName> for String {
     fn from(name: ReplicationName) -> String {

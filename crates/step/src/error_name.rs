@@ -269,6 +269,12 @@ error_names! {
     /// targets by now.
     /// Repair: resume the run, which takes a lane and logs in again.
     ReachNotProven: fatal,
+    /// A group has no manifest, or the manifest cannot work. The message gives the path of what is wrong.
+    /// Repair: correct the SSM parameter that the message names, in both Regions. Then start the failover again.
+    InvalidManifest: fatal,
+    /// The manifest refers to an export or an SSM parameter that does not exist. The message names all of them.
+    /// Repair: deploy the stack that exports it, or correct the manifest. Then start the failover again.
+    ImportNotFound: fatal,
     /// A stage waited as long as the settings allow.
     /// Repair: raise `stageDeadlineSeconds` if the stage only needs longer, then resume the run.
     StageTimedOut: fatal,

@@ -1,0 +1,25 @@
+//! What every part of a failover agrees on, without a client, a clock or an environment.
+//!
+//! Start at [`Manifest`] (what a group of databases is, for both directions) and [`Run`] (one failover, and every name
+//! that follows from it). [`Resource`] is what travels through the states, [`loss`] says how much an unplanned failover
+//! may lose.
+
+mod epoch;
+mod group_name;
+pub mod loss;
+mod manifest;
+mod reference;
+mod region;
+mod resource;
+mod run;
+
+pub use epoch::EpochId;
+pub use group_name::{GroupName, ResourceName};
+pub use loss::{Loss, Sample};
+pub use manifest::{
+    Approval, Declared, DeclaredReplica, DeclaredSecret, Layer, Limits, Manifest, Rebuild, UnusableManifest,
+};
+pub use reference::{Reference, Values};
+pub use region::Region;
+pub use resource::{DbInstanceAt, OldPrimary, PointedSecret, ReadReplica, Resource, ResourceLayer, SecretAt};
+pub use run::{Mode, Run, tag};
