@@ -133,7 +133,7 @@ fn what_cannot_work_is_refused_with_its_path() {
     check(&at("dbInstance/eu-north-1"), json!(7), &path("dbInstance.eu-north-1"), "expected a string");
     check(&at("dbInstance/eu-north-1"), json!("!Ref x"), &path("dbInstance.eu-north-1"), "a reference is");
     check(&at("dbInstance/eu-west-2"), json!("x"), &path("dbInstance"), "one value for each of");
-    let arn = json!("arn:aws:secretsmanager:eu-north-1:111111111111:secret:shop-AbCdEf");
+    let arn = json!("arn:aws-cn:secretsmanager:eu-north-1:111111111111:secret:shop-AbCdEf");
     check(&at("masterSecretId"), arn.clone(), &path("masterSecretId"), "an ARN is not");
     check(&at("masterSecretId"), json!(""), &path("masterSecretId"), "the name of a secret");
     let twice = json!([{"name": "a", "sql": "s", "equals": 1}, {"name": "a", "sql": "s", "equals": 1}]);
