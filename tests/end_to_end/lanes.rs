@@ -4,7 +4,9 @@
 use crate::{roll_back, run};
 use anyhow::{Result, ensure};
 use executions::Execution;
-use tests::{Consumer, Count, Example, Lanes, SecretSays, TIME_SCALE, TimeLine, Tools, Watch, World, Write};
+use tests::{
+    Consumer, Count, Example, Lanes, SecretSays, SecretWatch, TIME_SCALE, TimeLine, Tools, World, Write,
+};
 
 #[tokio::test]
 async fn runs_and_rollbacks_lead_applications_by_lanes_that_were_logged_in_through() -> Result<()> {
@@ -32,7 +34,7 @@ async fn runs_and_rollbacks_lead_applications_by_lanes_that_were_logged_in_throu
     // From now on an application writes, for which the lanes are the only way.
     let consumer = Consumer::deploy(&world.target, &lanes, &first.host).await?;
     let example = Example::deploy_in_vpc_of(&world, &consumer).await?;
-    let (watch, writer) = (Watch::of(&world)?, example.write_on("by-lane"));
+    let (watch, writer) = (SecretWatch::of(&world)?, example.write_on("by-lane"));
 
     // The second one takes the other lane, and the first one keeps its own.
     let (second_run, execution) = run_by_lane(&world).await?;

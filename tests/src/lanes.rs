@@ -1,6 +1,6 @@
 //! Lanes of a load balancer: the world in which copies go live by them, and the VPC of applications that come by them.
 
-use crate::{Account, LocalAws, Outputs, REGION, Tools, World, reach, stacks};
+use crate::{Account, LocalAws, Outputs, REGION, REPLICATION, Tools, World, reach, stacks};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -46,6 +46,20 @@ impl Lanes {
         let lane = self.lanes.iter().find(|it| it["port"] == port);
         let group = lane.and_then(|it| it["targetGroupArn"].as_str());
         group.with_context(|| format!("port {port} is no lane's"))
+    }
+
+    /// Deploys what leads the live copy's lane to that copy through failovers.
+    pub async fn follow_failovers(&self, world: &World) -> Result<()> {
+        let (account, network) = (&world.target, &world.network);
+        let parameters = [
+            ("Replication", REPLICATION),
+            ("ReachTargetGroupArns", self.outputs.get("TargetGroupArns")?),
+            ("ApplicationSecretArn", world.target_outputs.get("ApplicationSecretArn")?),
+            ("SubnetIds", &network.subnet_ids.join(",")),
+            ("SecurityGroupIds", &network.verify_group),
+        ];
+        stacks::deploy(account, "follow-failover", &parameters).await?;
+        account.place_function("FollowFailover", &network.subnet_ids, &[&network.verify_group]).await
     }
 
     fn security_group(&self) -> Result<&str> {

@@ -21,10 +21,11 @@ mod patience;
 pub mod promises;
 pub mod reach;
 mod run;
+mod secret_watch;
 mod stacks;
 mod tally;
 mod tools;
-mod watch;
+
 mod world;
 
 pub use account::Account;
@@ -44,10 +45,10 @@ pub use others::Others;
 pub use pair::{Flow, Pair, REGIONS, Side};
 pub use patience::eventually;
 pub use run::handoff_of;
+pub use secret_watch::SecretWatch;
 pub use stacks::{Outputs, deploy_source, deploy_target};
 pub use tally::{Count, Kept, TimeLine, longest_gap, settled_after};
 pub use tools::Tools;
-pub use watch::Watch;
 pub use world::{MASTER_PASSWORD, REPLICATION, SOURCE_INSTANCE, SecretSays, TIME_SCALE, World};
 
 /// The source account of every rehearsal.

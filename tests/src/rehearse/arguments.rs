@@ -35,8 +35,8 @@ pub struct Arguments {
 /// Another rehearsal than that of the main job.
 #[derive(Debug, Subcommand)]
 pub enum Other {
-    /// Writes through an application without a pause while a run cuts over and a rollback goes back, and counts what is
-    /// refused and lost.
+    /// Writes through an application without a pause while a run cuts over, a rollback goes back and RDS fails the live
+    /// copy over, and counts what is refused and lost.
     ///
     /// The application stands behind an HTTP API in a VPC of its own, and reaches the copies by lanes of a Network Load
     /// Balancer. Afterwards the same is done the naive way: register the new address and deregister the old one at once,

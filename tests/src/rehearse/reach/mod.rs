@@ -1,4 +1,4 @@
-//! `scripts/rehearse reach`: what cut-overs and rollbacks mean for an application that comes by lanes.
+//! `scripts/rehearse reach`: what cut-overs, rollbacks and failovers mean for an application that comes by lanes.
 
 mod naive;
 mod report;
@@ -6,7 +6,7 @@ mod stage;
 
 use crate::arguments::Common;
 use crate::{frame, look_around};
-use ::tests::{Consumer, Example, Lanes, SOURCE_INSTANCE, Tools, World};
+use ::tests::{Consumer, Example, Lanes, SOURCE_INSTANCE, Tools, World, eventually};
 use anyhow::{Result, ensure};
 use executions::Screen;
 use report::{Kind, Report};
@@ -43,6 +43,7 @@ async fn play(world: &World, lanes: &Lanes, screen: &Screen, report: &mut Report
     let example =
         screen.during("Deploying the example application into a VPC of its own", deploy(world, lanes));
     let example = example.await?;
+    screen.during("Deploying what follows failovers", lanes.follow_failovers(world)).await?;
 
     screen.say("");
     screen.say("From now on it writes through the HTTP API without a pause.");
@@ -50,6 +51,7 @@ async fn play(world: &World, lanes: &Lanes, screen: &Screen, report: &mut Report
     stage.play(Kind::CutOver, screen, "A run cuts over to a new copy", run(world)).await?;
     let roll_back = async { world.roll_back("previous").await.map(drop) };
     stage.play(Kind::Rollback, screen, "A rollback goes back to the copy before", roll_back).await?;
+    stage.play(Kind::Failover, screen, "RDS fails the live copy over", fail_over(world)).await?;
     let (played, written) = stage.close().await?;
     report.played(&played, &written);
     let (played, written) = naive::play(world, lanes, &example, screen).await?;
@@ -72,4 +74,17 @@ async fn deploy(world: &World, lanes: &Lanes) -> Result<Example> {
     let write = example.write("first").await?;
     ensure!(write.is_acknowledged(), "the application does not reach the live copy: {}", write.said);
     Ok(example)
+}
+
+/// Forces a failover of the live copy, and waits until its name leads to the standby.
+async fn fail_over(world: &World) -> Result<()> {
+    let live = world.application_secret().await?;
+    let (copy, before) = (&live.db_instance_identifier, live.address().await?);
+    let reboot = world.target.rds.reboot_db_instance().db_instance_identifier(copy);
+    reboot.force_failover(true).send().await?;
+    eventually("the name of the live copy to lead to its standby", || async {
+        Ok(live.address().await.ok().filter(|it| *it != before))
+    })
+    .await?;
+    world.target.instance_in(copy, "available").await.map(drop)
 }

@@ -1,7 +1,7 @@
 //! Callers that write without a pause, while one event after the other is played.
 
 use super::report::{Kind, Played, Written};
-use ::tests::{Example, Watch, World, Writer};
+use ::tests::{Example, SecretWatch, World, Writer};
 use anyhow::{Context, Result};
 use executions::Screen;
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// What the callers and the watch are for.
 pub struct Stage<'a> {
     world: &'a World,
-    watch: Watch,
+    watch: SecretWatch,
     writers: Vec<Writer>,
     played: Vec<Played>,
 }
@@ -24,7 +24,7 @@ pub struct Stage<'a> {
 impl<'a> Stage<'a> {
     /// Lets the callers begin; `prefix` begins their entries' ids.
     pub fn open(world: &'a World, example: &Example, prefix: &str) -> Result<Self> {
-        let watch = Watch::of(world)?;
+        let watch = SecretWatch::of(world)?;
         let writers = (0..CALLERS).map(|caller| example.write_on(&format!("{prefix}-{caller}"))).collect();
         Ok(Self { world, watch, writers, played: Vec::new() })
     }
@@ -45,18 +45,21 @@ impl<'a> Stage<'a> {
             Ok::<_, anyhow::Error>(copy)
         };
         let copy = screen.during(what, all).await?;
-        let moved = self.watch.line().last_change().context("the application's secret did not move")?;
+        let moved = match kind {
+            Kind::Failover => began,
+            _ => self.watch.line().last_change().context("the application's secret did not move")?,
+        };
         self.played.push(Played { kind, copy, began, moved, ended: Instant::now() });
         Ok(())
     }
 
-    /// Waits until each caller's last writes were acknowledged by this copy; gives up quietly, since the report tells.
+    /// Waits until writes of each caller were acknowledged by this copy; gives up quietly, since the report tells.
     async fn land_in(&self, copy: &str) {
         let began = Instant::now();
         let lands = |writer: &Writer| {
             let writes = writer.so_far();
-            let mut last = writes.iter().rev().take(ENOUGH);
-            writes.len() >= ENOUGH && last.all(|it| it.is_acknowledged() && it.said == copy)
+            let since = writes.iter().rev().take_while(|it| it.began >= began);
+            since.take_while(|it| it.is_acknowledged() && it.said == copy).count() >= ENOUGH
         };
         while began.elapsed() < PATIENCE && !self.writers.iter().all(lands) {
             tokio::time::sleep(Duration::from_millis(50)).await;

@@ -11,12 +11,12 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// The time line of the live database, from now on.
 #[derive(Debug)]
-pub struct Watch {
+pub struct SecretWatch {
     line: Arc<Mutex<TimeLine>>,
     looking: JoinHandle<()>,
 }
 
-impl Watch {
+impl SecretWatch {
     /// Looks at the application's secret of this world.
     pub fn of(world: &World) -> Result<Self> {
         let line = Arc::<Mutex<TimeLine>>::default();
@@ -43,7 +43,7 @@ impl Watch {
     }
 }
 
-impl Drop for Watch {
+impl Drop for SecretWatch {
     fn drop(&mut self) {
         self.looking.abort();
     }
