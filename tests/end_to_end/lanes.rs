@@ -1,6 +1,7 @@
-//! Applications come by lanes of a Network Load Balancer: each copy goes live by a lane of its own, and so does the way
-//! back.
+//! Applications come by lanes of a Network Load Balancer, then of RDS Proxies: each copy goes live by a lane of its own,
+//! and so does the way back.
 
+use crate::rollback::rotate_password;
 use crate::{roll_back, run};
 use anyhow::{Result, ensure};
 use executions::Execution;
@@ -57,7 +58,54 @@ async fn runs_and_rollbacks_lead_applications_by_lanes_that_were_logged_in_throu
     assert_eq!(example.write("back").await?.said, name(&first));
     nothing_is_lost(&world, &writer.end().await?, &watch.line()).await?;
     println!("{first_run} at {}, {second_run} at {}, and back", first.port, second.port);
+
+    by_proxies(&world, &lanes, &second_run).await?;
     world.local_aws.stop().await
+}
+
+/// From the load balancer to proxies; then a rotation, a run and the way back by them. `newest` is the newest copy.
+async fn by_proxies(world: &World, lanes: &Lanes, newest: &str) -> Result<()> {
+    world.put_settings(&lanes.settings_by_proxies(world)?).await?;
+    roll_back(world, "latest").await?;
+    let first = world.application_secret().await?;
+    ensure!(first.db_instance_identifier.ends_with(newest), "{first:?} is not {newest}");
+    ensure!(first.host.contains(".proxy-") && first.port == 5432, "{first:?} is no proxy's");
+    reached_by_proxy(&first).await?;
+
+    // A rotation leaves the lane secret behind, and a rollback to the live copy mends that.
+    rotate_password(world, newest).await?;
+    let rotated = world.application_secret().await?;
+    ensure!(reached_by_proxy(&rotated).await.is_err(), "the proxy knows a password that nobody told it");
+    roll_back(world, "latest").await?;
+    reached_by_proxy(&rotated).await?;
+    ensure!(reached_by_proxy(&first).await.is_err(), "the old password opens the copy");
+
+    // The next copy takes the other lane.
+    let (third_run, execution) = run_by_lane(world).await?;
+    let second = world.application_secret().await?;
+    ensure!(second.host != rotated.host && second.host.contains(".proxy-"), "{second:?} after {rotated:?}");
+    for step in ["CheckReach", "RegisterTargets", "VerifyPath"] {
+        ensure!(execution.steps.iter().any(|it| it.step == step), "{step} is skipped: {:?}", execution.steps);
+    }
+    reached_by_proxy(&second).await?;
+    let mixed = SecretSays { host: second.host.clone(), ..rotated.clone() };
+    ensure!(reached_by_proxy(&mixed).await.is_err(), "the first copy's password opens the second copy");
+
+    // The way back stands, with the password that was rotated while it was live.
+    roll_back(world, "previous").await?;
+    let back = world.application_secret().await?;
+    ensure!((&back.host, &back.password) == (&rotated.host, &rotated.password), "{back:?} after {rotated:?}");
+    reached_by_proxy(&back).await?;
+    println!("{newest} by {}, {third_run} by {}, and back", rotated.host, second.host);
+    Ok(())
+}
+
+/// Logs in by the proxy with what the secret says, whose certificate must name the proxy, and finds the rows.
+async fn reached_by_proxy(says: &SecretSays) -> Result<()> {
+    let mut session = says.session().await?;
+    let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM orders").fetch_one(&mut session).await?;
+    ensure!(rows > 0, "the copy has no rows");
+    Ok(())
 }
 
 /// A run with its target execution.

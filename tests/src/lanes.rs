@@ -1,11 +1,11 @@
-//! Lanes of a load balancer: the world in which copies go live by them, and the VPC of applications that come by them.
+//! Lanes of a load balancer and of proxies: the world in which copies go live by them, and the VPC of applications that come by them.
 
 use crate::{Account, LocalAws, Outputs, REGION, REPLICATION, Tools, World, reach, stacks};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// The way by which applications reach the live copy: a load balancer with two lanes.
+/// The way by which applications reach the live copy: a load balancer with two lanes, or two proxies.
 #[derive(Debug, Clone)]
 pub struct Lanes {
     outputs: Outputs,
@@ -31,8 +31,19 @@ impl Lanes {
         settings["reach"] = json!({"networkLoadBalancer": {
             "lanes": self.lanes, "loadBalancerSecurityGroupId": self.security_group()?,
         }});
-        let groups = json!([world.network.copies_group, self.outputs.get("DatabaseSecurityGroupId")?]);
-        settings["placement"]["vpcSecurityGroupIds"] = groups;
+        settings["placement"]["vpcSecurityGroupIds"] = json!([
+            world.network.copies_group,
+            self.outputs.get("DatabaseSecurityGroupId")?,
+            self.outputs.get("DbProxyDatabaseSecurityGroupId")?,
+        ]);
+        Ok(settings)
+    }
+
+    /// The same with RDS Proxies as lanes.
+    pub fn settings_by_proxies(&self, world: &World) -> Result<Value> {
+        let mut settings = self.settings(world)?;
+        let lanes: Value = serde_json::from_str(self.outputs.get("DbProxyLanes")?)?;
+        settings["reach"] = json!({"dbProxy": {"lanes": lanes}});
         Ok(settings)
     }
 

@@ -5,6 +5,7 @@ mod account;
 mod clean_up;
 mod copies;
 mod database;
+mod db_proxies;
 mod denials;
 mod example;
 mod fault;

@@ -1,5 +1,6 @@
 //! The real templates, deployed into the two accounts.
 
+use crate::db_proxies;
 use crate::{Account, Network, REGION, SOURCE_ACCOUNT, TARGET_ACCOUNT, eventually};
 use anyhow::{Context, Result, bail};
 use aws_sdk_cloudformation::types::{Capability, Parameter, StackStatus};
@@ -27,13 +28,14 @@ pub async fn deploy_source(account: &Account) -> Result<Outputs> {
 }
 
 /// Deploys the target account's template, and subscribes its queue: the local AWS creates no subscription to a topic of
-/// another account from a template. Replications may use these target groups as lanes.
+/// another account from a template. Replications may use these lanes.
 pub async fn deploy_target(
     account: &Account,
     source: &Outputs,
     network: &Network,
-    target_group_arns: &str,
+    lanes: Option<&Outputs>,
 ) -> Result<Outputs> {
+    let of_lanes = |output: &str| lanes.map_or(Ok(""), |it| it.get(output));
     let topic = source.get("HandoffTopicArn")?;
     let in_its_region = Account::new(account.id, REGION, &account.endpoint);
     let mut undelivered = String::new();
@@ -48,7 +50,9 @@ pub async fn deploy_target(
         ("HandoffTopicArn", topic),
         ("VerifySubnetIds", &network.subnet_ids.join(",")),
         ("VerifySecurityGroupIds", &network.verify_group),
-        ("ReachTargetGroupArns", target_group_arns),
+        ("ReachTargetGroupArns", of_lanes("TargetGroupArns")?),
+        ("ReachDbProxyArns", of_lanes("DbProxyArns")?),
+        ("ReachLaneSecretArns", of_lanes("LaneSecretArns")?),
     ];
     let outputs = deploy(account, "target-account", &parameters).await?;
     for step in ["Verify", "VerifyPath", "RegisterTargets"] {
@@ -59,7 +63,8 @@ pub async fn deploy_target(
     Ok(outputs)
 }
 
-/// Deploys the template of the lanes into the network of the target account: a load balancer with two lanes.
+/// Deploys the template of the lanes into the network of the target account, a load balancer with two lanes, and makes
+/// two proxies as further lanes. The outputs of the proxies are `DbProxy…` and `LaneSecretArns`.
 pub(crate) async fn deploy_lanes(account: &Account, network: &Network) -> Result<Outputs> {
     let parameters = [
         ("VpcId", network.vpc_id.as_str()),
@@ -67,7 +72,15 @@ pub(crate) async fn deploy_lanes(account: &Account, network: &Network) -> Result
         ("ClientCidr", "127.0.0.0/8"),
         ("ThirdLanePort", "0"),
     ];
-    create(account, "reach-network-load-balancer", &parameters).await
+    let mut lanes = create(account, "reach-network-load-balancer", &parameters).await?;
+    let proxies = db_proxies::make(account, network).await?;
+    lanes.0.extend([
+        ("DbProxyArns".to_owned(), proxies.db_proxy_arns),
+        ("LaneSecretArns".to_owned(), proxies.lane_secret_arns),
+        ("DbProxyLanes".to_owned(), proxies.lanes),
+        ("DbProxyDatabaseSecurityGroupId".to_owned(), proxies.database_security_group_id),
+    ]);
+    Ok(lanes)
 }
 
 /// Deploys a template that takes artifacts, under the name of its file.

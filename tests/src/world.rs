@@ -154,8 +154,7 @@ impl World {
         let source_outputs = deploy_source(&source).await?;
         let network = Network::create(&target).await?;
         let lanes = if by_lanes { Some(deploy_lanes(&target, &network).await?) } else { None };
-        let target_group_arns = lanes.as_ref().map_or(Ok(""), |it| it.get("TargetGroupArns"))?;
-        let target_outputs = deploy_target(&target, &source_outputs, &network, target_group_arns).await?;
+        let target_outputs = deploy_target(&target, &source_outputs, &network, lanes.as_ref()).await?;
         let subnets = target.rds.create_db_subnet_group().db_subnet_group_name("private");
         let subnets = subnets.db_subnet_group_description("where copies live");
         subnets.set_subnet_ids(Some(network.subnet_ids.clone())).send().await?;

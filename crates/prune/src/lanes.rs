@@ -1,10 +1,30 @@
-//! Decides which runs a load balancer still leads to; sees only its arguments.
+//! Decides which runs a load balancer or a proxy still leads to; sees only its arguments.
 
 use crate::resource::{Kind, Owned};
-use replication::RunId;
 use replication::retention::Verdict;
+use replication::{NetworkLoadBalancer, RunId};
 use std::collections::{BTreeMap, BTreeSet};
 use target_group::{Health, TargetSeen};
+
+/// The lanes that the settings name, and what they lead to.
+#[derive(Debug)]
+pub enum Lanes<'a> {
+    /// There are none.
+    Nothing,
+    /// Those of a load balancer, with every target of theirs.
+    LoadBalancer(&'a NetworkLoadBalancer, Vec<TargetSeen>),
+    /// RDS Proxies.
+    DbProxies(Vec<DbProxyLane>),
+}
+
+/// A proxy, and what it leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DbProxyLane {
+    /// Its own DNS name.
+    pub endpoint: String,
+    /// Its targets.
+    pub identifiers: Vec<String>,
+}
 
 /// The addresses that the name of each run's DB instance leads to; none where it leads nowhere.
 pub type Addresses = BTreeMap<RunId, BTreeSet<String>>;
@@ -17,6 +37,18 @@ pub fn names(owned: &[Owned]) -> impl Iterator<Item = (&RunId, &str, u16)> {
         }
         _ => None,
     })
+}
+
+/// Keeps every run whose DB instance is the target of a proxy.
+pub fn keep_behind(runs: &mut BTreeMap<RunId, Verdict>, owned: &[Owned], proxies: &[DbProxyLane]) {
+    let is_target =
+        |it: &Owned| proxies.iter().any(|lane| lane.identifiers.contains(&it.resource.identifier));
+    let is_database = |it: &Owned| matches!(it.resource.kind, Kind::Database { .. });
+    for it in owned.iter().filter(|it| is_database(it) && is_target(it)) {
+        if let Some(verdict) = runs.get_mut(&it.run).filter(|it| it.delete()) {
+            *verdict = Verdict::KeepInLane;
+        }
+    }
 }
 
 /// Keeps every run whose DB instance is a target: else its address may go to a stranger, and applications with it. An

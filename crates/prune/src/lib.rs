@@ -19,6 +19,7 @@ use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use jiff::Timestamp;
 use lambda_support::{Config, SignedClient};
+use lanes::Lanes;
 use live::live;
 use plan::{Action, plan, redundant_snapshots, seen_in_source, seen_in_target};
 use replication::retention::{SourceRetention, TargetFacts, TargetRetention, Verdict, of_source, of_target};
@@ -130,10 +131,11 @@ pub struct Response {
 /// Deletes what this replication provably made and retention no longer keeps. Safe to repeat.
 ///
 /// It never deletes the live copy: while the application's secret cannot say which one that is, every copy that was
-/// ever fit to go live stays. It deletes no DB instance either that a load balancer leads to.
+/// ever fit to go live stays. It deletes no DB instance either that a load balancer or a proxy
+/// leads to.
 /// Errors: `Snapferry.InvalidRequest`, `StageTimedOut`, `RdsRefused`, `SecretsManagerRefused`, `LogsRefused`,
 /// `ElbRefused` (fatal), `RdsUnavailable`, `SecretsManagerUnavailable`, `LogsUnavailable`, `ElbUnavailable` (retry).
-/// Source: RDS API `DeleteDBInstance`, `DeleteDBSnapshot`; Secrets Manager API `DeleteSecret`; CloudWatch Logs API
+/// Source: RDS API `DeleteDBInstance`, `DeleteDBSnapshot`, `DescribeDBProxyTargets`; Secrets Manager API `DeleteSecret`; CloudWatch Logs API
 /// `DescribeLogGroups`, `DeleteLogGroup`.
 pub async fn handle(clients: &Clients, payload: Value) -> Result<Response, Error> {
     let Clients { elb, rds, secrets, logs } = clients;
@@ -154,14 +156,18 @@ pub async fn handle(clients: &Clients, payload: Value) -> Result<Response, Error
             resources.extend(look::log_groups(logs, &it.replication).await?);
             resources.extend(look::secrets(secrets, &it.replication).await?);
             resources.extend(look::databases(rds).await?);
-            let live = live(said, &it.replication, &resources, it.reach.as_ref());
+            let lanes = look::lanes(elb, rds, it.reach.as_ref()).await?;
+            let live = live(said, &it.replication, &resources, &lanes);
             let pinned = said.pinned.as_ref().ok().and_then(Option::as_ref);
             let owned = owned(resources, &it.replication);
             let facts = TargetFacts { now, current: it.current_run.as_ref(), live: &live, pinned };
             let mut runs = of_target(&facts, &it.retention, &seen_in_target(&owned));
-            if let Some(reach) = &it.reach {
-                let targets = look::targets(elb, reach).await?;
-                lanes::keep(&mut runs, &look::addresses(&owned).await, &targets);
+            match &lanes {
+                Lanes::Nothing => {}
+                Lanes::LoadBalancer(_, targets) => {
+                    lanes::keep(&mut runs, &look::addresses(&owned).await, targets);
+                }
+                Lanes::DbProxies(proxies) => lanes::keep_behind(&mut runs, &owned, proxies),
             }
             (runs, owned, BTreeSet::new())
         }

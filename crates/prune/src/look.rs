@@ -1,6 +1,6 @@
 //! Looks at what there is in the account, made by Snapferry or not.
 
-use crate::lanes::{Addresses, names};
+use crate::lanes::{Addresses, DbProxyLane, Lanes, names};
 use crate::live::{ApplicationSecret, Pointer};
 use crate::log_group;
 use crate::resource::{Kind, Owned, Resource};
@@ -12,7 +12,7 @@ use lambda_support::{CallFailed, SignedClient};
 use replication::{Reach, ReplicationName, Run, RunId, tag};
 use secret::SecretListed;
 use step::Tags;
-use target_group::TargetSeen;
+use target_group::db_proxy;
 
 /// The application's secret: where it leads, and the run that it pins.
 pub(crate) async fn application_secret(
@@ -62,17 +62,36 @@ pub(crate) async fn log_groups(
     Ok(names.into_iter().map(seen).collect())
 }
 
-/// Every target of the lanes. A target group that is gone has none.
-pub(crate) async fn targets(elb: &Elb, reach: &Reach) -> Result<Vec<TargetSeen>, CallFailed> {
-    let mut all = Vec::new();
-    for lane in reach.lanes() {
-        match target_group::targets(elb, &lane.target_group_arn).await {
-            Ok(targets) => all.extend(targets),
-            Err(failed) if failed.code == "TargetGroupNotFound" => {}
-            Err(failed) => return Err(failed),
+/// What the lanes lead to. A target group or a proxy that is gone leads nowhere.
+pub(crate) async fn lanes<'a>(
+    elb: &Elb,
+    rds: &Rds,
+    reach: Option<&'a Reach>,
+) -> Result<Lanes<'a>, CallFailed> {
+    match reach {
+        None => Ok(Lanes::Nothing),
+        Some(Reach::NetworkLoadBalancer(it)) => {
+            let mut all = Vec::new();
+            for lane in &it.lanes {
+                match target_group::targets(elb, &lane.target_group_arn).await {
+                    Ok(targets) => all.extend(targets),
+                    Err(failed) if failed.code == "TargetGroupNotFound" => {}
+                    Err(failed) => return Err(failed),
+                }
+            }
+            Ok(Lanes::LoadBalancer(it, all))
+        }
+        Some(Reach::DbProxy(it)) => {
+            let mut all = Vec::new();
+            for lane in &it.lanes {
+                let Some(found) = db_proxy::look_up(rds, &lane.db_proxy_name).await? else { continue };
+                let targets = db_proxy::targets(rds, &lane.db_proxy_name).await?;
+                let identifiers = targets.into_iter().map(|it| it.identifier).collect();
+                all.push(DbProxyLane { endpoint: found.endpoint, identifiers });
+            }
+            Ok(Lanes::DbProxies(all))
         }
     }
-    Ok(all)
 }
 
 /// The addresses that the names of these DB instances lead to. Outside their VPC, too, it is the private ones.

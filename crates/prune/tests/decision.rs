@@ -174,7 +174,7 @@ fn account() -> impl Strategy<Value = Account> {
 
 /// What the step would do, and what is its own.
 fn decide(account: &Account) -> (Vec<Action>, Vec<Owned>) {
-    let live = live(&account.application, &orders(), &account.resources, None);
+    let live = live(&account.application, &orders(), &account.resources, &prune::lanes::Lanes::Nothing);
     let owned = owned(account.resources.clone(), &orders());
     let pinned = account.application.pinned.as_ref().ok().and_then(Option::as_ref);
     let facts = TargetFacts { now: now(), current: account.current.as_ref(), live: &live, pinned };

@@ -81,3 +81,23 @@ async fn an_instance_that_a_load_balancer_leads_to_stays_until_its_lane_is_free(
         assert_eq!(verdict == "keepInLane", expected == 0, "{verdict}");
     }
 }
+
+// Invariant: no database is deleted while it is a target.
+#[tokio::test]
+async fn an_instance_that_a_proxy_leads_to_stays_until_its_lane_is_free() {
+    let lane = |name: &str| {
+        let secret = format!("arn:aws:secretsmanager:us-east-1:222222222222:secret:{name}-AbCdEf");
+        json!({"dbProxyName": name, "laneSecretId": secret})
+    };
+    let mut request = target();
+    request["account"]["target"]["reach"] = json!({"dbProxy": {"lanes": [lane("lane-a"), lane("lane-b")]}});
+    for (behind, expected) in [(OLD, 0), ("payroll", 2)] {
+        let [found, targets, gone] = proxy_with("lane-a", behind);
+        let rules =
+            [snapshots(&[snapshot(OLD)]), instances(&[instance(OLD), instance(NEW)]), found, targets, gone];
+        let (answer, sent) = look(&rules, &secrets(NEW, &[secret(OLD), secret(NEW)]), request.clone()).await;
+        assert_eq!(changes(&sent).len(), expected, "{behind}: {sent:?}");
+        let verdict = serde_json::to_value(answer.unwrap().runs).unwrap()["20200101t000000z-0000"].clone();
+        assert_eq!(verdict == "keepInLane", expected == 0, "{verdict}");
+    }
+}

@@ -28,6 +28,8 @@ pub struct Guard {
     pub verify_subnet_ids: Vec<String>,
     /// The target groups that lanes may use.
     pub reach_target_group_arns: Vec<String>,
+    /// The lane secrets that lanes may use.
+    pub reach_lane_secret_arns: Vec<String>,
     /// What a replication gets that has no secret or key of its own.
     pub defaults: StackDefaults,
 }
@@ -41,6 +43,7 @@ impl Guard {
             operations_topic_arn: text_from_environment("SNAPFERRY_OPERATIONS_TOPIC_ARN"),
             verify_subnet_ids: list_from_environment("SNAPFERRY_VERIFY_SUBNET_IDS"),
             reach_target_group_arns: list_from_environment("SNAPFERRY_REACH_TARGET_GROUP_ARNS"),
+            reach_lane_secret_arns: list_from_environment("SNAPFERRY_REACH_LANE_SECRET_ARNS"),
             defaults: StackDefaults {
                 application_secret_arn: text_from_environment("SNAPFERRY_APPLICATION_SECRET_ARN"),
                 kms_key_id: text_from_environment("SNAPFERRY_COPY_KEY_ARN"),
@@ -137,7 +140,7 @@ async fn receive(clients: &Clients, guard: &Guard, body: &str) -> Result<(), Err
     accept(&handoff, &settings, Timestamp::now())?;
     let unusable = |source| UnusableSettings::of(&handoff.replication, source);
     can_be_verified(&settings.placement, &guard.verify_subnet_ids).map_err(unusable)?;
-    let within = |it: &Reach| it.within(&guard.reach_target_group_arns);
+    let within = |it: &Reach| it.within(&guard.reach_target_group_arns, &guard.reach_lane_secret_arns);
     settings.reach.as_ref().map_or(Ok(()), within).map_err(unusable)?;
     let settings = settings.for_copy_of(&handoff, guard.defaults.clone()).map_err(unusable)?;
     start(&clients.states, &guard.state_machine_arn, &handoff, &settings).await

@@ -149,21 +149,36 @@ async fn settings_that_cannot_work_for_this_source_start_nothing_and_are_reporte
 
 #[tokio::test]
 async fn lanes_that_the_stack_does_not_list_start_nothing() {
-    let lane = |arn: &str, port: u16| json!({"targetGroupArn": arn, "port": port});
-    let mut settings = settings();
+    let group = |arn: &str, port: u16| json!({"targetGroupArn": arn, "port": port});
     let foreign = LANE.replace("222222222222", "333333333333");
-    settings["reach"] = json!({"networkLoadBalancer": {"lanes": [lane(LANE, 5432), lane(&foreign, 5433)]}});
-    let (clients, calls) = clients(&[parameter(settings)], &[]);
-    let record = json!({"messageId": "message-0", "body": notification(handoff())});
-    let answer = handle(&clients, &guard(), json!({ "Records": [record] })).await;
-    let sent = calls.sent();
-    assert_eq!(
-        (failed(answer), actions(&sent)),
-        (vec!["message-0".to_owned()], vec!["GetParameter", "Publish"])
-    );
-    let report = the("Publish", &sent)["Message"].as_str().unwrap();
-    for part in ["lanes[1].targetGroupArn", "ReachTargetGroupArns"] {
-        assert!(report.contains(part), "{report} lacks {part}");
+    let proxy = |name: &str| {
+        let secret = format!("arn:aws:secretsmanager:us-east-1:222222222222:secret:{name}-AbCdEf");
+        json!({"dbProxyName": name, "laneSecretId": secret})
+    };
+    for (reach, parts) in [
+        (
+            json!({"networkLoadBalancer": {"lanes": [group(LANE, 5432), group(&foreign, 5433)]}}),
+            ["lanes[1].targetGroupArn", "ReachTargetGroupArns"],
+        ),
+        (
+            json!({"dbProxy": {"lanes": [proxy("a"), proxy("b")]}}),
+            ["lanes[0].laneSecretId", "ReachLaneSecretArns"],
+        ),
+    ] {
+        let mut settings = settings();
+        settings["reach"] = reach;
+        let (clients, calls) = clients(&[parameter(settings)], &[]);
+        let record = json!({"messageId": "message-0", "body": notification(handoff())});
+        let answer = handle(&clients, &guard(), json!({ "Records": [record] })).await;
+        let sent = calls.sent();
+        assert_eq!(
+            (failed(answer), actions(&sent)),
+            (vec!["message-0".to_owned()], vec!["GetParameter", "Publish"])
+        );
+        let report = the("Publish", &sent)["Message"].as_str().unwrap();
+        for part in parts {
+            assert!(report.contains(part), "{report} lacks {part}");
+        }
     }
 }
 
@@ -328,6 +343,7 @@ fn guard() -> Guard {
         operations_topic_arn: OPERATIONS.to_owned(),
         verify_subnet_ids: vec!["subnet-1".to_owned()],
         reach_target_group_arns: vec![LANE.to_owned()],
+        reach_lane_secret_arns: vec![],
         defaults: StackDefaults {
             application_secret_arn: "the stack's secret".to_owned(),
             kms_key_id: "the stack's key".to_owned(),

@@ -3,6 +3,7 @@
 //! address changes. Each is a function with a role of its own.
 
 pub mod check_reach;
+pub mod db_proxy;
 mod error;
 pub mod follow_failover;
 mod group;

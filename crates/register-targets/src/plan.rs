@@ -7,10 +7,11 @@ use replication::Lane;
 pub const REACH_TAG: &str = "snapferry:reach";
 
 /// Refuses a lane that no copy could be reached by. `vpc_id` is the VPC of copies, when it is known.
-pub fn usable(lane: &Lane, seen: Option<&GroupSeen>, vpc_id: Option<&str>) -> Result<(), Error> {
-    let target_group = lane.target_group_arn.clone();
+pub fn can_be_lane(lane: &Lane, seen: Option<&GroupSeen>, vpc_id: Option<&str>) -> Result<(), Error> {
     match problem(lane.port(), seen, vpc_id) {
-        Some(problem) => Err(Error::ReachNotUsable { target_group, problem }),
+        Some(problem) => {
+            Err(Error::ReachNotUsable { lane: format!("target group {}", lane.target_group_arn), problem })
+        }
         None => Ok(()),
     }
 }

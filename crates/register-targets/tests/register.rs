@@ -109,10 +109,8 @@ async fn repeating_a_finished_step_changes_nothing() {
     let (answer, sent) = look(lanes, copies(), secret(live(), None), request()).await;
     assert_eq!(changes(&sent), [&json!(null); 0]);
     let answer = serde_json::to_value(answer.unwrap()).unwrap();
-    let lane = json!({
-        "targetGroupArn": LANES[1], "address": "nlb.example", "host": "10.0.0.4", "port": 6002,
-        "targetIds": ["10.0.0.4"],
-    });
+    let held_in = json!({"targetGroup": {"targetGroupArn": LANES[1], "targetIds": ["10.0.0.4"]}});
+    let lane = json!({"address": "nlb.example", "host": "10.0.0.4", "port": 6002, "heldIn": held_in});
     let paths = json!([{"address": "nlb.example", "port": 6002, "tls": "verifyFull"}]);
     assert_eq!([&answer["done"], &answer["live"]], [&json!(true), &json!(false)]);
     assert_eq!([&answer["lane"], &answer["paths"]], [&lane, &paths]);

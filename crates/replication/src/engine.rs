@@ -11,3 +11,15 @@ pub fn family(engine: &str) -> &str {
 pub fn restores_without_storage_settings(engine: &str) -> bool {
     family(engine) == "sqlserver"
 }
+
+/// The family of RDS Proxy that serves an engine, with the port that its proxies have; `None` when none does.
+///
+/// Source: RDS User Guide, "Quotas and limitations for RDS Proxy"; RDS API, CreateDBProxy, EngineFamily.
+pub fn proxy_family(engine: &str) -> Option<(&'static str, u16)> {
+    match family(engine) {
+        "postgres" => Some(("POSTGRESQL", 5432)),
+        "mysql" | "mariadb" => Some(("MYSQL", 3306)),
+        "sqlserver" => Some(("SQLSERVER", 1433)),
+        _ => None,
+    }
+}

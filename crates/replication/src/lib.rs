@@ -37,7 +37,10 @@ pub use db_instance_settings::{BackupRetentionPeriod, DbInstanceSettings, Proces
 pub use handoff::Handoff;
 pub use pin::Pin;
 pub use placement::Placement;
-pub use reach::{HeldLane, Host, Lane, NetworkLoadBalancer, PathTls, ProvenPath, Reach, ReachPath};
+pub use reach::{
+    DbProxy, DbProxyLane, HeldIn, HeldLane, Host, Lane, NetworkLoadBalancer, PathTls, ProvenPath, Reach,
+    ReachPath,
+};
 pub use replication_name::ReplicationName;
 pub use retention::{SourceRetention, TargetRetention};
 pub use run::{MADE_BY, Run, tag};

@@ -86,6 +86,13 @@ pub fn is_target_group(group: &str) -> bool {
     matches!(parts[..], ["targetgroup", name, id] if word(name) && word(id))
 }
 
+/// Whether it is the full ARN of a secret: its name, and the six characters that Secrets Manager adds.
+pub fn is_secret(secret: &str) -> bool {
+    let Some(("secretsmanager", resource)) = arn(secret) else { return false };
+    let named = resource.strip_prefix("secret:").and_then(|it| it.rsplit_once('-'));
+    named.is_some_and(|(name, random)| !name.is_empty() && random.len() == 6)
+}
+
 /// Whether it is a name of DNS, not an address.
 pub fn is_dns_name(name: &str) -> bool {
     let label = |it: &str| {
@@ -182,6 +189,18 @@ mod tests {
             is_target_group,
             &[group],
             &["", "orders-a", balancer, short, &format!("{group}/x"), &format!("{short}/")],
+        );
+        let secret = "arn:aws:secretsmanager:eu-central-1:222222222222:secret:snapferry/orders/lane-a-AbCdEf";
+        check(
+            is_secret,
+            &[secret],
+            &[
+                "",
+                "snapferry/orders/lane-a",
+                group,
+                &secret[..secret.len() - 7],
+                "arn:aws:secretsmanager:x:1:secret:a-AbCdEf",
+            ],
         );
         check(
             is_dns_name,

@@ -1,17 +1,23 @@
 //! The way by which applications of other networks reach the live copy.
 
+mod db_proxy;
+
+pub use db_proxy::{DbProxy, DbProxyLane};
+
 use crate::names;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use step::{Bounded, InvalidRequest};
 
-/// The path that leads to the live copy and follows each cut-over and rollback.
+/// The path that leads to the live copy and follows each cut-over and rollback: exactly one of these.
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Reach {
+#[serde(rename_all = "camelCase")]
+pub enum Reach {
     /// A Network Load Balancer.
-    pub network_load_balancer: NetworkLoadBalancer,
+    NetworkLoadBalancer(NetworkLoadBalancer),
+    /// RDS Proxies.
+    DbProxy(DbProxy),
 }
 
 /// Two or three listeners of Network Load Balancers. A new copy takes one that the live copy does not use.
@@ -92,29 +98,51 @@ pub enum PathTls {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HeldLane {
-    /// The target group.
-    pub target_group_arn: String,
-    /// The load balancer's own name.
+    /// The own name of the load balancer or proxy.
     pub address: String,
     /// What applications find as `host`.
     pub host: String,
     /// What applications find as `port`.
     pub port: u16,
-    /// The addresses of the copy, which are the only targets.
-    pub target_ids: BTreeSet<String>,
+    /// What leads to the copy alone.
+    pub held_in: HeldIn,
 }
 
-/// A way to a database: where to connect, and how far to check the certificate.
+/// What leads to a copy alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
+pub enum HeldIn {
+    /// A target group of a load balancer.
+    TargetGroup {
+        /// The target group.
+        target_group_arn: String,
+        /// The addresses of the copy, which are the only targets.
+        target_ids: BTreeSet<String>,
+    },
+    /// A proxy.
+    DbProxy {
+        /// The proxy, whose only target is the copy.
+        db_proxy_name: String,
+    },
+}
+
+/// A way to a database: where to connect, whom the certificate must name, and who logs in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReachPath {
-    /// Where to connect.
+    /// The DNS name or address that is connected to.
     pub address: String,
     /// The port.
     pub port: u16,
+    /// The name that the certificate must hold; the host of the database's secret when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_name: Option<String>,
     /// How far to check the certificate.
     #[serde(default)]
     pub tls: PathTls,
+    /// The login that this way is for, below `logins` in the database's secret; the master user when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<String>,
 }
 
 /// A place that somebody logged in through.
@@ -135,15 +163,30 @@ impl HeldLane {
 }
 
 impl Reach {
-    /// The lanes.
-    pub fn lanes(&self) -> &[Lane] {
-        &self.network_load_balancer.lanes
-    }
-
     /// What cannot work whatever the account: the path, and what is wrong there.
     pub(crate) fn check(&self) -> Result<(), InvalidRequest> {
-        let NetworkLoadBalancer { lanes, host, tls, load_balancer_security_group_id } =
-            &self.network_load_balancer;
+        match self {
+            Self::NetworkLoadBalancer(it) => it.check(),
+            Self::DbProxy(it) => it.check(),
+        }
+    }
+
+    /// Refuses lanes that the stack may not use: those whose target group or lane secret it does not list.
+    pub fn within(
+        &self,
+        target_group_arns: &[String],
+        lane_secret_arns: &[String],
+    ) -> Result<(), InvalidRequest> {
+        match self {
+            Self::NetworkLoadBalancer(it) => it.within(target_group_arns),
+            Self::DbProxy(it) => it.within(lane_secret_arns),
+        }
+    }
+}
+
+impl NetworkLoadBalancer {
+    fn check(&self) -> Result<(), InvalidRequest> {
+        let Self { lanes, host, tls, load_balancer_security_group_id } = self;
         if !(2..=3).contains(&lanes.len()) {
             return refuse("lanes", format!("has {} lanes: name two or three", lanes.len()));
         }
@@ -185,9 +228,8 @@ impl Reach {
         }
     }
 
-    /// Refuses lanes that the stack may not use: those whose target group it does not list.
-    pub fn within(&self, target_group_arns: &[String]) -> Result<(), InvalidRequest> {
-        let strange = self.lanes().iter().position(|it| !target_group_arns.contains(&it.target_group_arn));
+    fn within(&self, target_group_arns: &[String]) -> Result<(), InvalidRequest> {
+        let strange = self.lanes.iter().position(|it| !target_group_arns.contains(&it.target_group_arn));
         match strange {
             None => Ok(()),
             Some(index) => refuse(
@@ -265,12 +307,26 @@ mod tests {
     }
 
     #[test]
+    fn exactly_one_kind_of_path_is_named() {
+        let lanes = json!({"lanes": [lane("a", 5432), lane("b", 5433)]});
+        let kinds = |reach: Value| step::parse::<Reach>(reach).map_err(|it| it.message);
+        assert!(kinds(json!({"networkLoadBalancer": lanes})).is_ok());
+        let both = json!({"networkLoadBalancer": lanes, "dbProxy": {"lanes": []}});
+        assert!(kinds(both).unwrap_err().contains("single key"));
+        assert!(kinds(json!({})).is_err());
+        assert!(kinds(json!({"lattice": lanes})).unwrap_err().contains("expected `networkLoadBalancer`"));
+    }
+
+    #[test]
     fn only_lanes_that_the_stack_lists_are_used() {
         let reach: Reach = step::parse(reach(json!([lane("a", 5432), lane("b", 5433)]))).unwrap();
-        assert!(reach.within(&[group("b"), group("a"), group("c")]).is_ok());
-        let refused = reach.within(&[group("a")]).unwrap_err();
+        assert!(reach.within(&[group("b"), group("a"), group("c")], &[]).is_ok());
+        let refused = reach.within(&[group("a")], &[]).unwrap_err();
         assert_eq!(refused.path, "reach.networkLoadBalancer.lanes[1].targetGroupArn");
-        assert_eq!(reach.within(&[]).unwrap_err().path, "reach.networkLoadBalancer.lanes[0].targetGroupArn");
+        assert_eq!(
+            reach.within(&[], &[]).unwrap_err().path,
+            "reach.networkLoadBalancer.lanes[0].targetGroupArn"
+        );
     }
 
     #[test]
@@ -287,11 +343,10 @@ mod tests {
     #[test]
     fn a_lane_is_proven_by_a_login_through_its_own_address_and_port() {
         let lane = HeldLane {
-            target_group_arn: group("a"),
             address: "nlb.example".to_owned(),
             host: "orders.rds".to_owned(),
             port: 5433,
-            target_ids: BTreeSet::new(),
+            held_in: HeldIn::DbProxy { db_proxy_name: "orders-a".to_owned() },
         };
         let proven = |address: &str, port| [ProvenPath { address: address.to_owned(), port }];
         assert!(lane.is_proven(&proven("nlb.example", 5433)));

@@ -38,12 +38,6 @@ lambda_support::failures! {
         )]
         ApplicationUserUndecided(String) => ApplicationUserUndecided,
         #[error(
-            "secret {secret} holds no password of login {login} below its key logins: correct \
-             applicationSecret.applicationUser in the replication's settings, then roll back to `latest`. If the copy was \
-             made before verification.logins was rotate, start a new run"
-        )]
-        ApplicationUserUnknown { login: String, secret: String } => ApplicationUserUnknown,
-        #[error(
             "the template of key {key} names {{{placeholder}}}, but secret {secret} does not say it: set \
              applicationSecret.database in the replication's settings or change the template, then roll back to `latest`"
         )]

@@ -45,8 +45,13 @@ impl Reading {
 
     /// The value, when there is one that can be understood.
     pub fn value(self) -> Option<SecretValue> {
+        self.version().map(|it| it.value)
+    }
+
+    /// The same with its version.
+    pub fn version(self) -> Option<Version> {
         match self {
-            Self::Found(version) => Some(version.value),
+            Self::Found(version) => Some(version),
             Self::Missing | Self::Deleted(_) | Self::Binary | Self::NotJson => None,
         }
     }

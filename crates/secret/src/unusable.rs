@@ -17,6 +17,12 @@ pub enum Unusable {
         "secret {secret} would grow to {bytes} bytes, but Secrets Manager takes 65,536: shorten it, then resume the run"
     )]
     TooLarge { secret: String, bytes: usize },
+    #[error(
+        "secret {secret} holds no password of login {login} below its key logins: correct \
+         applicationSecret.applicationUser in the replication's settings, then roll back to `latest`. If the copy was \
+         made before verification.logins was rotate, start a new run"
+    )]
+    LoginUnknown { secret: String, login: String },
 }
 
 impl Unusable {
@@ -27,6 +33,7 @@ impl Unusable {
             Self::Binary { .. } => ErrorName::SecretBinary,
             Self::NotJson { .. } => ErrorName::SecretNotJson,
             Self::TooLarge { .. } => ErrorName::SecretTooLarge,
+            Self::LoginUnknown { .. } => ErrorName::ApplicationUserUnknown,
         }
     }
 }

@@ -154,6 +154,29 @@ impl SecretValue {
         Some((self.0.get("username")?.as_str()?, self.0.get("password")?.as_str()?))
     }
 
+    /// The user name and the password of a login of the copy that `secret` is of: the master user, or a login with a
+    /// password of its own.
+    ///
+    /// A login of MySQL has a host pattern, `app@%`, that is no part of the user who logs in. A password that was saved
+    /// for the way back is below the user alone, and newer.
+    pub fn credentials_of_login(&self, secret: &str, login: &str) -> Result<(String, String), Unusable> {
+        let unknown = || Unusable::LoginUnknown { secret: secret.to_owned(), login: login.to_owned() };
+        self.login(login).ok_or_else(unknown)
+    }
+
+    /// The same; `None` when the secret holds no password of that login.
+    pub fn login(&self, login: &str) -> Option<(String, String)> {
+        let is_mysql = ["mysql", "mariadb"].contains(&self.text_of("engine")?);
+        let username = login.rsplit_once('@').filter(|_| is_mysql).map_or(login, |(user, _)| user);
+        let (master, password) = self.credentials()?;
+        if username == master {
+            return Some((master.to_owned(), password.to_owned()));
+        }
+        let mut logins = self.texts_below(LOGINS);
+        let names = [username, login, &format!("{username}@%")];
+        Some((username.to_owned(), names.into_iter().find_map(|it| logins.remove(it))?))
+    }
+
     /// The same value with this user name and password.
     pub fn with_login(&self, username: &str, password: String) -> Self {
         let mut merged = self.0.clone();
@@ -243,6 +266,26 @@ mod tests {
             "host": "db.example", "password": "hunter2", "port": 5432, "username": "app"}"#;
         assert_eq!(SecretValue::parse(&after.text()), SecretValue::parse(expected));
         assert_eq!(after.connection(), Some(connection()));
+    }
+
+    #[test]
+    fn a_login_of_mysql_logs_in_without_its_host_pattern() {
+        let check = |engine: &str, login: &str, expected: Option<[&str; 2]>| {
+            let value = value(&format!(
+                r#"{{"engine": "{engine}", "username": "m", "password": "p",
+                    "logins": {{"app@%": "a", "web@10.%": "w", "web": "newer"}}}}"#
+            ));
+            let expected = expected.map(|[user, password]| (user.to_owned(), password.to_owned()));
+            assert_eq!(value.credentials_of_login("s", login).ok(), expected, "{engine} {login}");
+        };
+        check("postgres", "m", Some(["m", "p"]));
+        check("postgres", "app@%", Some(["app@%", "a"]));
+        check("postgres", "nobody", None);
+        check("mysql", "m@%", Some(["m", "p"]));
+        check("mysql", "app", Some(["app", "a"]));
+        check("mariadb", "app@%", Some(["app", "a"]));
+        check("mysql", "web@10.%", Some(["web", "newer"]));
+        check("mysql", "nobody", None);
     }
 
     // field 4: no value that means something to an application is changed into one that means another.

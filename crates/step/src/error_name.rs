@@ -256,15 +256,20 @@ error_names! {
     /// The settings ask for SQL in an engine for which Verify has no client.
     /// Repair: leave out assertions and `postRestoreSql`, set `logins` to `keep`, and start a new run.
     EngineWithoutClient: fatal,
-    /// A target group that `reach` names cannot be a lane. The message says which one, and what is wrong with it.
-    /// Repair: correct the target group or the setting that the message names, then resume the run.
+    /// A target group or an RDS Proxy that `reach` names cannot be a lane. The message says which one, and what is wrong
+    /// with it.
+    /// Repair: correct the target group, the proxy or the setting that the message names, then resume the run.
     ReachNotUsable: fatal,
     /// The name of the copy's endpoint leads to no address, or to one outside the subnets of its DB subnet group.
     /// Repair: correct the name resolution of the subnets in `VerifySubnetIds`, then resume the run.
     TargetAddressUnknown: fatal,
-    /// The load balancer cannot connect to the copy. The message says the reason code and the port.
-    /// Repair: let the load balancer's security group into the security groups of the copy, then resume the run.
+    /// The load balancer or RDS Proxy cannot connect to the copy. The message says the reason code and the port.
+    /// Repair: let the security group of the load balancer or proxy into the security groups of the copy, then resume the
+    /// run.
     TargetNotHealthy: fatal,
+    /// An RDS Proxy cannot log in to the copy with the lane's secret, although the secret says the copy's login.
+    /// Repair: allow the role of the proxy to read that secret, then resume the run.
+    ProxyLoginRefused: fatal,
     /// Nobody logged in to the copy through the lane that the application's secret would name, or the lane has other
     /// targets by now.
     /// Repair: resume the run, which takes a lane and logs in again.

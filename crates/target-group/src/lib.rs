@@ -1,4 +1,7 @@
-//! The targets of a load balancer's target group: who is there, how they are, and how they come and go.
+//! The targets of a load balancer's target group: who is there, how they are, and how they come and go. RDS Proxies and
+//! their targets are in [`db_proxy`].
+
+pub mod db_proxy;
 
 use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::types::{TargetDescription, TargetHealthDescription};

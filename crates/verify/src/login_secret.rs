@@ -34,6 +34,15 @@ impl LoginSecret {
         }
     }
 
+    /// The same with the login of this name, the secret's own user when none is named; `None` when the secret holds no
+    /// password of that login.
+    pub(crate) fn connection_of(&self, login: Option<&str>) -> Option<Connection> {
+        let own = self.connection.clone();
+        let Some(login) = login else { return Some(own) };
+        let (username, password) = self.value.login(login)?;
+        Some(Connection { username, password, ..own })
+    }
+
     /// The passwords of other logins that it holds.
     pub(crate) fn passwords(&self) -> BTreeMap<String, String> {
         self.value.texts_below(LOGINS)

@@ -9,7 +9,7 @@ use crate::trouble::{GROUPS, Subject, Trouble, after};
 use crate::way::Way;
 use crate::{BEFORE_IT_WAS_LIVE, Error};
 use aws_sdk_secretsmanager::Client;
-use replication::{PathTls, ProvenPath};
+use replication::{PathTls, ProvenPath, ReachPath};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use step::{Deadline, Look, Waiting, parse};
@@ -25,7 +25,7 @@ pub struct Request {
     pub secret_id: String,
     /// The paths beside the direct way, by the secret's own host and port, which is always tried first.
     #[serde(default)]
-    pub paths: Vec<Path>,
+    pub paths: Vec<ReachPath>,
     /// The security groups of the database, when it has those of the applications: an error names them.
     #[serde(default)]
     pub vpc_security_group_ids: Vec<String>,
@@ -37,22 +37,6 @@ pub struct Request {
     /// What the last look answered; `{}` at first.
     #[serde(rename = "stage")]
     pub waiting: Waiting,
-}
-
-/// A path: whom to connect to, and whom the certificate must name.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Path {
-    /// The DNS name or address that is connected to.
-    pub address: String,
-    /// The port.
-    pub port: u16,
-    /// The name that the certificate must hold; the secret's host when absent.
-    #[serde(default)]
-    pub tls_name: Option<String>,
-    /// What the certificate must prove.
-    #[serde(default)]
-    pub tls: PathTls,
 }
 
 /// What was proven.
@@ -69,8 +53,8 @@ pub struct Response {
 /// Logs in over TLS by every way, and ends the connections.
 ///
 /// Errors: `Snapferry.LoginRefused`, `SessionNotSet`, `TlsNotTrusted`, `DatabaseNotReachable`, `SecretNotFound`,
-/// `SecretNotJson`, `SecretBinary`, `SecretTooLarge`, `InvalidRequest`, `StageTimedOut`, `SecretsManagerRefused` (fatal),
-/// `SecretsManagerUnavailable` (retry).
+/// `SecretNotJson`, `SecretBinary`, `SecretTooLarge`, `InvalidRequest`, `StageTimedOut`,
+/// `SecretsManagerRefused` (fatal), `SecretsManagerUnavailable` (retry).
 /// Source: Secrets Manager API `GetSecretValue`; RDS User Guide, "Using SSL/TLS to encrypt a connection to a DB instance".
 pub async fn handle(secrets: &Client, payload: Value) -> Result<Response, Error> {
     let request: Request = parse(payload)?;
@@ -93,16 +77,25 @@ pub async fn handle(secrets: &Client, payload: Value) -> Result<Response, Error>
     Ok(Response { look, proven })
 }
 
-async fn prove(secret: &LoginSecret, paths: &[Path]) -> Result<Vec<ProvenPath>, Trouble> {
+async fn prove(secret: &LoginSecret, paths: &[ReachPath]) -> Result<Vec<ProvenPath>, Trouble> {
     let login = &secret.connection;
     if Session::connect(login, None, STATEMENT_SECONDS).await?.is_none() {
         tls_only::speaks_tls(&login.host, login.port, &login.host, PathTls::VerifyFull).await?;
     }
     let mut proven = vec![ProvenPath { address: login.host.clone(), port: login.port }];
-    for Path { address, port, tls_name, tls } in paths {
+    for ReachPath { address, port, tls_name, tls, login: of_path } in paths {
         let tls_name = tls_name.as_deref().unwrap_or(&login.host);
+        let login = secret.connection_of(of_path.as_deref()).ok_or_else(|| Trouble::LoginHopeless {
+            reason: format!(
+                "the secret holds no password of login {}",
+                of_path.as_deref().unwrap_or_default()
+            ),
+            cure:
+                "Correct applicationSecret.applicationUser in the replication's settings, then resume the run"
+                    .to_owned(),
+        })?;
         let way = Way::open(address, *port, tls_name, *tls).await?;
-        if Session::connect_by(login, None, STATEMENT_SECONDS, Some(&way)).await?.is_none() {
+        if Session::connect_by(&login, None, STATEMENT_SECONDS, Some(&way)).await?.is_none() {
             tls_only::speaks_tls(address, *port, tls_name, *tls).await?;
         }
         proven.push(ProvenPath { address: address.clone(), port: *port });

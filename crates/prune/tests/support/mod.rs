@@ -13,7 +13,7 @@ use prune::{Clients, Error, Response, handle};
 use replication::Run;
 use serde_json::{Value, json};
 use step::Tags;
-use test_support::{Calls, json_answer, logs, xml_answer};
+use test_support::{Calls, json_answer, logs, rds_fault, xml_answer};
 
 pub const OLD: &str = "orders-20200101t000000z-0000";
 pub const MIDDLE: &str = "orders-20200102t000000z-0000";
@@ -200,4 +200,28 @@ pub async fn look_with_logs(
     let answer = handle(&clients, request).await;
     let sent = calls.sent();
     (answer, sent)
+}
+
+/// A proxy with this target; all others do not exist.
+pub fn proxy_with(name: &'static str, behind: &'static str) -> [Rule; 3] {
+    let answer = |action: &str, body: &str| {
+        xml_answer(
+            200,
+            &format!("<{action}Response><{action}Result>{body}</{action}Result></{action}Response>"),
+        )
+    };
+    let found = mock!(Rds::describe_db_proxies)
+        .match_requests(move |it| it.db_proxy_name() == Some(name))
+        .then_http_response(move || {
+            let member = format!("<member><Endpoint>{name}.proxy-1.example</Endpoint></member>");
+            answer("DescribeDBProxies", &format!("<DBProxies>{member}</DBProxies>"))
+        });
+    let targets = mock!(Rds::describe_db_proxy_targets).then_http_response(move || {
+        let member = format!("<member><RdsResourceId>{behind}</RdsResourceId></member>");
+        answer("DescribeDBProxyTargets", &format!("<Targets>{member}</Targets>"))
+    });
+    let gone = mock!(Rds::describe_db_proxies)
+        .match_requests(move |it| it.db_proxy_name() != Some(name))
+        .then_http_response(|| rds_fault("DBProxyNotFoundFault"));
+    [found, targets, gone]
 }

@@ -1,8 +1,6 @@
 //! State `CheckReach`: looks at the lanes before anything is copied or restored.
 
-use crate::Error;
-use crate::group;
-use crate::plan::usable;
+use crate::{Error, db_proxy, group, plan};
 use aws_sdk_elasticloadbalancingv2::Client as Elb;
 use aws_sdk_rds::Client as Rds;
 use lambda_support::{CallFailed, Service, found};
@@ -20,6 +18,9 @@ pub struct Request {
     /// The DB subnet group of copies; when it is absent, their VPC is not known yet.
     #[serde(default)]
     pub db_subnet_group_name: Option<String>,
+    /// RDS's name of the engine of copies: not every proxy serves it.
+    #[serde(default)]
+    pub engine: Option<String>,
 }
 
 /// What was looked at.
@@ -35,19 +36,32 @@ pub struct Response {
 /// Errors: `Snapferry.ReachNotUsable`, `InvalidRequest`, `ElbRefused`, `RdsRefused` (fatal), `ElbUnavailable`,
 /// `RdsUnavailable` (retry).
 /// Source: ELB v2 API `DescribeTargetGroups`, `DescribeLoadBalancers`, `DescribeListeners`, `DescribeTags`; RDS API
-/// `DescribeDBSubnetGroups`.
+/// `DescribeDBProxies`, `DescribeDBSubnetGroups`.
 pub async fn handle(elb: &Elb, rds: &Rds, payload: Value) -> Result<Response, Error> {
     let request: Request = parse(payload)?;
     let vpc_id = match &request.db_subnet_group_name {
         Some(name) => vpc_of(rds, name).await?,
         None => None,
     };
-    let lanes = request.reach.lanes();
-    for lane in lanes {
-        usable(lane, group::look_at(elb, &lane.target_group_arn).await?.as_ref(), vpc_id.as_deref())?;
-    }
-    tracing::info!(lanes = lanes.len(), "looked");
-    Ok(Response { lanes: lanes.len() })
+    let (vpc_id, engine) = (vpc_id.as_deref(), request.engine.as_deref());
+    let lanes = match &request.reach {
+        Reach::NetworkLoadBalancer(it) => {
+            for lane in &it.lanes {
+                let seen = group::look_at(elb, &lane.target_group_arn).await?;
+                plan::can_be_lane(lane, seen.as_ref(), vpc_id)?;
+            }
+            it.lanes.len()
+        }
+        Reach::DbProxy(it) => {
+            for lane in &it.lanes {
+                let seen = target_group::db_proxy::look_up(rds, &lane.db_proxy_name).await?;
+                db_proxy::can_be_lane(lane, seen.as_ref(), vpc_id, engine)?;
+            }
+            it.lanes.len()
+        }
+    };
+    tracing::info!(lanes, "looked");
+    Ok(Response { lanes })
 }
 
 /// The VPC of a DB subnet group; `None` when there is no such group, which `Restore` tells.

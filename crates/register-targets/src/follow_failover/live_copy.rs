@@ -4,7 +4,7 @@ use super::GroupOfInstance;
 use crate::Error;
 use aws_sdk_secretsmanager::Client as Secrets;
 use lambda_support::{SignedClient, find_parameter};
-use replication::{ReplicationName, Run, TargetSettings, UnusableSettings};
+use replication::{Reach, ReplicationName, Run, TargetSettings, UnusableSettings};
 use secret::SecretValue;
 use serde::Deserialize;
 
@@ -30,8 +30,8 @@ pub(crate) async fn find(
     let replication = &wanted.replication;
     let parameter = find_parameter(ssm, &replication.settings_parameter()).await?;
     let settings = TargetSettings::read(replication, parameter.as_deref())?;
-    if let Some(reach) = &settings.reach {
-        reach.within(&wanted.target_group_arns).map_err(|it| UnusableSettings::of(replication, it))?;
+    if let Some(reach @ Reach::NetworkLoadBalancer(_)) = &settings.reach {
+        reach.within(&wanted.target_group_arns, &[]).map_err(|it| UnusableSettings::of(replication, it))?;
     }
     let secret = settings.application_secret_arn.as_ref().unwrap_or(&wanted.application_secret_arn);
     let said = secret::read_current(secrets, secret).await?.value();
@@ -44,8 +44,14 @@ fn choose(
     settings: &TargetSettings,
     said: Option<&SecretValue>,
 ) -> Result<GroupOfInstance, String> {
-    let Some(reach) = &settings.reach else {
-        return Err(format!("the settings of replication {replication} have no reach"));
+    let lanes = match &settings.reach {
+        Some(Reach::NetworkLoadBalancer(it)) => &it.lanes,
+        Some(Reach::DbProxy(_)) => {
+            return Err(format!(
+                "the lanes of replication {replication} are RDS Proxies, which follow by themselves"
+            ));
+        }
+        None => return Err(format!("the settings of replication {replication} have no reach")),
     };
     let identifier = said.and_then(SecretValue::db_instance_identifier);
     let is_copy = |it: &&str| Run::from_identifier(it).is_some_and(|it| it.replication == *replication);
@@ -53,7 +59,7 @@ fn choose(
         return Err(format!("the application's secret names no copy of replication {replication}"));
     };
     let port = said.and_then(|it| it.endpoint()?.1);
-    let lane = reach.lanes().iter().find(|it| port == Some(i64::from(it.port())));
+    let lane = lanes.iter().find(|it| port == Some(i64::from(it.port())));
     let Some(lane) = lane else {
         let port = port.map_or_else(|| "no port".to_owned(), |it| format!("port {it}"));
         return Err(format!("the application's secret names {port}, which is no lane of reach"));
@@ -67,6 +73,7 @@ fn choose(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use replication::DbProxy;
     use serde_json::{Value, json};
 
     const COPY: &str = "orders-20261120t160812z-3f9a";
@@ -103,6 +110,10 @@ mod tests {
         check(true, says(COPY, json!(6002)), &format!("{COPY} {}", group("b")));
         check(true, says(COPY, json!("6002")), &format!("{COPY} {}", group("b")));
         check(false, says(COPY, json!(6001)), "have no reach");
+        let mut by_proxies = settings(false);
+        by_proxies.reach = Some(Reach::DbProxy(DbProxy { lanes: Vec::new() }));
+        let reason = choose(&orders, &by_proxies, None).err().unwrap();
+        assert!(reason.contains("RDS Proxies, which follow by themselves"), "{reason}");
         check(true, says(COPY, json!(5432)), "port 5432, which is no lane");
         check(true, says(COPY, json!(null)), "no port, which is no lane");
         for other in ["orders-prod", "shop-20261120t160812z-3f9a", "orders-20261120t160812z-3f9a-copy", ""] {

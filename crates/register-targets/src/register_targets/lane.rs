@@ -1,5 +1,6 @@
 //! What a lane is to a copy; sees only its arguments.
 
+use super::need::keeps;
 use super::plan::{CopySeen, LaneSeen, Seen};
 use std::collections::BTreeSet;
 use target_group::{Health, TargetSeen};
@@ -66,14 +67,7 @@ pub fn holder(target: &TargetSeen, own: &CopySeen, seen: &Seen<'_>) -> Result<Op
         };
     };
     let identifier = copy.run.identifier();
-    let needed = match &seen.live {
-        None => Some("perhaps live, as the application's secret does not say"),
-        Some(live) if live.contains(&copy.run.id) => Some("live"),
-        _ if copy.within_grace => Some("within cutoverGraceHours"),
-        _ if copy.run.id > own.run.id => Some("newer"),
-        _ => None,
-    };
-    match needed {
+    match keeps(&copy.run.id, copy.within_grace, &own.run.id, &seen.live) {
         Some(why) => Err(format!("DB instance {identifier} has it, which is {why}")),
         None => Ok(Some(identifier)),
     }

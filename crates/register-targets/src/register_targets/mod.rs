@@ -1,23 +1,23 @@
 //! State `RegisterTargets`: makes a copy the only target of a lane that the live copy does not use.
 
+pub mod db_proxy;
 mod lane;
+mod load_balancer;
+pub mod need;
 pub mod plan;
 
-use crate::names::addresses;
-use crate::plan::usable;
-use crate::{Error, GroupSeen, group, subnets};
+use crate::Error;
 use aws_sdk_elasticloadbalancingv2::Client as Elb;
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use database::{Database, DatabaseSeen, Endpoint};
 use jiff::{SignedDuration, Timestamp};
 use lambda_support::{Config, SignedClient};
-use plan::{Act, CopySeen, LaneSeen, Seen, Wanted, after, plan};
-use replication::{HeldLane, Pin, Reach, ReachPath, ReplicationName, Run, RunId, tag};
-use secret::SecretValue;
+use need::LiveRuns;
+use replication::{ApplicationSecret, HeldLane, Pin, Reach, ReachPath, ReplicationName, Run, RunId, tag};
+use secret::{SecretValue, Version};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::collections::BTreeSet;
 use step::{Bounded, Deadline, Look, Waiting, parse};
 
 /// The clients of this function.
@@ -54,6 +54,9 @@ pub struct Request {
     pub reach: Reach,
     /// The application's secret, which names the live copy.
     pub application_secret_arn: String,
+    /// What applications find in it: a proxy must know their login.
+    #[serde(default)]
+    pub application_secret: ApplicationSecret,
     /// A copy that was live so many hours ago keeps its lane.
     pub cutover_grace_hours: Bounded<0, 8760>,
     /// What becomes of the pin when the copy goes live: a run respects it.
@@ -85,73 +88,100 @@ pub struct Response {
 ///
 /// It takes the lane that the copy has, else a free one, else the lane of the oldest copy that no longer needs it. It
 /// never touches the lane that the application's secret names, nor a target that is live, within the grace, newer than
-/// the copy, or on another port. When every lane is taken, it waits.
-/// Errors: `Snapferry.ReachNotUsable`, `TargetAddressUnknown`, `TargetNotHealthy`, `DbInstanceNotFound`,
+/// the copy, or somebody else's. When every lane is taken, it waits.
+/// A proxy knows its login by the lane's secret, so that secret says the copy's login before the copy is registered.
+/// Errors: `Snapferry.ReachNotUsable`, `TargetAddressUnknown`, `TargetNotHealthy`, `ProxyLoginRefused`,
+/// `ApplicationUserUnknown`, `SecretNotFound`, `SecretNotJson`, `SecretBinary`, `SecretTooLarge`, `DbInstanceNotFound`,
 /// `DbInstanceNotOurs`, `InvalidRequest`, `StageTimedOut`, `ElbRefused`, `Ec2Refused`, `RdsRefused`,
 /// `SecretsManagerRefused` (fatal), `ElbUnavailable`, `Ec2Unavailable`, `RdsUnavailable`, `SecretsManagerUnavailable`
 /// (retry).
-/// Source: ELB v2 API `RegisterTargets`, `DeregisterTargets`, `DescribeTargetHealth`; EC2 API `DescribeSubnets`.
+/// Source: ELB v2 API `RegisterTargets`, `DeregisterTargets`, `DescribeTargetHealth`; EC2 API `DescribeSubnets`; RDS API
+/// `RegisterDBProxyTargets`, `DeregisterDBProxyTargets`, `DescribeDBProxyTargets`; Secrets Manager API `PutSecretValue`.
 pub async fn handle(clients: &Clients, payload: Value) -> Result<Response, Error> {
-    let Clients { elb, rds, secrets, ec2 } = clients;
+    let Clients { rds, secrets, .. } = clients;
     let request: Request = parse(payload)?;
-    let (run, waiting) = (Run::new(&request.replication, &request.run), &request.waiting);
-    let deadline = request.stage_deadline_seconds;
-
+    let run = Run::new(&request.replication, &request.run);
     let databases = Database::list(rds).await?;
     let database = own(&run, &databases)?;
     let Some(endpoint) = &database.endpoint else { return Err(Error::DbInstanceNotFound(run.identifier())) };
-    let mut groups = Vec::new();
-    let mut lanes = Vec::new();
-    for lane in request.reach.lanes() {
-        let found = group::look_at(elb, &lane.target_group_arn).await?;
-        usable(lane, found.as_ref(), database.vpc_id.as_deref())?;
-        let targets = target_group::targets(elb, &lane.target_group_arn).await?;
-        let target_group_arn = lane.target_group_arn.clone();
-        lanes.push(LaneSeen { target_group_arn, port: lane.port(), targets });
-        groups.push(found.unwrap_or_default());
-    }
     let application = request.application_secret_arn.as_str();
-    let said = secret::read_current(secrets, application).await?.value();
+    let current = secret::read_current(secrets, application).await?.version();
     let described = secret::describe(secrets, application).await?.unwrap_or_default();
-    let copies = copies(&request, &databases).await;
-    let ranges = subnets::ranges(ec2, &database.subnet_ids).await?;
-    let seen = Seen {
-        lanes: &lanes,
-        copies: &copies,
-        live: said.as_ref().map(|it| live(it, &request.replication, &databases)),
-        live_port: said.as_ref().and_then(|it| u16::try_from(it.endpoint()?.1?).ok()),
+    let around = Around {
+        request: &request,
+        run: &run,
+        database,
+        endpoint,
+        databases: &databases,
+        current: current.as_ref(),
         pinned: described.tags.get(tag::PINNED).map(String::as_str),
-        ranges: &ranges,
     };
-    let from = match &request.reach.network_load_balancer.load_balancer_security_group_id {
-        Some(id) => format!("the load balancer's security group {id}"),
-        None => "the load balancer's security group".to_owned(),
+    let Taken { look, lane, path, live } = match &request.reach {
+        Reach::NetworkLoadBalancer(it) => load_balancer::look(clients, it, &around).await?,
+        Reach::DbProxy(it) => db_proxy::look(clients, it, &around).await?,
     };
-    let wanted = Wanted { pin: request.pin, from: &from, deadline };
-    let own = copies.iter().find(|it| it.run == run);
-    let own = own.ok_or_else(|| Error::DbInstanceNotFound(run.identifier()))?;
-
-    let act = plan(own, &seen, &wanted, waiting)?;
-    let status = after(&act);
-    let (look, held) = match act {
-        Act::Wait(look) => (look, None),
-        Act::Done { look, lane } => (look, lane),
-        Act::Register { lane, targets } => {
-            let reason = format!("registering DB instance {} at port {}", run.identifier(), lanes[lane].port);
-            target_group::register(elb, &lanes[lane].target_group_arn, targets).await?;
-            (waiting.wait(status, None, deadline, reason)?, None)
-        }
-        Act::Deregister { lane, targets } => {
-            let reason = format!("deregistering what no longer needs port {}", lanes[lane].port);
-            target_group::deregister(elb, &lanes[lane].target_group_arn, targets).await?;
-            (waiting.wait(status, None, deadline, reason)?, None)
-        }
-    };
-    let is_live = seen.live.as_ref().is_some_and(|it| it.contains(&run.id));
-    let lane = held.map(|lane| held_lane(&request.reach, &groups[lane], &lanes[lane], own, endpoint));
-    let paths = lane.iter().map(|lane| path(&request.reach, lane)).collect();
     tracing::info!(run = %run.id, done = look.done, reason = look.reason, "looked");
-    Ok(Response { look, lane, paths, live: is_live })
+    Ok(Response { look, lane, paths: path.into_iter().collect(), live })
+}
+
+/// What a look led to.
+struct Taken {
+    look: Look,
+    lane: Option<HeldLane>,
+    /// The lane as a path that must be proven.
+    path: Option<ReachPath>,
+    /// Whether the copy is live.
+    live: bool,
+}
+
+/// What any kind of lane is chosen by.
+#[derive(Clone, Copy)]
+struct Around<'a> {
+    request: &'a Request,
+    run: &'a Run,
+    /// The run's DB instance, and where it answers.
+    database: &'a DatabaseSeen,
+    endpoint: &'a Endpoint,
+    databases: &'a [DatabaseSeen],
+    /// The application's secret; `None` when it says nothing that can be understood.
+    current: Option<&'a Version>,
+    pinned: Option<&'a str>,
+}
+
+impl<'a> Around<'a> {
+    fn said(&self) -> Option<&'a SecretValue> {
+        self.current.map(|it| &it.value)
+    }
+
+    /// Every copy of the replication that has an endpoint, and whether it was live within the grace.
+    fn copies(&self) -> impl Iterator<Item = (Run, &'a DatabaseSeen, bool)> {
+        let grace = SignedDuration::from_hours(i64::from(self.request.cutover_grace_hours));
+        let since = Timestamp::now() - grace;
+        let replication = &self.request.replication;
+        let with_endpoint = self.databases.iter().filter(|it| it.endpoint.is_some());
+        with_endpoint.filter_map(move |it| {
+            let run = Run::that_made(it.database.identifier(), &it.tags)?;
+            let last_live = it.tags.get(tag::LAST_LIVE).map(|at| at.parse::<Timestamp>());
+            // A time that cannot be read may be now.
+            let within_grace = last_live.is_some_and(|at| at.map_or(true, |at| at >= since));
+            (run.replication == *replication).then_some((run, it, within_grace))
+        })
+    }
+
+    /// The copies that the application's secret leads to: by their identifier, by the name of their endpoint, and by
+    /// what is behind its host.
+    fn live(&self, behind: impl Fn(&str) -> Option<String>) -> LiveRuns {
+        let said = self.said()?;
+        let host = said.endpoint().map(|(host, _)| host);
+        let is_reached = |it: &&DatabaseSeen| {
+            it.endpoint.as_ref().zip(host).is_some_and(|(it, host)| it.address.eq_ignore_ascii_case(host))
+        };
+        let reached = self.databases.iter().filter(is_reached).map(|it| it.database.identifier().to_owned());
+        let named = said.db_instance_identifier().map(str::to_owned);
+        let names = named.into_iter().chain(reached).chain(host.and_then(behind));
+        let runs = names.filter_map(|it| Run::from_identifier(&it));
+        Some(runs.filter(|it| it.replication == self.request.replication).map(|it| it.id).collect())
+    }
 }
 
 /// The run's DB instance, if the run made it.
@@ -163,59 +193,4 @@ fn own<'a>(run: &Run, databases: &'a [DatabaseSeen]) -> Result<&'a DatabaseSeen,
         true => Ok(found),
         false => Err(Error::DbInstanceNotOurs(identifier)),
     }
-}
-
-/// Every copy of the replication that has an endpoint, with the addresses that its name leads to.
-async fn copies(request: &Request, databases: &[DatabaseSeen]) -> Vec<CopySeen> {
-    let grace = SignedDuration::from_hours(i64::from(request.cutover_grace_hours));
-    let since = Timestamp::now() - grace;
-    let mut copies = Vec::new();
-    for it in databases {
-        let Some(run) = Run::that_made(it.database.identifier(), &it.tags) else { continue };
-        let Some(endpoint) = it.endpoint.as_ref().filter(|_| run.replication == request.replication) else {
-            continue;
-        };
-        let last_live = it.tags.get(tag::LAST_LIVE).map(|at| at.parse::<Timestamp>());
-        copies.push(CopySeen {
-            run,
-            addresses: addresses(endpoint).await,
-            port: endpoint.port,
-            // A time that cannot be read may be now.
-            within_grace: last_live.is_some_and(|at| at.map_or(true, |at| at >= since)),
-        });
-    }
-    copies
-}
-
-/// The copies that the application's secret leads to: by their identifier, and by the name of their endpoint.
-fn live(said: &SecretValue, replication: &ReplicationName, databases: &[DatabaseSeen]) -> BTreeSet<RunId> {
-    let host = said.endpoint().map(|(host, _)| host);
-    let is_reached = |it: &&DatabaseSeen| {
-        it.endpoint.as_ref().zip(host).is_some_and(|(it, host)| it.address.eq_ignore_ascii_case(host))
-    };
-    let reached = databases.iter().filter(is_reached).map(|it| it.database.identifier());
-    let names = said.db_instance_identifier().into_iter().chain(reached);
-    let runs = names.filter_map(Run::from_identifier).filter(|it| it.replication == *replication);
-    runs.map(|it| it.id).collect()
-}
-
-fn held_lane(
-    reach: &Reach,
-    group: &GroupSeen,
-    lane: &LaneSeen,
-    own: &CopySeen,
-    endpoint: &Endpoint,
-) -> HeldLane {
-    HeldLane {
-        target_group_arn: lane.target_group_arn.clone(),
-        address: group.dns_name.clone(),
-        host: reach.network_load_balancer.host.of_copy(&endpoint.address).to_owned(),
-        port: lane.port,
-        target_ids: own.addresses.clone(),
-    }
-}
-
-/// The lane as a path. `VerifyPath` takes the direct way by itself.
-fn path(reach: &Reach, lane: &HeldLane) -> ReachPath {
-    ReachPath { address: lane.address.clone(), port: lane.port, tls: reach.network_load_balancer.tls }
 }

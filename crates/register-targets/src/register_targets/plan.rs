@@ -1,9 +1,10 @@
 //! Decides how a copy becomes the only target of a lane; sees only its arguments.
 
 use super::lane::{Use, holder, others, use_of};
+use super::need::{LiveRuns, will_not_go_live};
 use crate::Error;
 use crate::subnets::hold;
-use replication::{Pin, Run, RunId};
+use replication::{Pin, Run};
 use std::collections::BTreeSet;
 use step::{Deadline, Look, Waiting};
 use target_group::{Health, TargetSeen};
@@ -46,8 +47,8 @@ pub struct Seen<'a> {
     pub lanes: &'a [LaneSeen],
     /// Every copy of the replication.
     pub copies: &'a [CopySeen],
-    /// The copies that the application's secret leads to; `None` when it says nothing that can be understood.
-    pub live: Option<BTreeSet<RunId>>,
+    /// The copies that the application's secret leads to.
+    pub live: LiveRuns,
     /// The port in the application's secret.
     pub live_port: Option<u16>,
     /// The run that the replication is pinned to, as the tag says it.
@@ -102,7 +103,7 @@ const LEAVING: &str = "others are leaving";
 /// A new target comes first: only once it is healthy, the outlived ones of its lane go. So no group is ever emptied.
 pub fn plan(own: &CopySeen, seen: &Seen<'_>, wanted: &Wanted<'_>, waiting: &Waiting) -> Result<Act, Error> {
     let identifier = own.run.identifier();
-    if let Some(reason) = will_not_go_live(&own.run.id, seen, wanted.pin) {
+    if let Some(reason) = will_not_go_live(&own.run.id, &seen.live, seen.pinned, wanted.pin) {
         return Ok(Act::Done { look: waiting.done("no lane", reason), lane: None });
     }
     if let Some(problem) = problem_of_addresses(own, seen.ranges) {
@@ -135,21 +136,6 @@ pub fn plan(own: &CopySeen, seen: &Seen<'_>, wanted: &Wanted<'_>, waiting: &Wait
     let taken: Vec<String> = seen.lanes.iter().zip(&uses).map(words).collect();
     let reason = format!("every lane is taken. {}", taken.join("; "));
     Ok(Act::Wait(waiting.wait("lanes taken", None, wanted.deadline, reason)?))
-}
-
-/// A run that is pinned out or superseded stays without a lane: somebody else may need it.
-fn will_not_go_live(own: &RunId, seen: &Seen<'_>, pin: Pin) -> Option<String> {
-    if pin != Pin::Respect {
-        return None;
-    }
-    match seen.pinned {
-        Some(pinned) if pinned == own.as_str() => None,
-        Some(pinned) => Some(format!("the replication is pinned to run {pinned}: the copy takes no lane")),
-        None => {
-            let newer = seen.live.iter().flatten().find(|it| *it > own);
-            newer.map(|it| format!("run {it} is live and newer: the copy takes no lane"))
-        }
-    }
 }
 
 /// A stranger's address, or the load balancer's own, would lead applications astray.

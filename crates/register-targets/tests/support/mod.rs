@@ -102,7 +102,7 @@ pub fn instance_tagged<'a>(
     let tags: String =
         tags.map(|(key, value)| format!("<Tag><Key>{key}</Key><Value>{value}</Value></Tag>")).collect();
     format!(
-        "<DBInstance><DBInstanceIdentifier>{identifier}</DBInstanceIdentifier><DBInstanceStatus>available\
+        "<DBInstance><DBInstanceIdentifier>{identifier}</DBInstanceIdentifier><Engine>postgres</Engine><DBInstanceStatus>available\
          </DBInstanceStatus><Endpoint><Address>{address}</Address><Port>5432</Port></Endpoint><DBSubnetGroup><VpcId>vpc-1\
          </VpcId><Subnets><Subnet><SubnetIdentifier>subnet-1</SubnetIdentifier></Subnet></Subnets></DBSubnetGroup>\
          <TagList>{tags}</TagList></DBInstance>"

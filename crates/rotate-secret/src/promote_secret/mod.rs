@@ -17,14 +17,14 @@ use opening::Opened;
 use plan::{Act, OPENING, Promotion, REBOOTING, Seen, Wanted, after_refusal, plan};
 use promoted::{outgoing_value, promoted_value};
 use replication::{
-    ApplicationSecret, BackupRetentionPeriod, HeldLane, Pin, ReplicationName, Run, RunId, tag,
+    ApplicationSecret, BackupRetentionPeriod, HeldIn, HeldLane, Pin, ReplicationName, Run, RunId, tag,
 };
 use secret::{AWSCURRENT, AWSPENDING, Version};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use step::{Bounded, Deadline, Look, Waiting, parse};
-use target_group::targets;
-use way::Way;
+use target_group::{db_proxy, targets};
+use way::{Behind, Way};
 
 /// The label of the version that is about to become current.
 const LABEL: &str = "snapferry";
@@ -120,7 +120,7 @@ pub struct Response {
 /// `TemplateUnusable`, `ParameterGroupNotFound`, `ReachNotProven`, `DbInstanceNotFound`, `DbInstanceNotOurs`,
 /// `RestoreFailed`, `InvalidRequest`, `StageTimedOut`, `RdsRefused`, `SecretsManagerRefused`, `ElbRefused` (fatal),
 /// `RdsUnavailable`, `SecretsManagerUnavailable`, `ElbUnavailable` (retry).
-/// Source: RDS API `ModifyDBInstance`, `RebootDBInstance`; ELB v2 API `DescribeTargetHealth`; Secrets Manager API `PutSecretValue`,
+/// Source: RDS API `ModifyDBInstance`, `RebootDBInstance`, `DescribeDBProxyTargets`; ELB v2 API `DescribeTargetHealth`; Secrets Manager API `PutSecretValue`,
 /// `UpdateSecretVersionStage`.
 pub async fn handle(clients: &Clients, payload: Value) -> Result<Response, Error> {
     let Clients { elb, rds, secrets } = clients;
@@ -148,11 +148,8 @@ pub async fn handle(clients: &Clients, payload: Value) -> Result<Response, Error
     let described = secret::describe(secrets, application).await?;
     let described = described.ok_or_else(|| Error::ApplicationSecretNotFound(application.to_owned()))?;
     let current = current.ok_or_else(|| Error::SecretNotInitialised(application.to_owned()))?;
-    let targets = match lane {
-        Some(lane) => targets(elb, &lane.target_group_arn).await?,
-        None => Vec::new(),
-    };
-    let seen = Seen { instance: instance.as_ref(), secret: &described, current: &current, targets: &targets };
+    let behind = behind(elb, rds, lane).await?;
+    let seen = Seen { instance: instance.as_ref(), secret: &described, current: &current, behind: &behind };
     let plan = plan(&run, &seen, &wanted, waiting)?;
 
     if let Some(arn) = plan.newly_proven {
@@ -203,6 +200,19 @@ pub async fn handle(clients: &Clients, payload: Value) -> Result<Response, Error
     };
     tracing::info!(replication = %run.replication, run = %run.id, done = look.done, live, reason = look.reason, "looked");
     Ok(Response { look, db_instance_identifier: run.identifier(), live, check_login })
+}
+
+/// What is behind a lane.
+async fn behind(elb: &Elb, rds: &Rds, lane: Option<&HeldLane>) -> Result<Behind, CallFailed> {
+    Ok(match lane.map(|it| &it.held_in) {
+        None => Behind::Nothing,
+        Some(HeldIn::TargetGroup { target_group_arn, target_ids }) => {
+            Behind::TargetGroup(target_ids.clone(), targets(elb, target_group_arn).await?)
+        }
+        Some(HeldIn::DbProxy { db_proxy_name }) => {
+            Behind::DbProxy(db_proxy::targets(rds, db_proxy_name).await?)
+        }
+    })
 }
 
 /// The version of the application's secret that leads to the copy, over the one that was seen.

@@ -1,7 +1,7 @@
 //! Decides whether a copy goes live; sees only its arguments.
 
 use super::opening::{Opened, Opening, opening};
-use super::way::{Way, patience};
+use super::way::{Behind, Way, patience};
 use crate::Error;
 use crate::copy::{of_run, was_live};
 use database::{Changes, Database, DatabaseSeen, Refusal, busy_or_failed};
@@ -9,7 +9,6 @@ use lambda_support::CallFailed;
 use replication::{Pin, Run, tag};
 use secret::{AWSPENDING, AWSPREVIOUS, SecretSeen, Version};
 use step::{Deadline, Look, Waiting};
-use target_group::TargetSeen;
 
 /// All that a look saw.
 #[derive(Debug)]
@@ -20,8 +19,8 @@ pub struct Seen<'a> {
     pub secret: &'a SecretSeen,
     /// Its current version.
     pub current: &'a Version,
-    /// The targets of the copy's lane; none without a lane.
-    pub targets: &'a [TargetSeen],
+    /// What is behind the copy's lane.
+    pub behind: &'a Behind,
 }
 
 /// What the copy must look like before it goes live.
@@ -188,9 +187,7 @@ fn act(
     if pending.is_some() {
         return wait_for_rotation();
     }
-    if let Some(lane) = wanted.way.and_then(|it| it.lane.as_ref())
-        && let Some(reason) = patience(&identifier, lane, seen.targets)?
-    {
+    if let Some(reason) = patience(&identifier, seen.behind)? {
         return wait("lane not healthy", reason);
     }
     let finished_rotation = seen.secret.version_with(AWSPENDING) == Some(seen.current.version_id.as_str());
@@ -263,7 +260,8 @@ mod tests {
                     deadline: Deadline::constant::<300>(),
                 };
                 let current = current(live);
-                let seen = Seen { instance: Some(instance), secret, current: &current, targets: &[] };
+                let seen =
+                    Seen { instance: Some(instance), secret, current: &current, behind: &Behind::Nothing };
                 let got = match plan(&run, &seen, &wanted, &Waiting::default()).map(|plan| plan.act) {
                     Ok(Act::Leave { look, .. } | Act::Wait(look)) => {
                         format!("done={} {}", look.done, look.waiting.status.unwrap_or_default())
@@ -348,7 +346,12 @@ mod tests {
             let opened = Opened { backup_retention_period: Some(7), ..Opened::default() };
             let deadline = Deadline::constant::<300>();
             let wanted = Wanted { opened, login_checked, way: None, pin: Pin::Respect, deadline };
-            let seen = Seen { instance: Some(instance), secret: &secret, current: &current, targets: &[] };
+            let seen = Seen {
+                instance: Some(instance),
+                secret: &secret,
+                current: &current,
+                behind: &Behind::Nothing,
+            };
             let waiting = Waiting {
                 looks: last.iter().len() as u32,
                 status: last.map(str::to_owned),

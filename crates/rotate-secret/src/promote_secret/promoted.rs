@@ -70,18 +70,7 @@ fn credentials(
             return if is_master { Ok(master) } else { Err(undecided()) };
         }
     };
-    // A login of MySQL has a host pattern, `app@%`, that is no part of the user who logs in. A password that was saved
-    // for the way back is below the user alone, and newer.
-    let is_mysql = ["mysql", "mariadb"].contains(&connection.engine.as_str());
-    let username = login.rsplit_once('@').filter(|_| is_mysql).map_or(login.as_str(), |(user, _)| user);
-    if username == connection.username {
-        return Ok(master);
-    }
-    let mut logins = own.value.texts_below(LOGINS);
-    let names = [username, login, &format!("{username}@%")];
-    let password = names.into_iter().find_map(|it| logins.remove(it));
-    let unknown = || Error::ApplicationUserUnknown { login: login.clone(), secret: name.to_owned() };
-    Ok((username.to_owned(), password.ok_or_else(unknown)?))
+    Ok(own.value.credentials_of_login(name, login)?)
 }
 
 /// The database that applications use now: that of a secret which they can log in with.
@@ -123,7 +112,7 @@ pub fn outgoing_value(saved: &Version, current: &Version) -> Option<SecretValue>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use replication::PLACEHOLDERS;
+    use replication::{HeldIn, PLACEHOLDERS};
     use serde_json::{Value, json};
 
     fn version(value: &Value) -> Version {
@@ -234,31 +223,15 @@ mod tests {
     }
 
     #[test]
-    fn a_login_of_mysql_logs_in_without_its_host_pattern() {
-        let mut own = own();
-        own["engine"] = json!("mysql");
-        own["logins"] = json!({"app@%": "a", "web@10.%": "w"});
-        let run = Run::from_identifier("orders-20261120t160812z-3f9a").unwrap();
-        for (login, expected) in [("app", ("app", "a")), ("app@%", ("app", "a")), ("web@10.%", ("web", "w"))]
-        {
-            let wanted = serde_json::from_value(json!({"applicationUser": {"login": login}})).unwrap();
-            let promoted =
-                promoted_value(&run, "s", &version(&own), &version(&json!({})), &wanted, None).unwrap();
-            assert_eq!(promoted.credentials(), Some(expected), "{login}");
-        }
-    }
-
-    #[test]
     fn a_lane_gives_host_and_port_also_to_templates() {
         let run = Run::from_identifier("orders-20261120t160812z-3f9a").unwrap();
         let wanted =
             serde_json::from_value(json!({"templates": {"url": "postgres://{host}:{port}"}})).unwrap();
         let lane = HeldLane {
-            target_group_arn: "lane".to_owned(),
             address: "nlb.example".to_owned(),
             host: "db.shop.example".to_owned(),
             port: 6002,
-            target_ids: Default::default(),
+            held_in: HeldIn::DbProxy { db_proxy_name: "orders-b".to_owned() },
         };
         // The next copy under the same name, at the port of another lane.
         let current = version(&json!({"username": "master", "host": "db.shop.example", "port": 6001}));

@@ -3,6 +3,8 @@
 use crate::Error;
 use replication::{HeldLane, ProvenPath};
 use serde::Deserialize;
+use std::collections::BTreeSet;
+use target_group::db_proxy::{DbProxyHealth, DbProxyTargetSeen};
 use target_group::{Health, TargetSeen};
 
 /// The lane that applications reach the copy by, and who logged in through it.
@@ -31,34 +33,72 @@ impl Way {
     }
 }
 
+/// What is behind the lane at a look.
+#[derive(Debug)]
+pub enum Behind {
+    /// There is no lane.
+    Nothing,
+    /// A target group, which should have these targets alone.
+    TargetGroup(BTreeSet<String>, Vec<TargetSeen>),
+    /// A proxy, which should have the copy alone.
+    DbProxy(Vec<DbProxyTargetSeen>),
+}
+
 /// Why the lane does not lead to the copy at this moment; `None` when it does. Targets that are not the copy's are
 /// refused: the login proved nothing of them.
-pub fn patience(identifier: &str, lane: &HeldLane, targets: &[TargetSeen]) -> Result<Option<String>, Error> {
-    let staying: Vec<&TargetSeen> = targets.iter().filter(|it| it.health != Health::Draining).collect();
-    let not_proven = |problem: String| Error::ReachNotProven { identifier: identifier.to_owned(), problem };
-    if let Some(it) = staying.iter().find(|it| !lane.target_ids.contains(&it.id)) {
-        return Err(not_proven(format!("{it} is a target of its lane by now")));
+pub fn patience(identifier: &str, behind: &Behind) -> Result<Option<String>, Error> {
+    let reason = match behind {
+        Behind::Nothing => Ok(None),
+        Behind::TargetGroup(target_ids, targets) => of_target_group(target_ids, targets),
+        Behind::DbProxy(targets) => of_db_proxy(identifier, targets),
+    };
+    match reason {
+        Ok(None) => Ok(None),
+        Ok(Some(reason)) => Ok(Some(format!("DB instance {identifier} {reason}"))),
+        Err(problem) => Err(Error::ReachNotProven { identifier: identifier.to_owned(), problem }),
     }
-    if let Some(id) = lane.target_ids.iter().find(|id| !staying.iter().any(|it| it.id == **id)) {
-        return Err(not_proven(format!("its address {id} is no target of its lane any more")));
+}
+
+fn of_target_group(target_ids: &BTreeSet<String>, targets: &[TargetSeen]) -> Result<Option<String>, String> {
+    let staying: Vec<&TargetSeen> = targets.iter().filter(|it| it.health != Health::Draining).collect();
+    if let Some(it) = staying.iter().find(|it| !target_ids.contains(&it.id)) {
+        return Err(format!("{it} is a target of its lane by now"));
+    }
+    if let Some(id) = target_ids.iter().find(|id| !staying.iter().any(|it| it.id == **id)) {
+        return Err(format!("its address {id} is no target of its lane any more"));
     }
     let ill = staying.iter().find(|it| it.health != Health::Healthy);
-    Ok(ill.map(|it| {
-        format!("the load balancer does not reach DB instance {identifier} at {it}: {}", it.reason)
-    }))
+    Ok(ill.map(|it| format!("is not reached by the load balancer at {it}: {}", it.reason)))
+}
+
+fn of_db_proxy(identifier: &str, targets: &[DbProxyTargetSeen]) -> Result<Option<String>, String> {
+    if let Some(it) = targets.iter().find(|it| it.identifier != identifier) {
+        return Err(format!("{} is the target of its lane by now", it.identifier));
+    }
+    let own = targets.first().ok_or("it is not the target of its lane any more")?;
+    let is_ill = own.health != DbProxyHealth::Available;
+    Ok(is_ill.then(|| format!("is not available in its RDS Proxy: {}", own.reason)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use replication::HeldIn;
 
     fn lane() -> HeldLane {
         HeldLane {
-            target_group_arn: "lane".to_owned(),
             address: "nlb.example".to_owned(),
             host: "copy.example".to_owned(),
             port: 6002,
-            target_ids: ["10.0.0.4".to_owned()].into(),
+            held_in: HeldIn::DbProxy { db_proxy_name: "orders-b".to_owned() },
+        }
+    }
+
+    fn says(behind: &Behind) -> String {
+        match patience("orders", behind) {
+            Ok(None) => "leads".to_owned(),
+            Ok(Some(reason)) => format!("wait: {reason}"),
+            Err(error) => error.to_string(),
         }
     }
 
@@ -94,19 +134,16 @@ mod tests {
                 health: Health::of(state),
                 reason: "Target.Timeout".to_owned(),
             };
-            let targets: Vec<TargetSeen> = targets.iter().map(target).collect();
-            let got = match patience("orders", &lane(), &targets) {
-                Ok(None) => "leads".to_owned(),
-                Ok(Some(reason)) => format!("wait: {reason}"),
-                Err(error) => error.to_string(),
-            };
-            assert!(got.contains(expected), "{targets:?}: {got} lacks {expected}");
+            let targets = targets.iter().map(target).collect();
+            let behind = Behind::TargetGroup(["10.0.0.4".to_owned()].into(), targets);
+            let got = says(&behind);
+            assert!(got.contains(expected), "{behind:?}: {got} lacks {expected}");
         };
         check(&[("10.0.0.4", "healthy")], "leads");
         check(&[("10.0.0.4", "healthy"), ("10.0.0.2", "draining")], "leads");
         check(
             &[("10.0.0.4", "unhealthy")],
-            "wait: the load balancer does not reach DB instance orders at 10.0.0.4:5432: Target.Timeout",
+            "wait: DB instance orders is not reached by the load balancer at 10.0.0.4:5432: Target.Timeout",
         );
         check(&[("10.0.0.4", "initial")], "wait");
         check(
@@ -115,5 +152,27 @@ mod tests {
         );
         check(&[("10.0.0.4", "draining")], "its address 10.0.0.4 is no target of its lane any more");
         check(&[], "is no target of its lane any more");
+    }
+    #[test]
+    fn the_proxy_must_lead_to_the_copy_at_the_last_moment() {
+        let check = |targets: &[(&str, &str)], expected: &str| {
+            let target = |(identifier, state): &(&str, &str)| DbProxyTargetSeen {
+                identifier: (*identifier).to_owned(),
+                health: DbProxyHealth::of(state),
+                reason: "AUTH_FAILURE".to_owned(),
+            };
+            let behind = Behind::DbProxy(targets.iter().map(target).collect());
+            let got = says(&behind);
+            assert!(got.contains(expected), "{behind:?}: {got} lacks {expected}");
+        };
+        check(&[("orders", "AVAILABLE")], "leads");
+        check(
+            &[("orders", "UNAVAILABLE")],
+            "wait: DB instance orders is not available in its RDS Proxy: AUTH",
+        );
+        check(&[("orders", "REGISTERING")], "wait");
+        check(&[("payroll", "AVAILABLE")], "payroll is the target of its lane by now");
+        check(&[], "it is not the target of its lane any more");
+        assert_eq!(says(&Behind::Nothing), "leads");
     }
 }

@@ -85,6 +85,10 @@ impl World {
         let failure = self.verify_path(path(json!({"tlsName": "other.example"}))).await.unwrap_err();
         assert_eq!(failure.name, "Snapferry.TlsNotTrusted", "{}", failure.message);
         assert!(failure.message.contains("other.example"), "{}", failure.message);
+        // A proxy lets in the login of applications alone, and VerifyPath logs in as they will.
+        let failure = self.verify_path(path(json!({"login": "nobody"}))).await.unwrap_err();
+        assert_eq!(failure.name, "Snapferry.LoginRefused", "{}", failure.message);
+        assert!(failure.message.contains("no password of login nobody"), "{}", failure.message);
     }
 
     /// One key of the copy's secret.

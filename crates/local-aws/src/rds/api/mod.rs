@@ -131,7 +131,7 @@ impl Api {
             "CreateOptionGroup" => groups::create(GroupKind::Options, rds, request),
             "DescribeOptionGroups" => groups::describe(GroupKind::Options, rds, request),
             "DeleteOptionGroup" => groups::delete(GroupKind::Options, rds, request),
-            "CreateDBProxy" => proxies::create(rds, proxies, request),
+            "CreateDBProxy" => proxies::create(rds, proxies, &self.ministack, request).await,
             "DescribeDBProxies" => proxies::describe(rds, request),
             "DeleteDBProxy" => proxies::delete(rds, proxies, request),
             "DescribeDBProxyTargetGroups" => proxies::target_groups(rds, request),

@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use super::protocol::{
     answer::Outcome, filters::Filters, pages, parameters::Parameters, request::Request, xml::Element,
 };
+use super::subnet_groups::vpc_of;
 use crate::{
+    ministack::Client,
     place::Place,
     random_hex,
     rds::{
@@ -28,7 +30,12 @@ const NAME: &str = "DBProxyName";
 const IDLE_CLIENT_TIMEOUT: i64 = 1800;
 
 /// CreateDBProxy.
-pub fn create(rds: &Arc<Rds>, proxies: &Arc<Proxies>, request: &Request<'_>) -> Outcome {
+pub async fn create(
+    rds: &Arc<Rds>,
+    proxies: &Arc<Proxies>,
+    ministack: &Client,
+    request: &Request<'_>,
+) -> Outcome {
     let Request { place, parameters, .. } = *request;
     let name = identifiers::instance(NAME, parameters.required(NAME)?)?;
     let family = parameters.required("EngineFamily")?;
@@ -61,6 +68,7 @@ pub fn create(rds: &Arc<Rds>, proxies: &Arc<Proxies>, request: &Request<'_>) -> 
     let digits = random_hex(9).map_err(|error| Refusal::InternalFailure(error.to_string()))?;
     let proxy = Proxy {
         place: place.clone(),
+        vpc_id: vpc_of(ministack, place, &settings.subnet_ids).await,
         id: format!("prx-{}", &digits[..17]),
         name,
         settings: Arc::new(settings),
@@ -239,7 +247,7 @@ fn to_element(name: &str, proxy: &Proxy, status: Option<&str>) -> Element {
         .text("DBProxyArn", proxy.arn())
         .text("Status", status.unwrap_or(own))
         .text("EngineFamily", "POSTGRESQL")
-        .text("VpcId", proxy.place.invented("vpc"))
+        .text("VpcId", &proxy.vpc_id)
         .list("VpcSecurityGroupIds", members(security_group_ids))
         .list("VpcSubnetIds", members(subnet_ids))
         .list("Auth", auth)

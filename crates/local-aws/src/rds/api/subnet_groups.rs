@@ -43,7 +43,7 @@ pub async fn create(rds: &Arc<Rds>, ministack: &Client, request: &Request<'_>) -
 }
 
 /// The VPC of the first subnet; an invented one where EC2 does not know the subnet.
-async fn vpc_of(ministack: &Client, place: &Place, subnet_ids: &[String]) -> String {
+pub(super) async fn vpc_of(ministack: &Client, place: &Place, subnet_ids: &[String]) -> String {
     let Place { account_id, region } = place;
     let first = subnet_ids.first().map(String::as_str).unwrap_or_default();
     let answer =

@@ -21,6 +21,8 @@ pub const GROUP: &str = "default";
 pub struct Proxy {
     /// Where it is.
     pub place: Place,
+    /// Its VPC.
+    pub vpc_id: String,
     /// Its id, `prx-…`, which its ARN has.
     pub id: String,
     /// Its name.

@@ -2,6 +2,7 @@
 
 use super::*;
 use proptest::prelude::*;
+use replication::RunId;
 
 const LIVE: u32 = 3;
 const OWN: u32 = 4;
