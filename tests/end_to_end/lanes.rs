@@ -1,10 +1,13 @@
 //! Applications come by lanes of a Network Load Balancer, then of RDS Proxies: each copy goes live by a lane of its own,
 //! and so does the way back.
 
+use crate::failovers::of_the_live_copy_and_of_another_instance_are_followed;
+use crate::part::part;
 use crate::rollback::rotate_password;
 use crate::{roll_back, run};
 use anyhow::{Result, ensure};
 use executions::Execution;
+use serde_json::json;
 use tests::{
     Consumer, Count, Example, Lanes, SecretSays, SecretWatch, TIME_SCALE, TimeLine, Tools, World, Write,
 };
@@ -17,6 +20,9 @@ async fn runs_and_rollbacks_lead_applications_by_lanes_that_were_logged_in_throu
         return Ok(());
     }
     let (mut world, lanes) = Lanes::start_world(&tools, &tools.checkout.join(".local"), TIME_SCALE).await?;
+    let mut settings = lanes.settings(&world)?;
+    settings["dbInstance"] = json!({"multiAz": true});
+    world.put_settings(&settings).await?;
     world.create_source().await?;
 
     // The first copy goes live by a lane, under its own name.
@@ -57,6 +63,11 @@ async fn runs_and_rollbacks_lead_applications_by_lanes_that_were_logged_in_throu
     reached(&back, balancer).await?;
     assert_eq!(example.write("back").await?.said, name(&first));
     nothing_is_lost(&world, &writer.end().await?, &watch.line()).await?;
+    part(
+        "failovers of the live copy and of another DB instance are followed, and no group is ever empty",
+        of_the_live_copy_and_of_another_instance_are_followed(&world, &lanes, &back, &second),
+    )
+    .await?;
     println!("{first_run} at {}, {second_run} at {}, and back", first.port, second.port);
 
     by_proxies(&world, &lanes, &second_run).await?;
@@ -125,7 +136,7 @@ async fn nothing_is_lost(world: &World, writes: &[Write], line: &TimeLine) -> Re
 }
 
 /// Logs in by the load balancer with what the secret says, with verify-full, and finds the rows.
-async fn reached(says: &SecretSays, balancer: &str) -> Result<()> {
+pub async fn reached(says: &SecretSays, balancer: &str) -> Result<()> {
     let mut session = says.session_by(balancer).await?;
     let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM orders").fetch_one(&mut session).await?;
     ensure!(rows > 0, "the copy has no rows");

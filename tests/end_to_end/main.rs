@@ -6,6 +6,7 @@ mod application_secret;
 mod boto3;
 mod denials;
 mod example_application;
+mod failovers;
 mod handoffs;
 mod lanes;
 mod mariadb;

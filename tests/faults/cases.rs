@@ -6,7 +6,7 @@ use replication::RunId;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt;
-use tests::{Fault, SOURCE_ACCOUNT, callers_of, deployed_steps, step_of};
+use tests::{Fault, Lanes, SOURCE_ACCOUNT, callers_of, deployed_steps, step_of};
 
 /// What is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -111,7 +111,11 @@ pub fn calls_of(scenario: Scenario, record: &[Value], names: &Names) -> Result<V
 }
 
 /// Names for what differs from run to run and from world to world.
-pub struct Names(Vec<(String, String)>);
+pub struct Names {
+    known: Vec<(String, String)>,
+    /// The target groups of lanes: which one is taken is another from run to run.
+    target_groups: Vec<String>,
+}
 
 impl Names {
     /// Those of a scenario that makes or concerns this run.
@@ -126,13 +130,17 @@ impl Names {
         }
         // The longest first: one may begin another.
         names.sort_by_key(|(_, value)| std::cmp::Reverse(value.len()));
-        Ok(Self(names))
+        let groups = lane.world.target.lanes.iter().flat_map(Lanes::target_groups).map(str::to_owned);
+        Ok(Self { known: names, target_groups: groups.collect() })
     }
 
     /// A resource with names in braces; `*` for what is random.
     fn name(&self, resource: &str) -> String {
         let mut named = resource.to_owned();
-        for (name, value) in &self.0 {
+        for group in &self.target_groups {
+            named = named.replace(group, "*");
+        }
+        for (name, value) in &self.known {
             named = named.replace(value, &format!("{{{name}}}"));
         }
         named
@@ -147,7 +155,7 @@ impl Names {
 
     fn pattern(&self, about: &str) -> String {
         let mut pattern = about.to_owned();
-        for (name, value) in &self.0 {
+        for (name, value) in &self.known {
             pattern = pattern.replace(&format!("{{{name}}}"), value);
         }
         pattern

@@ -4,7 +4,7 @@
 use anyhow::{Context, Result};
 use replication::RunId;
 use serde_json::{Value, json};
-use tests::{Account, Others, REPLICATION, TIME_SCALE, Tools, World};
+use tests::{Account, Lanes, Others, REPLICATION, TIME_SCALE, Tools, World};
 
 /// A hand-off that was not received is delivered again after so many seconds, not after the 300 of the template.
 const VISIBILITY_SECONDS: &str = "20";
@@ -24,7 +24,12 @@ pub struct Lane {
 
 impl Lane {
     pub async fn start(tools: &Tools) -> Result<Self> {
-        let world = World::start(tools, &tools.checkout.join(".local"), TIME_SCALE, &[]).await?;
+        let parent = tools.checkout.join(".local");
+        // By the lanes of a load balancer, if DB instances have names: such a run makes every call of any run.
+        let world = match tools.nss_wrapper {
+            Some(_) => Lanes::start_world(tools, &parent, TIME_SCALE).await?.0,
+            None => World::start(tools, &parent, TIME_SCALE, &[]).await?,
+        };
         Others::request(&world).await?;
         world.create_source().await?;
         let others = Others::made(&world).await?;
@@ -32,7 +37,8 @@ impl Lane {
         let visibility = aws_sdk_sqs::types::QueueAttributeName::VisibilityTimeout;
         let set = world.target.sqs.set_queue_attributes().queue_url(queue);
         set.attributes(visibility, VISIBILITY_SECONDS).send().await?;
-        let mut settings = world.settings();
+        let lanes = world.target.lanes.as_ref();
+        let mut settings = lanes.map_or_else(|| Ok(world.settings()), |it| it.settings(&world))?;
         settings["retention"] = json!({"copies": 1, "cutoverGraceHours": 0});
         settings["dbInstance"] = json!({"enableCloudwatchLogsExports": ["postgresql"]});
         world.put_settings(&settings).await?;

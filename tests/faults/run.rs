@@ -9,7 +9,7 @@ use executions::Execution;
 use replication::RunId;
 use serde_json::{Value, json};
 use tests::promises::{Crashes, Watch, failed_by_name, only_ours_was_changed};
-use tests::{Account, Outputs, REPLICATION, clean_up_events, eventually, start};
+use tests::{Account, Outputs, POSTGRES, REPLICATION, clean_up_events, eventually, start};
 
 /// Runs a scenario, with a fault or without; answers the calls that were made meanwhile.
 pub async fn run(lane: &mut Lane, scenario: Scenario, case: Option<&Case>) -> Result<(Vec<Value>, Names)> {
@@ -57,6 +57,10 @@ async fn prepare(lane: &mut Lane, scenario: Scenario) -> Result<()> {
         Scenario::Run => return Ok(()),
         Scenario::Release => return roll_back(lane, "previous", previous.as_str()).await.map(|_| ()),
         Scenario::CleanUp => {
+            // What is in a lane is kept.
+            let login = lane.world.secret(&format!("snapferry/{REPLICATION}/{previous}")).await?;
+            let address = login.address().await?.to_string();
+            lane.world.target.take_out_of_lanes(&address, POSTGRES).await?;
             modify.deletion_protection(true).send().await?;
             eventually("the protection", || async {
                 let it = lane.world.target.instance_in(&identifier, "available").await?;

@@ -1,6 +1,6 @@
 //! One of the two accounts, with a client for each service that an operator would use.
 
-use crate::{Tools, eventually};
+use crate::{Lanes, Tools, eventually};
 use anyhow::{Context, Result};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
@@ -21,6 +21,8 @@ pub struct Account {
     pub id: &'static str,
     pub region: &'static str,
     pub endpoint: String,
+    /// The lanes by which applications of this account come, if they do.
+    pub lanes: Option<Lanes>,
     pub cloudformation: aws_sdk_cloudformation::Client,
     pub kms: aws_sdk_kms::Client,
     pub logs: SignedClient,
@@ -57,6 +59,7 @@ impl Account {
             id,
             region,
             endpoint: endpoint.to_owned(),
+            lanes: None,
             cloudformation: aws_sdk_cloudformation::Client::new(&config),
             kms: aws_sdk_kms::Client::new(&config),
             logs: SignedClient::logs(&Config { sdk: config.clone(), connector }),

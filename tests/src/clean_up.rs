@@ -25,7 +25,10 @@ pub fn clean_up_events(
     };
     let retention = json!({"copies": copies, "cutoverGraceHours": 0, "failedCopyHours": 72});
     let secret = secret.map_or_else(|| world.target_outputs.get("ApplicationSecretArn"), Ok)?;
-    let settings = json!({ "retention": retention, "applicationSecretArn": secret });
+    let mut settings = json!({ "retention": retention, "applicationSecretArn": secret });
+    if let Some(lanes) = &world.target.lanes {
+        settings["reach"] = lanes.settings(world)?["reach"].take();
+    }
     let handoff = json!({"replication": input["replication"], "run": null});
     Ok([
         event(world.source_outputs.get("SourceAccountStateMachineArn")?, input),

@@ -51,6 +51,7 @@ impl Account {
             password: MASTER_PASSWORD.to_owned(),
             dbname: DB_NAME.to_owned(),
             local_aws: self.endpoint.clone(),
+            load_balancer: None,
         })
     }
 }

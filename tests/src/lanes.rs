@@ -1,6 +1,6 @@
 //! Lanes of a load balancer and of proxies: the world in which copies go live by them, and the VPC of applications that come by them.
 
-use crate::{Account, LocalAws, Outputs, REGION, REPLICATION, Tools, World, reach, stacks};
+use crate::{Account, Follower, LocalAws, Outputs, REGION, REPLICATION, Tools, World, reach, stacks};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -17,10 +17,11 @@ impl Lanes {
     /// Starts a world whose target account has lanes. There is no source database yet, and the settings name the lanes.
     pub async fn start_world(tools: &Tools, parent: &Path, time_scale: f64) -> Result<(World, Self)> {
         let local_aws = LocalAws::start(tools, parent, time_scale).await?;
-        let (world, outputs) = World::deploy(tools, local_aws, &[], REGION, true).await?;
+        let (mut world, outputs) = World::deploy(tools, local_aws, &[], REGION, true).await?;
         let outputs = outputs.context("there are lanes")?;
         let lanes = serde_json::from_str(outputs.get("Lanes")?)?;
         let lanes = Self { outputs, lanes };
+        world.target.lanes = Some(lanes.clone());
         world.put_settings(&lanes.settings(&world)?).await?;
         Ok((world, lanes))
     }
@@ -60,17 +61,18 @@ impl Lanes {
     }
 
     /// Deploys what leads the live copy's lane to that copy through failovers.
-    pub async fn follow_failovers(&self, world: &World) -> Result<()> {
-        let (account, network) = (&world.target, &world.network);
-        let parameters = [
+    pub async fn follow_failovers(&self, world: &World) -> Result<Follower> {
+        let follows = [
             ("Replication", REPLICATION),
             ("ReachTargetGroupArns", self.outputs.get("TargetGroupArns")?),
             ("ApplicationSecretArn", world.target_outputs.get("ApplicationSecretArn")?),
-            ("SubnetIds", &network.subnet_ids.join(",")),
-            ("SecurityGroupIds", &network.verify_group),
         ];
-        stacks::deploy(account, "follow-failover", &parameters).await?;
-        account.place_function("FollowFailover", &network.subnet_ids, &[&network.verify_group]).await
+        Follower::deploy(world, "live-copy", &follows).await
+    }
+
+    /// Every target group.
+    pub fn target_groups(&self) -> impl Iterator<Item = &str> {
+        self.lanes.iter().filter_map(|it| it["targetGroupArn"].as_str())
     }
 
     fn security_group(&self) -> Result<&str> {
@@ -79,6 +81,21 @@ impl Lanes {
 
     fn ports(&self) -> impl Iterator<Item = String> {
         self.lanes.iter().map(|it| it["port"].to_string())
+    }
+}
+
+impl Account {
+    /// Takes an address out of every lane, as a person may.
+    pub async fn take_out_of_lanes(&self, address: &str, port: &str) -> Result<()> {
+        for group in self.lanes.iter().flat_map(Lanes::target_groups) {
+            let target = [
+                ("TargetGroupArn", group),
+                ("Targets.member.1.Id", address),
+                ("Targets.member.1.Port", port),
+            ];
+            self.load_balancing("DeregisterTargets", &target).await?;
+        }
+        Ok(())
     }
 }
 

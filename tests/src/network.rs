@@ -131,6 +131,11 @@ impl Account {
         element_of(&xml, element).with_context(|| format!("{action} answers without {element}: {xml}"))
     }
 
+    /// One call of Elastic Load Balancing; its answer.
+    pub(crate) async fn load_balancing(&self, action: &str, parameters: &[(&str, &str)]) -> Result<String> {
+        self.query("elasticloadbalancing", "2015-12-01", action, parameters).await
+    }
+
     /// One call of a service of the query protocol; its answer.
     pub async fn query(
         &self,

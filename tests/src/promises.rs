@@ -118,7 +118,8 @@ pub async fn serves(account: &Account, login: &SecretSays) -> Result<()> {
     let status = it.db_instance_status.unwrap_or_default();
     ensure!(SERVING.contains(&status.as_str()), "{identifier} is {status}");
     let endpoint = it.endpoint.with_context(|| format!("{identifier} has no endpoint"))?;
-    let leads = (endpoint.address.as_deref(), endpoint.port) == (Some(&login.host), Some(login.port.into()));
+    let is_port = login.load_balancer.is_some() || endpoint.port == Some(login.port.into());
+    let leads = is_port && endpoint.address.as_deref() == Some(&login.host);
     ensure!(leads, "the host and port are not those of {identifier}");
     login.connect().await.map(|_| ()).with_context(|| format!("{identifier} refuses the credentials"))
 }

@@ -89,10 +89,20 @@ pub(crate) async fn deploy(
     template: &str,
     parameters: &[(&str, &str)],
 ) -> Result<Outputs> {
+    deploy_as(account, template, template, parameters).await
+}
+
+/// The same under a name, for a template that is deployed several times.
+pub(crate) async fn deploy_as(
+    account: &Account,
+    name: &str,
+    template: &str,
+    parameters: &[(&str, &str)],
+) -> Result<Outputs> {
     let bucket = account.bucket();
     let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
     let common = [("ArtifactBucket", bucket.as_str()), ("Architecture", architecture)];
-    create(account, template, &[&common, parameters].concat()).await
+    create_as(account, name, template, &[&common, parameters].concat()).await
 }
 
 /// Deploys a template that takes no artifacts, under the name of its file.
@@ -101,11 +111,20 @@ pub(crate) async fn create(
     template: &str,
     parameters: &[(&str, &str)],
 ) -> Result<Outputs> {
+    create_as(account, template, template, parameters).await
+}
+
+async fn create_as(
+    account: &Account,
+    name: &str,
+    template: &str,
+    parameters: &[(&str, &str)],
+) -> Result<Outputs> {
     let bucket = account.bucket();
     let parameters = parameters
         .iter()
         .map(|(key, value)| Parameter::builder().parameter_key(*key).parameter_value(*value).build());
-    let stack = format!("snapferry-{template}");
+    let stack = format!("snapferry-{name}");
     account
         .cloudformation
         .create_stack()

@@ -69,12 +69,18 @@ pub struct SecretSays {
     /// The local AWS in which the host's name leads somewhere.
     #[serde(skip)]
     pub local_aws: String,
+    /// The load balancer, if the port is that of a lane.
+    #[serde(skip)]
+    pub load_balancer: Option<String>,
 }
 
 impl SecretSays {
     /// Reads what a secret of this account says.
     pub fn read(account: &Account, secret: Value) -> serde_json::Result<Self> {
-        Ok(Self { local_aws: account.endpoint.clone(), ..serde_json::from_value(secret)? })
+        let says: Self = serde_json::from_value(secret)?;
+        let lanes = account.lanes.as_ref().filter(|it| it.target_group_at(says.port).is_ok());
+        let load_balancer = lanes.and_then(|it| it.load_balancer().ok()).map(str::to_owned);
+        Ok(Self { local_aws: account.endpoint.clone(), load_balancer, ..says })
     }
 
     /// Logs in with it, as the owner of the shop.
@@ -82,11 +88,14 @@ impl SecretSays {
         Orders::connect(self).await
     }
 
-    /// Logs in with it to a PostgreSQL.
+    /// Logs in with it to a PostgreSQL, by the load balancer if the port is that of a lane.
     pub async fn session(&self) -> Result<PgConnection> {
         let options = PgConnectOptions::new_without_pgpass().host(&self.host).port(self.port);
         let options = options.username(&self.username).password(&self.password).database(&self.dbname);
-        reach::connect(&self.local_aws, options).await
+        match &self.load_balancer {
+            Some(name) => reach::connect_at(&self.local_aws, options, name).await,
+            None => reach::connect(&self.local_aws, options).await,
+        }
     }
 
     /// Logs in with it by a load balancer of this name. The certificate must still be for the secret's host.
