@@ -7,6 +7,7 @@ from resolve import Template
 from simulator import Role, Simulator
 
 RUN = "20261101t000000z-0000"
+LANE_TAGS = {"snapferry:reach": "true"}
 TAGS = {"snapferry:made-by": "snapferry", "snapferry:replication": "orders", "snapferry:run": RUN}
 
 # Identifiers of the resources.
@@ -23,9 +24,11 @@ NAMES = {
     ("secret", "tagged"): "secret:billing/copied-AbCdEf",
     ("key", "foreign"): "key/billing",
     ("log-group", "foreign"): "log-group:/aws/rds/instance/billing/postgresql",
+    ("target-group", "foreign"): "targetgroup/billing/0123456789abcdef",
+    ("target-group", "tagged"): "targetgroup/billing-lane/0123456789abcdef",
     ("log-group", "named"): f"log-group:/aws/rds/instance/orders-{RUN}/postgresql",
 }
-SERVICES = {"instance": "rds", "snapshot": "rds", "secret": "secretsmanager", "key": "kms", "log-group": "logs"}
+SERVICES = {"instance": "rds", "snapshot": "rds", "secret": "secretsmanager", "key": "kms", "log-group": "logs", "target-group": "elasticloadbalancing"}
 # Tags that a request adds, in the ways that policies distinguish, and keys that a request removes.
 GIVEN = [TAGS, {"snapferry:pinned": RUN}, {"snapferry:application-secret": "true"}]
 TAKEN = [["snapferry:made-by"], ["snapferry:pinned"]]
@@ -70,7 +73,7 @@ def ask_matrix(simulator: Simulator, prefix: str, template: Template, roles: dic
         step = f"{prefix} {name.removesuffix('Function')}"
         for kind, actions in table["actions"].items():
             things = {
-                looks: (thing, TAGS if looks == "tagged" else {})
+                looks: (thing, {} if looks != "tagged" else LANE_TAGS if kind == "target-group" else TAGS)
                 for (of, looks), thing in NAMES.items()
                 if of == kind
             }

@@ -24,6 +24,7 @@ pub struct Account {
     /// The lanes by which applications of this account come, if they do.
     pub lanes: Option<Lanes>,
     pub cloudformation: aws_sdk_cloudformation::Client,
+    pub elb: aws_sdk_elasticloadbalancingv2::Client,
     pub kms: aws_sdk_kms::Client,
     pub logs: SignedClient,
     pub rds: aws_sdk_rds::Client,
@@ -61,6 +62,7 @@ impl Account {
             endpoint: endpoint.to_owned(),
             lanes: None,
             cloudformation: aws_sdk_cloudformation::Client::new(&config),
+            elb: aws_sdk_elasticloadbalancingv2::Client::new(&config),
             kms: aws_sdk_kms::Client::new(&config),
             logs: SignedClient::logs(&Config { sdk: config.clone(), connector }),
             rds: aws_sdk_rds::Client::new(&config),

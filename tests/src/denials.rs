@@ -15,6 +15,7 @@ pub enum Kind {
     Secret,
     Key,
     LogGroup,
+    TargetGroup,
 }
 
 /// What a thing looks like that is not Snapferry's, or is not any function's to touch; the file says it in words.
@@ -119,5 +120,6 @@ pub fn in_words(kind: Kind) -> &'static str {
         Kind::Secret => "secret",
         Kind::Key => "key",
         Kind::LogGroup => "log group",
+        Kind::TargetGroup => "target group",
     }
 }

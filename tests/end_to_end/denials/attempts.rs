@@ -2,6 +2,7 @@
 
 use super::strangers::{RUN, Stranger, rds_tags, tags};
 use anyhow::{Result, bail};
+use aws_sdk_elasticloadbalancingv2::types::TargetDescription;
 use aws_sdk_rds::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_secretsmanager::types::Tag;
 use serde_json::json;
@@ -19,6 +20,7 @@ pub async fn attempt(role: &Account, action: &str, on: &Stranger) -> Result<Vec<
         Kind::Secret => secret(role, action, on).await,
         Kind::Key => key(role, action, on).await.map(|code| vec![code]),
         Kind::LogGroup => log_group(role, action, on).await.map(|code| vec![code]),
+        Kind::TargetGroup => target_group(role, action, on).await.map(|code| vec![code]),
     }
 }
 
@@ -153,6 +155,20 @@ async fn log_group(role: &Account, action: &str, on: &Stranger) -> Result<String
             deleted.map_or_else(|failed| failed.code, |_| "done".to_owned())
         }
         _ => bail!("{action} of a log group is not tried"),
+    })
+}
+
+async fn target_group(role: &Account, action: &str, on: &Stranger) -> Result<String> {
+    let target = TargetDescription::builder().id("127.0.0.9").port(5432).build();
+    Ok(match action {
+        "elasticloadbalancing:DeregisterTargets" => {
+            let deregister = role.elb.deregister_targets().target_group_arn(&on.arn);
+            ended(deregister.targets(target).send().await)
+        }
+        "elasticloadbalancing:RegisterTargets" => {
+            ended(role.elb.register_targets().target_group_arn(&on.arn).targets(target).send().await)
+        }
+        _ => bail!("{action} of a target group is not tried"),
     })
 }
 

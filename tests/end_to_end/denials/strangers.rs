@@ -1,9 +1,10 @@
 //! Things that are not Snapferry's, made by the account's owner: some look like Snapferry's by name or by tags.
 
 use anyhow::{Context, Result};
+use aws_sdk_elasticloadbalancingv2::types::{ProtocolEnum, TargetTypeEnum};
 use serde_json::json;
 use std::fmt::Write;
-use tests::{Account, Kind, Looks};
+use tests::{Account, Kind, Looks, Network};
 
 /// A run that Snapferry never made.
 pub const RUN: &str = "20261101t000000z-0000";
@@ -75,7 +76,23 @@ pub async fn make(account: &Account, own_key: &str) -> Result<Vec<Stranger>> {
         let arn = account.arn("logs", &format!("log-group:{name}"));
         made.push(Stranger { kind: Kind::LogGroup, looks, name, arn, versions: Default::default() });
     }
+    for (looks, name) in [(Looks::Foreign, "billing"), (Looks::Tagged, "billing-lane")] {
+        let arn = make_target_group(account, name, looks).await?;
+        let name = name.to_owned();
+        made.push(Stranger { kind: Kind::TargetGroup, looks, name, arn, versions: Default::default() });
+    }
     Ok(made)
+}
+
+async fn make_target_group(account: &Account, name: &str, looks: Looks) -> Result<String> {
+    let network = Network::create(account).await?;
+    let create = account.elb.create_target_group().name(name).target_type(TargetTypeEnum::Ip);
+    let create = create.protocol(ProtocolEnum::Tcp).port(5432).vpc_id(network.vpc_id);
+    let tag =
+        aws_sdk_elasticloadbalancingv2::types::Tag::builder().key("snapferry:reach").value("true").build();
+    let tags = (looks == Looks::Tagged).then(|| vec![tag]);
+    let made = create.set_tags(tags).send().await?.target_groups.unwrap_or_default().into_iter().next();
+    made.and_then(|it| it.target_group_arn).context("a target group has an ARN")
 }
 
 async fn make_instance(account: &Account, name: &str, looks: Looks) -> Result<()> {
@@ -134,6 +151,10 @@ pub async fn state(account: &Account, strangers: &[Stranger]) -> Result<String> 
                 let policy = account.kms.get_key_policy().key_id(&it.arn).send().await?.policy;
                 let grants = account.kms.list_grants().key_id(&it.arn).send().await?.grants;
                 writeln!(state, "{key:#?} {policy:?} {grants:?}")?;
+            }
+            Kind::TargetGroup => {
+                let targets = account.elb.describe_target_health().target_group_arn(&it.arn).send().await?;
+                writeln!(state, "{:?}", targets.target_health_descriptions())?;
             }
             Kind::LogGroup => writeln!(state, "{:?}", account.log_groups(&it.name).await?)?,
             Kind::Instance => {}
