@@ -43,7 +43,8 @@ async fn a_region_is_lost_with_the_rows_that_were_not_sent_and_returns_with_them
     let promote = pair.sides[1].account.rds.promote_read_replica().db_instance_identifier("billing");
     promote.send().await?;
     eventually("a promoted replica", || async {
-        let it = pair.sides[1].account.instance("billing").await?;
+        // While it reboots, it has no source any more.
+        let it = pair.sides[1].account.instance_in("billing", "available").await?;
         Ok(it.read_replica_source_db_instance_identifier().is_none().then_some(()))
     })
     .await?;

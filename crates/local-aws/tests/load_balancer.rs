@@ -7,6 +7,10 @@ mod support;
 use std::net::SocketAddr;
 
 use serde_json::{Value, json};
+use sqlx::{
+    Connection, PgConnection,
+    postgres::{PgConnectOptions, PgSslMode},
+};
 use support::{Account, shared, text, until};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -91,13 +95,18 @@ impl Lane<'_> {
 
     /// A connection that is reset at once may fail to open.
     async fn connect(&self) -> std::io::Result<TcpStream> {
+        TcpStream::connect(self.address().await).await
+    }
+
+    /// Where it listens.
+    async fn address(&self) -> SocketAddr {
         let (_, all) = shared().look("load-balancers").await;
         let all: Vec<Value> = serde_json::from_str(&all).unwrap();
         let ours = all.iter().find(|it| it["names"].as_array().unwrap().contains(&json!(self.name))).unwrap();
         let (status, led) = shared().look(&format!("names/address?name={}", self.name)).await;
         assert_eq!((status, led), (200, json!({ "address": ours["address"] }).to_string()));
         let at = format!("{}:{}", ours["address"].as_str().unwrap(), ours["ports"]["6001"]);
-        TcpStream::connect(at).await
+        at.parse().unwrap()
     }
 
     /// The letter with which a target greets; nothing if the connection is reset.
@@ -370,4 +379,17 @@ async fn a_db_instance_is_healthy_only_if_its_security_groups_let_the_load_balan
     // SSLRequest, which the DB instance answers with S.
     connection.write_all(&[0, 0, 0, 8, 4, 210, 22, 47]).await.unwrap();
     assert_eq!(greeting(&mut connection).await, Some('S'));
+
+    // Rule of AWS: what is connected stays connected when the groups change, and nothing new is let in.
+    lane.set("target_health_state.unhealthy.connection_termination.enabled", "false").await;
+    let front = lane.address().await;
+    let login = PgConnectOptions::new_without_pgpass().host(&front.ip().to_string()).port(front.port());
+    let login = login.username("Orders_Master").password("quite-secret").ssl_mode(PgSslMode::Disable);
+    let mut tracked = PgConnection::connect_with(&login.database("postgres")).await.unwrap();
+    let closed = security_group("quarantine").await;
+    let swap = [("DBInstanceIdentifier", "orders"), ("VpcSecurityGroupIds.VpcSecurityGroupId.1", &*closed)];
+    account.rds("ModifyDBInstance", &swap).await.unwrap();
+    lane.is_in("unhealthy", at).await;
+    let answer: i32 = sqlx::query_scalar("SELECT 1").fetch_one(&mut tracked).await.unwrap();
+    assert_eq!(answer, 1);
 }

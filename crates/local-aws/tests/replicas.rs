@@ -4,6 +4,7 @@
 
 mod support;
 
+use serde_json::json;
 use sqlx::{AssertSqlSafe, PgConnection};
 use support::{Account, log_in, shared, text, until};
 
@@ -14,12 +15,9 @@ const NAMES: [(&str, &str); 2] =
 /// A primary that is backed up, and a replica of it in another Region.
 async fn pair(account: Account<'_>, more: &[(&str, &str)]) -> (String, String) {
     account.ask_for("primary", more).await.unwrap();
-    account.statuses_until("primary", "backing-up").await;
-    let primary = account.instance("primary").await;
-    let source = text(&primary, "DBInstanceArn").unwrap();
+    let source = text(&account.instance("primary").await, "DBInstanceArn").unwrap();
     let there = account.in_region(ELSEWHERE);
-    let names = [("DBInstanceIdentifier", "standby"), ("SourceDBInstanceIdentifier", &*source)];
-    let created = there.rds("CreateDBInstanceReadReplica", &names).await.unwrap();
+    let created = there.replicate(&source, &[]).await;
     assert_eq!(text(&created, "DBInstanceStatus").unwrap(), "creating");
     let named = [("DBInstanceIdentifier", "primary")];
     let busy = account.rds("DescribeDBInstances", &named).await.unwrap();
@@ -93,12 +91,14 @@ async fn a_replica_in_another_region_follows_its_source_until_it_is_promoted() {
     until(async || rows(&mut new).await.filter(|it| *it == 8)).await;
 
     let named = [("DBInstanceIdentifier", "standby")];
+    let slow = json!({ "promotionTakes": { "dbInstanceIdentifier": "standby", "seconds": 1000 } });
+    shared().misbehave(slow).await;
     let answer = there.rds("PromoteReadReplica", &named).await.unwrap();
     assert_eq!(text(&answer, "DBInstanceStatus").unwrap(), "available", "the status changes late");
     assert_eq!(there.rds("PromoteReadReplica", &named).await.unwrap_err(), "InvalidDBInstanceState");
-    let seen = there.statuses_until("standby", "backing-up").await;
-    assert!(seen.ends_with(&["modifying", "rebooting", "backing-up"].map(str::to_owned)), "{seen:?}");
-    let promoted = there.instance("standby").await;
+    let modifying = there.instance_in("standby", "modifying").await;
+    assert!(replication(&modifying).0.is_some(), "it still has its source");
+    let promoted = there.promoted("standby").await;
     assert_eq!(replication(&promoted), (None, None, None));
     assert_eq!(text(&promoted, "BackupRetentionPeriod").as_deref(), Some("1"));
     assert_eq!(text(&promoted, "Endpoint"), text(&standby, "Endpoint"));
@@ -119,9 +119,8 @@ async fn a_replica_in_another_region_follows_its_source_until_it_is_promoted() {
 async fn in_one_region_a_replica_takes_its_place_from_the_source_and_a_restored_one_follows_nobody() {
     let account = shared().account("920000000002");
     account.ask_for("primary", &[]).await.unwrap();
-    account.statuses_until("primary", "backing-up").await;
     account.instance("primary").await;
-    account.rds("CreateDBInstanceReadReplica", &NAMES).await.unwrap();
+    account.replicate("primary", &[]).await;
     let standby = account.instance("standby").await;
     assert_eq!(replication(&standby).0.as_deref(), Some("primary"));
     assert_eq!(replication(&account.instance("primary").await).1.as_deref(), Some("standby"));
@@ -156,8 +155,7 @@ async fn in_one_region_a_replica_takes_its_place_from_the_source_and_a_restored_
     let orphan = account.instance("standby").await;
     assert_eq!(replication(&orphan).2.as_deref(), Some("terminated"));
     account.rds("PromoteReadReplica", &[("DBInstanceIdentifier", "standby")]).await.unwrap();
-    account.statuses_until("standby", "backing-up").await;
-    run(&mut connect(&account.instance("standby").await).await, "CREATE TABLE orders ()").await.unwrap();
+    run(&mut connect(&account.promoted("standby").await).await, "CREATE TABLE orders ()").await.unwrap();
 }
 
 // Rules of AWS, each with the code that RDS answers.
@@ -256,20 +254,25 @@ async fn an_encrypted_replica_has_a_key_of_its_region() {
     let account = shared().account("920000000004");
     let there = account.in_region(ELSEWHERE);
     account.ask_for("primary", &[("StorageEncrypted", "true")]).await.unwrap();
-    account.statuses_until("primary", "backing-up").await;
     let primary = account.instance("primary").await;
     let source = text(&primary, "DBInstanceArn").unwrap();
     let names = [("DBInstanceIdentifier", "standby"), ("SourceDBInstanceIdentifier", &*source)];
     let create = async |key: &[(&str, &str)]| {
         there.rds("CreateDBInstanceReadReplica", &[&names[..], key].concat()).await
     };
-    assert_eq!(create(&[]).await.unwrap_err(), "InvalidParameterCombination");
+    let refused = async |key: &[(&str, &str)]| {
+        // While RDS backs the source up, it refuses everything.
+        let busy = |code: &String| code == "InvalidDBInstanceState";
+        until(async || create(key).await.err().filter(|code| !busy(code))).await
+    };
+    assert_eq!(refused(&[]).await, "InvalidParameterCombination");
     let theirs = account.key().await;
-    assert_eq!(create(&[("KmsKeyId", &theirs)]).await.unwrap_err(), "KMSKeyNotAccessibleFault");
+    assert_eq!(refused(&[("KmsKeyId", &theirs)]).await, "KMSKeyNotAccessibleFault");
     let key = there.key().await;
-    create(&[("KmsKeyId", &key)]).await.unwrap();
+    there.replicate(&source, &[("KmsKeyId", &key)]).await;
     assert_eq!(text(&there.instance("standby").await, "KmsKeyId"), Some(key.clone()));
     let theirs = [("KmsKeyId", &*theirs)];
+    account.instance("primary").await;
     let same_region = [&NAMES[..], &theirs].concat();
     let (code, _) = account.refused("CreateDBInstanceReadReplica", &same_region).await;
     assert_eq!(code, "InvalidParameterCombination");

@@ -17,7 +17,10 @@ use sqlx::{
 };
 use tokio::{io::AsyncWriteExt, process::Command};
 
-use super::programs::{ADMINISTRATOR, Master, run, untar};
+use super::{
+    binlog,
+    programs::{ADMINISTRATOR, Master, run, untar},
+};
 use crate::{
     privileges::Privileges,
     process, random_hex,
@@ -56,6 +59,11 @@ impl MariaDb {
         Ok(Self { version: version.to_owned(), ..this })
     }
 
+    /// The administrator's password.
+    pub(super) fn password(&self) -> &str {
+        &self.password
+    }
+
     /// The version, such as `10.11.19`.
     pub fn version(&self) -> &str {
         &self.version
@@ -81,7 +89,8 @@ impl MariaDb {
             self.password
         ));
         let mut bootstrap = self.mariadbd(directory);
-        let bootstrap = bootstrap.arg("--bootstrap").stdin(Stdio::piped()).stdout(Stdio::null());
+        let bootstrap =
+            bootstrap.args(["--bootstrap", "--skip-log-bin"]).stdin(Stdio::piped()).stdout(Stdio::null());
         let mut bootstrap = bootstrap.stderr(Stdio::piped()).spawn()?;
         let mut input = bootstrap.stdin.take().context("it reads")?;
         let written = input.write_all(statements.as_bytes()).await;
@@ -110,6 +119,10 @@ impl MariaDb {
         let options = options.create(true).truncate(true).write(true).mode(0o600);
         std::io::Write::write_all(&mut options.open(&key)?, key_pem.as_bytes())?;
         let mut command = self.mariadbd(directory);
+        // On RDS it is on while there are automated backups. Here it is always on, so that a copy needs no other settings
+        // than its source to recover.
+        command.args(["--log-bin=binlog", "--binlog-format=MIXED", "--log-bin-trust-function-creators=ON"]);
+        command.arg(format!("--server-id={}", binlog::server_id(directory)));
         // The values of the DB instance's parameter group.
         let values = std::fs::read_to_string(directory.with_extension("parameters")).unwrap_or_default();
         command.args(values.lines());
@@ -147,7 +160,8 @@ impl MariaDb {
     /// Unpacks a copy into `directory`.
     pub async fn unpack(&self, backup: &Path, directory: &Path) -> anyhow::Result<()> {
         make_folders(directory).await?;
-        untar(&backup.join(BACKUP), &directory.join(DATA)).await.context("cannot unpack the data")
+        untar(&backup.join(BACKUP), &directory.join(DATA)).await.context("cannot unpack the data")?;
+        Ok(binlog::follow_nobody(&directory.join(DATA)).await?)
     }
 
     /// Logs in as the administrator. To the server this machine is `localhost`.
@@ -169,7 +183,7 @@ impl MariaDb {
         command.arg(format!("--datadir={}", directory.join(DATA).display()));
         // A server that starts removes the temporary tables of others in a folder that they share.
         command.arg(format!("--tmpdir={}", directory.join(TEMPORARY).display()));
-        command.args(["--innodb-log-file-size=4M", "--innodb-buffer-pool-size=8M", "--skip-log-bin"]);
+        command.args(["--innodb-log-file-size=4M", "--innodb-buffer-pool-size=8M"]);
         // Nothing waits for the disk: what was written outlives a crash of the server, which is all that happens here. And
         // the kernel writes nothing for a server that stands still.
         command.args(["--innodb-flush-method=nosync", "--innodb-use-native-aio=OFF"]);

@@ -2,8 +2,9 @@
 //!
 //! `programs` is what RDS needs of an engine. Each engine is a file of its own: `postgres`, `mariadb`. Another engine
 //! gets a file beside them and a variant of `Programs`. `session` is PostgreSQL's login, for RDS Proxy.
-//! `standby` is a PostgreSQL that follows another one, and `link` the way that the changes take there.
+//! `standby` is a PostgreSQL that follows another one, `binlog` a MariaDB that does, and `link` the way of the changes.
 
+mod binlog;
 pub mod directory;
 pub mod link;
 pub mod mariadb;

@@ -94,35 +94,44 @@ impl Programs {
         }
     }
 
-    /// Makes `directory` the data of a server that follows the one behind this port.
-    pub async fn follow(&self, port: u16, slot: &str, directory: &Path) -> anyhow::Result<()> {
-        self.postgres()?.follow(port, slot, directory).await
+    /// Lets the server on `port`, which runs on the data of its source, follow the source behind `link`.
+    pub async fn follow(&self, port: u16, link: u16) -> anyhow::Result<()> {
+        match self {
+            // Its data says whom it follows.
+            Self::Postgres(_) => Ok(()),
+            Self::MariaDb(it) => it.follow(port, link).await,
+        }
     }
 
     /// Ends the replication of the server on this port.
     pub async fn promote(&self, port: u16) -> anyhow::Result<()> {
-        self.postgres()?.promote(port).await
+        match self {
+            Self::Postgres(it) => it.promote(port).await,
+            Self::MariaDb(it) => it.promote(port).await,
+        }
     }
 
     /// How many seconds the server on this port lags behind its source; none while that cannot be told.
     pub async fn replica_lag(&self, port: u16) -> anyhow::Result<Option<f64>> {
-        self.postgres()?.replica_lag(port).await
-    }
-
-    /// Lets the server on this port commit a transaction that leaves nothing behind.
-    pub async fn beat(&self, port: u16) -> anyhow::Result<()> {
-        self.postgres()?.beat(port).await
-    }
-
-    /// Lets the server on this port forget a replica that follows no more.
-    pub async fn drop_slot(&self, port: u16, slot: &str) -> anyhow::Result<()> {
-        self.postgres()?.drop_slot(port, slot).await
-    }
-
-    fn postgres(&self) -> anyhow::Result<&Postgres> {
         match self {
-            Self::Postgres(it) => Ok(it),
-            Self::MariaDb(_) => bail!("the local AWS has no replicas of MariaDB"),
+            Self::Postgres(it) => it.replica_lag(port).await,
+            Self::MariaDb(it) => it.replica_lag(port).await,
+        }
+    }
+
+    /// Lets the server on this port commit a transaction that leaves nothing behind. A MariaDB knows its lag without it.
+    pub async fn beat(&self, port: u16) -> anyhow::Result<()> {
+        match self {
+            Self::Postgres(it) => it.beat(port).await,
+            Self::MariaDb(_) => Ok(()),
+        }
+    }
+
+    /// Lets the server on this port forget a replica that follows no more. A MariaDB keeps its log for nobody.
+    pub async fn drop_slot(&self, port: u16, slot: &str) -> anyhow::Result<()> {
+        match self {
+            Self::Postgres(it) => it.drop_slot(port, slot).await,
+            Self::MariaDb(_) => Ok(()),
         }
     }
 

@@ -195,6 +195,28 @@ impl Server {
         }
     }
 
+    /// Copies the data of this server into `directory`. A server on it may follow this one, by way of `link`.
+    pub fn seed(
+        &self,
+        link: u16,
+        slot: &str,
+        directory: &Path,
+    ) -> impl Future<Output = anyhow::Result<()>> + use<> {
+        let backup = directory.with_extension("seed");
+        let (programs, copied) = (self.programs.clone(), self.back_up(&backup));
+        let (slot, directory) = (slot.to_owned(), directory.to_path_buf());
+        async move {
+            match &programs {
+                Programs::Postgres(it) => it.seed(link, &slot, &directory).await,
+                Programs::MariaDb(it) => {
+                    copied.await?;
+                    it.unpack(&backup, &directory).await?;
+                    Ok(tokio::fs::remove_dir_all(&backup).await?)
+                }
+            }
+        }
+    }
+
     async fn end(self, ending: Ending) {
         let _ = self.commands.send(Command::End(ending));
         if let Err(error) = self.keeper.await {

@@ -20,7 +20,7 @@ const SLOT_PATIENCE: Duration = Duration::from_secs(20);
 impl Postgres {
     /// Copies the data of the server behind this port into `directory`. A server on it follows that server, which keeps
     /// its changes in a slot of this name until they have arrived.
-    pub(super) async fn follow(&self, port: u16, slot: &str, directory: &Path) -> anyhow::Result<()> {
+    pub(super) async fn seed(&self, port: u16, slot: &str, directory: &Path) -> anyhow::Result<()> {
         let mut command = self.command("pg_basebackup", "TERM");
         command.env("PGPASSWORD", self.administrator().1).args([
             "--host=127.0.0.1",

@@ -255,6 +255,26 @@ impl<'a> Account<'a> {
         self.take(name, &format!("{name}-1")).await;
     }
 
+    /// Asks for a read replica `standby` of a DB instance as soon as that is not busy any more; answers RDS's answer.
+    pub async fn replicate(&self, source: &str, more: &[(&str, &str)]) -> String {
+        let names = [("DBInstanceIdentifier", "standby"), ("SourceDBInstanceIdentifier", source)];
+        let given = [&names[..], more].concat();
+        until(async || match self.rds("CreateDBInstanceReadReplica", &given).await {
+            Err(code) if code == "InvalidDBInstanceState" => None,
+            answer => Some(answer.unwrap()),
+        })
+        .await
+    }
+
+    /// Waits until the DB instance is promoted and available, and gives its description.
+    pub async fn promoted(&self, identifier: &str) -> String {
+        until(async || {
+            let described = self.instance(identifier).await;
+            text(&described, "ReadReplicaSourceDBInstanceIdentifier").is_none().then_some(described)
+        })
+        .await
+    }
+
     /// Restores a snapshot of its own to a new instance.
     pub async fn restore(
         &self,

@@ -59,7 +59,7 @@ pub async fn create(rds: &Arc<Rds>, keys: &Keys, request: &Request<'_>) -> Outco
         may_follow(rds, &state, &source)?
     };
     let crosses = there != *place;
-    if parameters.get("DBParameterGroupName").is_some() {
+    if parameters.get("DBParameterGroupName").is_some() && (!crosses || source.engine == Engine::Postgres) {
         let message = "A parameter group can't be specified for a read replica of this DB engine.";
         return Err(Refusal::InvalidParameterCombination(message.to_owned()));
     }
@@ -74,6 +74,7 @@ pub async fn create(rds: &Arc<Rds>, keys: &Keys, request: &Request<'_>) -> Outco
     may_follow(rds, &state, &source.resource_id)?;
     match state.instances.get(&source.resource_id) {
         Some(it) if !crosses => {
+            // Source: RDS API, CreateDBInstanceReadReplica, `DBParameterGroupName`.
             settings.apply([("DBParameterGroupName", it.parameter_group())].into());
             subnet_group = subnet_group.or_else(|| it.subnet_group.clone());
         }
@@ -95,10 +96,6 @@ fn may_follow(rds: &Rds, state: &State, resource_id: &str) -> Result<Database, R
     let source = source.ok_or_else(|| Refusal::DbInstanceNotFound(resource_id.to_owned()))?;
     state.may_be_source(source)?;
     rds.must_be_available(source)?;
-    if source.database.engine != Engine::Postgres {
-        let message = "The local AWS makes read replicas of PostgreSQL only.";
-        return Err(Refusal::InvalidParameterValue(message.to_owned()));
-    }
     Ok(source.database.clone())
 }
 

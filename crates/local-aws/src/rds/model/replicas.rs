@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{instances::Instance, refusal::Refusal, state::State};
+use super::{engine::Engine, instances::Instance, refusal::Refusal, state::State};
 use crate::servers::link::{Flow, Link};
 
 /// What a DB instance is besides while it follows another one.
@@ -98,7 +98,10 @@ impl State {
         password: bool,
         backups_end: bool,
     ) -> Result<(), Refusal> {
-        let is_replica = self.instances.get(resource_id).is_some_and(|it| it.replica.is_some());
+        let is_replica = self.instances.get(resource_id).is_some_and(|it| {
+            // The text is of PostgreSQL; a MariaDB has a password of its own.
+            it.replica.is_some() && it.database.engine == Engine::Postgres
+        });
         let has_one = self.replicas_of(resource_id).next().is_some();
         let message = match (is_replica && password, has_one && backups_end) {
             (true, _) => {

@@ -197,8 +197,10 @@ async fn server(
             Ok((server, endpoint))
         }
         Origin::Source(replica) => {
-            replicas::seed(rds, database.engine, &replica, path).await?;
-            rds.start(database.engine, path, door).await
+            replicas::seed(rds, &replica, path).await?;
+            let (server, endpoint) = rds.start(database.engine, path, door).await?;
+            programs.follow(server.port(), replica.link.port()).await?;
+            Ok((server, endpoint))
         }
         Origin::Snapshot { directory, .. } => {
             programs.unpack(directory.path(), path).await?;

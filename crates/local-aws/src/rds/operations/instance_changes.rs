@@ -319,7 +319,7 @@ pub fn delete(
         // The data goes with the DB instance, and the automated snapshots unless they are kept.
         let mut state = rds.state();
         let deleted = state.instances.remove(&deleting);
-        replicas::lose_source(&mut state, &deleting);
+        replicas::lose_source(&rds, &mut state, &deleting);
         if let Some(deleted) = deleted {
             deleted.endpoint.iter().for_each(|endpoint| rds.forget(endpoint));
             deleted.replica.iter().for_each(|followed| replicas::forget(&rds, followed));

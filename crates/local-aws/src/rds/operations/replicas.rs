@@ -6,10 +6,13 @@ use std::{
     time::Duration,
 };
 
+use anyhow::Context;
+
 use super::{
     automated_backups::{self, After},
     bring_up::{self, NewInstance},
     endpoints::restart,
+    parameters,
     rds::Rds,
 };
 use crate::{
@@ -63,14 +66,13 @@ pub fn replica_of(
 }
 
 /// Copies the data of the source to a new replica, while the source is `modifying`.
-pub(super) async fn seed(
-    rds: &Rds,
-    engine: Engine,
-    replica: &Replica,
-    directory: &Path,
-) -> anyhow::Result<()> {
-    let programs = rds.programs(engine)?;
-    let copied = programs.follow(replica.link.port(), &replica.slot, directory);
+pub(super) async fn seed(rds: &Rds, replica: &Replica, directory: &Path) -> anyhow::Result<()> {
+    let copied = {
+        let state = rds.state();
+        let source = state.instances.get(&replica.source).and_then(|it| it.server.as_ref());
+        source.map(|it| it.seed(replica.link.port(), &replica.slot, directory))
+    };
+    let copied = async { copied.context("the source has no server")?.await };
     let (copied, ()) = tokio::join!(copied, rds.clock.pass(clock::MODIFY));
     rds.end_operation(&replica.source);
     copied
@@ -151,13 +153,14 @@ async fn carry_out(rds: Arc<Rds>, resource_id: String, backups: Changes) {
         });
         return;
     }
-    rds.set_status(&resource_id, InstanceStatus::Rebooting);
-    tokio::join!(restart(&rds, &resource_id), rds.clock.pass(clock::REBOOT));
     let mut followed = None;
     rds.change(&resource_id, |it| {
+        it.status = InstanceStatus::Rebooting;
         followed = it.replica.take();
         it.database.settings.apply(backups);
     });
+    parameters::hand_over(&rds.state(), &resource_id);
+    tokio::join!(restart(&rds, &resource_id), rds.clock.pass(clock::REBOOT));
     rds.tell(&resource_id, Happening::RESTARTED);
     rds.end_operation(&resource_id);
     automated_backups::first(&rds, &resource_id, After::TurningOn);
@@ -194,11 +197,16 @@ pub(super) fn forget(rds: &Arc<Rds>, replica: &Replica) {
     });
 }
 
-/// The replicas of a DB instance that was deleted follow nobody, and stay as they are.
-/// Source: RDS User Guide, USER_ReadRepl: "PostgreSQL … the replication status is set to terminated".
-pub(super) fn lose_source(state: &mut State, resource_id: &str) {
-    let replicas = state.instances.values_mut().filter_map(|it| it.replica.as_mut());
-    for replica in replicas.filter(|it| it.source == resource_id) {
+/// The replicas of a DB instance that was deleted follow nobody. Those of PostgreSQL stay as they are, and RDS promotes those
+/// of MariaDB.
+/// Source: RDS User Guide, USER_ReadRepl, "Deleting the source".
+pub(super) fn lose_source(rds: &Arc<Rds>, state: &mut State, resource_id: &str) {
+    for (id, instance) in &mut state.instances {
+        let Some(replica) = instance.replica.as_mut().filter(|it| it.source == resource_id) else { continue };
         replica.terminated = true;
+        if instance.database.engine == Engine::MariaDb && !replica.promoting {
+            replica.promoting = true;
+            tokio::spawn(carry_out(Arc::clone(rds), id.clone(), Changes::new()));
+        }
     }
 }
