@@ -16,7 +16,7 @@ use crate::{
         api::snapshots::timestamp,
         model::{
             identifiers,
-            proxies::{GROUP, MOST, Proxy, Settings, Target},
+            proxies::{Family, GROUP, MOST, Proxy, Settings, Target},
             refusal::Refusal,
             settings::boolean,
             state::State,
@@ -39,11 +39,11 @@ pub async fn create(
     let Request { place, parameters, .. } = *request;
     let name = identifiers::instance(NAME, parameters.required(NAME)?)?;
     let family = parameters.required("EngineFamily")?;
-    if family != "POSTGRESQL" {
-        let message = format!("The local AWS has no proxies of the engine family {family}.");
-        return Err(Refusal::InvalidParameterValue(message));
-    }
     let settings = Settings {
+        family: Family::named(family).ok_or_else(|| {
+            let message = format!("The local AWS has no proxies of the engine family {family}.");
+            Refusal::InvalidParameterValue(message)
+        })?,
         secret_arns: secret_arns(parameters)?,
         role_arn: parameters.required("RoleArn")?.to_owned(),
         subnet_ids: parameters.list("VpcSubnetIds", "member").unwrap_or_default(),
@@ -231,7 +231,7 @@ fn target(state: &State, proxy_id: &str) -> Option<Element> {
 }
 
 fn to_element(name: &str, proxy: &Proxy, status: Option<&str>) -> Element {
-    let Settings { secret_arns, role_arn, subnet_ids, security_group_ids, .. } = &*proxy.settings;
+    let Settings { family, secret_arns, role_arn, subnet_ids, security_group_ids, .. } = &*proxy.settings;
     let members =
         |texts: &[String]| texts.iter().map(|it| Element::of_text("member", it)).collect::<Vec<_>>();
     let auth = secret_arns.iter().map(|arn| {
@@ -239,14 +239,14 @@ fn to_element(name: &str, proxy: &Proxy, status: Option<&str>) -> Element {
             .text("AuthScheme", "SECRETS")
             .text("SecretArn", arn)
             .text("IAMAuth", "DISABLED")
-            .text("ClientPasswordAuthType", "POSTGRES_SCRAM_SHA_256")
+            .text("ClientPasswordAuthType", family.client_password())
     });
     let own = if proxy.is_available { "available" } else { "creating" };
     Element::new(name)
         .text("DBProxyName", &proxy.name)
         .text("DBProxyArn", proxy.arn())
         .text("Status", status.unwrap_or(own))
-        .text("EngineFamily", "POSTGRESQL")
+        .text("EngineFamily", family.name())
         .text("VpcId", &proxy.vpc_id)
         .list("VpcSecurityGroupIds", members(security_group_ids))
         .list("VpcSubnetIds", members(subnet_ids))

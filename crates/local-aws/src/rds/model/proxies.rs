@@ -17,6 +17,53 @@ pub const MOST: usize = 20;
 /// The one target group of every proxy.
 pub const GROUP: &str = "default";
 
+/// What a proxy speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// PostgreSQL.
+    PostgreSql,
+    /// MySQL and MariaDB.
+    MySql,
+}
+
+impl Family {
+    /// The family of this name, as a request gives it.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::PostgreSql, Self::MySql].into_iter().find(|it| it.name() == name)
+    }
+
+    /// As RDS's API writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PostgreSql => "POSTGRESQL",
+            Self::MySql => "MYSQL",
+        }
+    }
+
+    /// The port of every proxy of the family. Source: RDS User Guide, "Connecting to a database through RDS Proxy".
+    pub fn port(self) -> u16 {
+        match self {
+            Self::PostgreSql => 5432,
+            Self::MySql => 3306,
+        }
+    }
+
+    /// How clients prove their password.
+    pub fn client_password(self) -> &'static str {
+        match self {
+            Self::PostgreSql => "POSTGRES_SCRAM_SHA_256",
+            Self::MySql => "MYSQL_NATIVE_PASSWORD",
+        }
+    }
+
+    fn serves(self, engine: Engine) -> bool {
+        match self {
+            Self::PostgreSql => engine == Engine::Postgres,
+            Self::MySql => engine == Engine::MariaDb,
+        }
+    }
+}
+
 /// A proxy.
 pub struct Proxy {
     /// Where it is.
@@ -46,6 +93,8 @@ pub struct Proxy {
 /// What a proxy's maker asked for.
 #[derive(Debug, Clone)]
 pub struct Settings {
+    /// What it speaks.
+    pub family: Family,
     /// The secrets with its logins.
     pub secret_arns: Vec<String>,
     /// The role by which it reads them.
@@ -144,7 +193,7 @@ impl Proxy {
                 instance.status.as_str().to_uppercase()
             )));
         }
-        if instance.database.engine != Engine::Postgres {
+        if !self.settings.family.serves(instance.database.engine) {
             let message = format!("DBInstance {} is not of the proxy's engine family.", instance.identifier);
             return Err(Refusal::InvalidParameterValue(message));
         }

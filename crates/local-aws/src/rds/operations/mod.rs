@@ -13,6 +13,7 @@ pub mod network;
 pub mod outages;
 mod parameters;
 pub mod proxies;
+mod proxy_clients;
 mod proxy_logins;
 pub mod rds;
 pub mod reaching;

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::Context as _;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy_bidirectional},
+    io::AsyncReadExt,
     net::{TcpListener, TcpStream},
     sync::watch,
     task::JoinHandle,
@@ -18,7 +18,6 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use super::{
-    proxy_logins::Login,
     rds::Rds,
     reaching::{Origin, Reaching},
 };
@@ -36,15 +35,12 @@ use crate::{
     process::Connection,
     rds::model::{
         clock,
-        proxies::{Health, Proxy, Settings},
+        proxies::{Family, Health, Proxy, Settings},
         refusal::Refusal,
     },
-    servers::session::{self, First, NoLogin, Startup},
     tls_front::Authority,
 };
 
-/// The port of every proxy for PostgreSQL. Source: RDS User Guide, "Connecting to a database through RDS Proxy".
-pub const PORT: u16 = 5432;
 /// From one look at a target to the next. AWS names no time.
 const HEALTH_INTERVAL: Duration = Duration::from_secs(10);
 /// However fast time runs, the machine has other work too.
@@ -136,7 +132,7 @@ impl Proxies {
         let mut candidates = candidates(&endpoint, &cidrs).filter(|address| self.addresses.take(*address));
         let (address, listener) = loop {
             let address = candidates.next().context("every address that it may have is taken")?;
-            match TcpListener::bind((address, PORT)).await {
+            match TcpListener::bind((address, settings.family.port())).await {
                 Ok(listener) => break (address, listener),
                 Err(_) => self.addresses.give_back(address),
             }
@@ -199,7 +195,7 @@ impl Proxies {
     }
 
     /// A connection to the target, once it is healthy.
-    async fn borrow(&self, id: &str) -> Option<TcpStream> {
+    pub(super) async fn borrow(&self, id: &str) -> Option<TcpStream> {
         let patience = self.rds.clock.lasts(BORROW_TIMEOUT).max(Duration::from_secs(2));
         let started = Instant::now();
         while started.elapsed() < patience {
@@ -207,6 +203,7 @@ impl Proxies {
             if seen.is_healthy
                 && let Some((Some(target), _)) = seen.target
                 && let Ok(server) = self.reaching.connect(&seen.from, target, PATIENCE).await
+                && server.set_nodelay(true).is_ok()
             {
                 return Some(server);
             }
@@ -215,83 +212,29 @@ impl Proxies {
         None
     }
 
-    async fn carry(&self, id: &str, mut client: TcpStream, acceptor: TlsAcceptor) -> io::Result<()> {
+    async fn carry(&self, id: &str, client: TcpStream, acceptor: TlsAcceptor) -> io::Result<()> {
         let connection = Connection::of(&client)?;
         let Some(seen) = self.seen(id) else { return Ok(()) };
         let destination = Destination {
             arn: seen.from.who.clone(),
             place: seen.place.clone(),
             publicly_accessible: false,
-            port: PORT,
+            port: seen.settings.family.port(),
             security_group_ids: seen.settings.security_group_ids.clone(),
         };
         if !destination.lets_in(&self.ministack, connection).await {
             return ignore(client).await;
         }
         client.set_nodelay(true)?;
-        loop {
-            match session::read_first(&mut client).await? {
-                First::GssEncryption => client.write_all(b"N").await?,
-                First::Cancel => return Ok(()),
-                First::Startup(_) if seen.settings.requires_tls => {
-                    let why = "This RDS Proxy requires TLS connections";
-                    return session::refuse(&mut client, "28000", why).await;
-                }
-                First::Startup(startup) => return self.talk(id, &seen, client, startup).await,
-                First::Tls => {
-                    client.write_all(b"S").await?;
-                    let mut client = acceptor.accept(client).await?;
-                    let First::Startup(startup) = session::read_first(&mut client).await? else {
-                        return Ok(());
-                    };
-                    return self.talk(id, &seen, client, startup).await;
-                }
-            }
+        match seen.settings.family {
+            Family::PostgreSql => self.carry_postgres(id, &seen, client, acceptor).await,
+            Family::MySql => self.carry_mysql(id, &seen, client, acceptor).await,
         }
     }
 
-    /// Lets a client in whose password is that of a secret, and gives it a connection of its own to the target.
-    async fn talk(
-        &self,
-        id: &str,
-        seen: &Seen,
-        mut client: impl AsyncRead + AsyncWrite + Unpin,
-        startup: Startup,
-    ) -> io::Result<()> {
-        let user = startup.user();
-        let given = session::ask_password(&mut client).await?;
-        let login = self.logins(seen).await.into_iter().find(|it| it.username == user);
-        let Some(Login { password, .. }) = login else {
-            let why = format!(
-                "This RDS proxy has no credentials for the role {user}. Check the credentials for this role and try \
-                 again."
-            );
-            return session::refuse(&mut client, "28000", &why).await;
-        };
-        if password != given {
-            let why = format!("The password that was provided for the role {user} is wrong.");
-            return session::refuse(&mut client, "28P01", &why).await;
-        }
-        let Some(mut session) = lock(&self.fronts).get(id).map(|it| it.sessions.subscribe()) else {
-            return Ok(());
-        };
-        let Some(mut server) = self.borrow(id).await else {
-            let why = "Timed-out waiting to acquire database connection.";
-            return session::refuse(&mut client, "08000", why).await;
-        };
-        server.set_nodelay(true)?;
-        match session::log_in(&mut server, &startup, &password).await {
-            Ok(()) => session::let_in(&mut client).await?,
-            Err(NoLogin::Refused(code, message)) => {
-                return session::refuse(&mut client, &code, &message).await;
-            }
-            Err(NoLogin::Broken(error)) => return Err(error),
-        }
-        tokio::select! {
-            ended = copy_bidirectional(&mut client, &mut server) => ended.map(drop),
-            // The sender is gone: so is the target.
-            _ = session.changed() => Ok(()),
-        }
+    /// What ends with the target of a proxy.
+    pub(super) fn session(&self, id: &str) -> Option<watch::Receiver<()>> {
+        lock(&self.fronts).get(id).map(|it| it.sessions.subscribe())
     }
 }
 

@@ -4,6 +4,7 @@ use std::net::SocketAddrV4;
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
 
 use super::{
     proxies::{PATIENCE, Proxies, Seen},
@@ -13,8 +14,11 @@ use crate::{
     caller::{Caller, Role},
     iam::context::Context,
     place::Place,
-    rds::model::proxies::Health,
-    servers::session::{self, NoLogin, Startup},
+    rds::model::proxies::{Family, Health},
+    servers::{
+        mysql_session,
+        session::{self, NoLogin, Startup},
+    },
 };
 
 /// A login of a proxy's secret.
@@ -79,19 +83,47 @@ impl Proxies {
                     return unavailable("CONNECTION_FAILED", "The DB instance refuses connections");
                 }
             };
-            let startup = Startup::new(&username, "postgres");
-            health = match session::log_in(&mut server, &startup, &password).await {
-                Ok(()) => return Health::Available,
-                // Class 28: invalid authorization specification.
-                Err(NoLogin::Refused(code, _)) if code.starts_with("28") => unavailable(
+            health = match refusal(seen.settings.family, &mut server, &username, &password).await {
+                None => return Health::Available,
+                Some(Refused::Login) => unavailable(
                     "AUTH_FAILURE",
                     "The DB instance refuses the credentials of the proxy's secret",
                 ),
-                Err(NoLogin::Refused(_, message)) => unavailable("CONNECTION_FAILED", &message),
-                Err(NoLogin::Broken(error)) => unavailable("CONNECTION_FAILED", &error.to_string()),
+                Some(Refused::Otherwise(message)) => unavailable("CONNECTION_FAILED", &message),
             };
         }
         health
+    }
+}
+
+/// Why a server lets nobody in.
+enum Refused {
+    Login,
+    Otherwise(String),
+}
+
+/// What a login leads to; `None` when it works.
+async fn refusal(family: Family, server: &mut TcpStream, username: &str, password: &str) -> Option<Refused> {
+    // Class 28: invalid authorization specification.
+    let refused = |code: &str, message: String| match code.starts_with("28") {
+        true => Refused::Login,
+        false => Refused::Otherwise(message),
+    };
+    match family {
+        Family::PostgreSql => {
+            let startup = Startup::new(username, "postgres");
+            match session::log_in(server, &startup, password).await.err()? {
+                NoLogin::Refused(code, message) => Some(refused(&code, message)),
+                NoLogin::Broken(error) => Some(Refused::Otherwise(error.to_string())),
+            }
+        }
+        Family::MySql => {
+            let wish = mysql_session::Wish::default();
+            match mysql_session::log_in(server, username, password, &wish).await.err()? {
+                mysql_session::NoLogin::Refused(it) => Some(refused(&it.state, it.message)),
+                mysql_session::NoLogin::Broken(error) => Some(Refused::Otherwise(error.to_string())),
+            }
+        }
     }
 }
 
