@@ -277,3 +277,39 @@ async fn an_encrypted_replica_has_a_key_of_its_region() {
     let (code, _) = account.refused("CreateDBInstanceReadReplica", &same_region).await;
     assert_eq!(code, "InvalidParameterCombination");
 }
+
+// Rule of IAM: a replica needs permission for itself, for its source in the other Region, and for the groups that it gets.
+#[tokio::test]
+async fn a_role_makes_a_replica_only_if_it_may_use_replica_source_and_groups() {
+    let account = shared().account("920000000005");
+    let there = account.in_region(ELSEWHERE);
+    account.ask_for("primary", &[]).await.unwrap();
+    let source = text(&account.instance("primary").await, "DBInstanceArn").unwrap();
+    let of = |resources: &[&str]| {
+        let resources = resources.iter().map(|it| format!("arn:aws:rds:{it}"));
+        let resources: Vec<String> = resources.collect();
+        json!([{ "Effect": "Allow", "Action": "rds:CreateDBInstanceReadReplica", "Resource": resources }])
+    };
+    let replica = "eu-west-1:920000000005:db:standby";
+    let groups = ["pg", "og", "subgrp"].map(|kind| format!("eu-west-1:920000000005:{kind}:*"));
+    let groups = [groups[0].as_str(), &groups[1], &groups[2]];
+    let all = [&[replica, "eu-central-1:920000000005:db:primary"][..], &groups[..]].concat();
+    let key = there.role("Follow", of(&[])).await;
+    let role = shared().account(&key).in_region(ELSEWHERE);
+    let names = [("DBInstanceIdentifier", "standby"), ("SourceDBInstanceIdentifier", &*source)];
+    for missing in 0..all.len() {
+        let but_one: Vec<_> = all.iter().enumerate().filter(|(n, _)| *n != missing).map(|it| *it.1).collect();
+        there.put_policy("Follow", of(&but_one)).await;
+        // A new policy is heard of a little later.
+        let denied = until(async || {
+            let (code, message) = role.refused("CreateDBInstanceReadReplica", &names).await;
+            message.contains(all[missing].trim_end_matches('*')).then_some(code)
+        });
+        assert_eq!(denied.await, "AccessDenied", "without {}", all[missing]);
+    }
+    there.put_policy("Follow", of(&all)).await;
+    until(async || role.rds("CreateDBInstanceReadReplica", &names).await.ok()).await;
+    there.instance("standby").await;
+    let named = [("DBInstanceIdentifier", "standby")];
+    assert_eq!(role.rds("PromoteReadReplica", &named).await.unwrap_err(), "AccessDenied");
+}
