@@ -7,7 +7,7 @@ use std::process::Command;
 /// Names, contracts and decisions: no client, no clock.
 pub const PURE: &[&str] = &["failover", "rds-authorities", "replication", "step"];
 /// Calls to AWS that several steps make.
-pub const CALLS: &[&str] = &["lambda-support", "database", "secret", "target-group"];
+pub const CALLS: &[&str] = &["lambda-support", "database", "login", "secret", "target-group"];
 /// What shows how applications use what the steps make.
 pub const EXAMPLES: &[&str] = &["example-application"];
 /// Tests and what they need. Nothing of it is deployed.
@@ -93,6 +93,7 @@ fn may_know(name: &str, other: &str) -> bool {
         // It wires the clients of functions over its own answers.
         "test-support" => other == "lambda-support",
         "database" | "secret" | "target-group" | "executions" => pure || other == "lambda-support",
+        "login" => pure || ["lambda-support", "secret"].contains(&other),
         "tests" | "hostile-input" => true,
         _ => pure || calls,
     }

@@ -15,7 +15,7 @@ mod status;
 pub use changes::{Changes, Monitoring, PerformanceInsights};
 pub use identity::Database;
 pub use last_run::{at_work, keep_seconds, last_snapshot_seconds, started};
-pub use rds::add_tag;
+pub use rds::{add_tag, add_tags, remove_tag};
 pub use refusal::{Refusal, busy_or_failed};
 pub use seen::{DatabaseSeen, Endpoint, ParameterGroup};
 pub use snapshot::SnapshotSeen;

@@ -61,6 +61,17 @@ impl Database {
         made("RebootDBInstance", rds.reboot_db_instance().db_instance_identifier(self.served()?).send().await)
     }
 
+    /// Makes a read replica a database of its own, whose automated backups are kept for so many days; RDS's default when
+    /// absent. There is no way back.
+    pub async fn promote_read_replica(
+        &self,
+        rds: &Client,
+        backup_retention_period: Option<i32>,
+    ) -> Result<(), CallFailed> {
+        let promote = rds.promote_read_replica().db_instance_identifier(self.served()?);
+        made("PromoteReadReplica", promote.set_backup_retention_period(backup_retention_period).send().await)
+    }
+
     /// Starts a stopped one.
     pub async fn start(&self, rds: &Client) -> Result<(), CallFailed> {
         made("StartDBInstance", rds.start_db_instance().db_instance_identifier(self.served()?).send().await)
@@ -76,8 +87,21 @@ impl Database {
 
 /// Puts a tag on the thing of this ARN.
 pub async fn add_tag(rds: &Client, arn: &str, key: &str, value: &str) -> Result<(), CallFailed> {
-    let tags = tag_list(Tags::from([(key.to_owned(), value.to_owned())]));
-    made("AddTagsToResource", rds.add_tags_to_resource().resource_name(arn).set_tags(Some(tags)).send().await)
+    add_tags(rds, arn, Tags::from([(key.to_owned(), value.to_owned())])).await
+}
+
+/// Puts tags on the thing of this ARN, all at once.
+pub async fn add_tags(rds: &Client, arn: &str, tags: Tags) -> Result<(), CallFailed> {
+    let add = rds.add_tags_to_resource().resource_name(arn).set_tags(Some(tag_list(tags)));
+    made("AddTagsToResource", add.send().await)
+}
+
+/// Takes a tag off the thing of this ARN.
+pub async fn remove_tag(rds: &Client, arn: &str, key: &str) -> Result<(), CallFailed> {
+    made(
+        "RemoveTagsFromResource",
+        rds.remove_tags_from_resource().resource_name(arn).tag_keys(key).send().await,
+    )
 }
 
 /// Of a call that answers nothing of interest, whether it was taken.

@@ -33,6 +33,12 @@ pub struct DatabaseSeen {
     pub parameter_group: ParameterGroup,
     /// The security groups that are attached or being attached.
     pub vpc_security_group_ids: Vec<String>,
+    /// Whether security groups are being attached or detached.
+    pub security_groups_changing: bool,
+    /// The DB instance whose read replica it is: its ARN when that is in another Region.
+    pub read_replica_source: Option<String>,
+    /// RDS's word for how the replication into it goes: `replicating`, `error`, `stopped`, `terminated`, …
+    pub replication_status: Option<String>,
     /// The VPC of its DB subnet group.
     pub vpc_id: Option<String>,
     /// The subnets of its DB subnet group.
@@ -78,6 +84,9 @@ impl DatabaseSeen {
             password_pending: false,
             parameter_group: ParameterGroup::default(),
             vpc_security_group_ids: Vec::new(),
+            security_groups_changing: false,
+            read_replica_source: None,
+            replication_status: None,
             vpc_id: None,
             subnet_ids: Vec::new(),
             created_at: None,
@@ -116,6 +125,16 @@ impl From<DbInstance> for DatabaseSeen {
             db_name: it.db_name,
             password_pending: pending.is_some_and(|it| it.master_user_password.is_some()),
             parameter_group: parameter_group(it.db_parameter_groups),
+            security_groups_changing: groups
+                .iter()
+                .any(|it| it.status.as_deref().is_some_and(|it| it != "active")),
+            read_replica_source: it.read_replica_source_db_instance_identifier.filter(|it| !it.is_empty()),
+            replication_status: it
+                .status_infos
+                .unwrap_or_default()
+                .into_iter()
+                .find(|it| it.status_type.as_deref() == Some("read replication"))
+                .and_then(|it| it.status),
             vpc_security_group_ids: groups.into_iter().filter_map(|it| it.vpc_security_group_id).collect(),
             vpc_id,
             subnet_ids: subnets

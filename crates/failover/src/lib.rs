@@ -7,7 +7,9 @@
 mod epoch;
 mod group_name;
 pub mod loss;
+mod lsn;
 mod manifest;
+mod member;
 mod reference;
 mod region;
 mod resource;
@@ -16,9 +18,11 @@ mod run;
 pub use epoch::EpochId;
 pub use group_name::{GroupName, ResourceName};
 pub use loss::{Loss, Sample};
+pub use lsn::Lsn;
 pub use manifest::{
     Approval, Declared, DeclaredReplica, DeclaredSecret, Layer, Limits, Manifest, Rebuild, UnusableManifest,
 };
+pub use member::{Endpoint, NotOurs};
 pub use reference::{Reference, Values};
 pub use region::Region;
 pub use resource::{DbInstanceAt, OldPrimary, PointedSecret, ReadReplica, Resource, ResourceLayer, SecretAt};

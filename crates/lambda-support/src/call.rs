@@ -19,6 +19,7 @@ pub enum Service {
     Elb,
     Ec2,
     States,
+    Lambda,
 }
 
 impl fmt::Display for Service {
@@ -33,6 +34,7 @@ impl fmt::Display for Service {
             Self::Elb => "Elastic Load Balancing",
             Self::Ec2 => "EC2",
             Self::States => "Step Functions",
+            Self::Lambda => "Lambda",
         })
     }
 }
@@ -50,6 +52,7 @@ impl Service {
             Self::Elb => ErrorName::ElbUnavailable,
             Self::Ec2 => ErrorName::Ec2Unavailable,
             Self::States => ErrorName::StatesUnavailable,
+            Self::Lambda => ErrorName::LambdaUnavailable,
         }
     }
 
@@ -65,6 +68,7 @@ impl Service {
             Self::Elb => ErrorName::ElbRefused,
             Self::Ec2 => ErrorName::Ec2Refused,
             Self::States => ErrorName::StatesRefused,
+            Self::Lambda => ErrorName::LambdaRefused,
         }
     }
 }
@@ -113,7 +117,8 @@ impl CallFailed {
 
 /// Codes that mean "later" though their HTTP status is 4xx.
 ///
-/// Source: botocore `retries.standard`; RDS's own throttling is `Throttling`, "Rate exceeded", HTTP 400.
+/// Source: botocore `retries.standard`; RDS's own throttling is `Throttling`, "Rate exceeded", HTTP 400; Lambda Developer
+/// Guide, "Lambda function states": while a function wakes up, `ResourceConflictException`, HTTP 409.
 const TRANSIENT_CODES: &[&str] = &[
     "Throttling",
     "ThrottlingException",
@@ -131,6 +136,7 @@ const TRANSIENT_CODES: &[&str] = &[
     "KMSInternalException",
     "KMSThrottling",
     "DependencyTimeoutException",
+    "ResourceConflictException",
     "InternalServiceError",
     "InternalFailure",
     "ServiceUnavailable",

@@ -1,7 +1,7 @@
 //! The SDK's configuration with one HTTPS stack for all clients of a process.
 
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpConnector, http_client_fn};
@@ -19,6 +19,14 @@ pub struct Config {
     pub sdk: SdkConfig,
     /// For [`crate::SignedClient`].
     pub connector: SharedHttpConnector,
+}
+
+impl Config {
+    /// The same for the clients of another Region.
+    pub fn in_region(&self, region: &str) -> Self {
+        let sdk = self.sdk.to_builder().region(Region::new(region.to_owned())).build();
+        Self { sdk, connector: self.connector.clone() }
+    }
 }
 
 /// The SDK's clients take it as it is.

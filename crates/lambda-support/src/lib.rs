@@ -21,7 +21,7 @@ pub use failure::diagnostic;
 pub use lambda_runtime::Error;
 pub use parameter::find_parameter;
 pub use serve::serve;
-pub use signed::SignedClient;
+pub use signed::{Invoked, SignedClient};
 pub use tag_list::tags;
 pub use xml::texts;
 

@@ -10,7 +10,7 @@ use aws_sigv4::sign::v4::SigningParams;
 use aws_smithy_async::future::timeout::Timeout;
 use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep, TokioSleep};
 use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use aws_types::service_config::ServiceConfigKey;
@@ -52,6 +52,32 @@ enum Protocol {
         /// The version of the API.
         version: &'static str,
     },
+    /// JSON, posted to a path that names the thing.
+    Rest,
+}
+
+/// What a service answered.
+struct Answer {
+    status: u16,
+    /// The code of an error, where it stands in a header.
+    code: Option<String>,
+    /// Whether Lambda's function failed.
+    function_failed: bool,
+    body: Vec<u8>,
+}
+
+/// What became of a function that was invoked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Invoked {
+    /// It answered.
+    Answered(Value),
+    /// It failed.
+    Failed {
+        /// The error's name.
+        error_type: String,
+        /// The error's words.
+        error_message: String,
+    },
 }
 
 impl SignedClient {
@@ -74,6 +100,11 @@ impl SignedClient {
     /// A client of EC2. It follows `AWS_ENDPOINT_URL_EC2` and `AWS_ENDPOINT_URL`, as the SDK does.
     pub fn ec2(config: &Config) -> Self {
         Self::new(Service::Ec2, "ec2", Protocol::Query { version: "2016-11-15" }, "EC2", config)
+    }
+
+    /// A client of Lambda. It follows `AWS_ENDPOINT_URL_LAMBDA` and `AWS_ENDPOINT_URL`, as the SDK does.
+    pub fn lambda(config: &Config) -> Self {
+        Self::new(Service::Lambda, "lambda", Protocol::Rest, "Lambda", config)
     }
 
     fn new(service: Service, name: &'static str, protocol: Protocol, id: &str, config: &Config) -> Self {
@@ -99,12 +130,7 @@ impl SignedClient {
 
     /// Makes a call of a service that speaks JSON, and answers its answer.
     pub async fn call(&self, operation: &'static str, request: &Value) -> Result<Value, CallFailed> {
-        let read = |body: &[u8]| match body.is_empty() {
-            // `DeleteLogGroup` answers nothing.
-            true => Some(Value::Null),
-            false => serde_json::from_slice(body).ok(),
-        };
-        self.attempts(operation, &request.to_string(), read, refusal_of_json).await
+        self.attempts(operation, "", &request.to_string(), |it| json(&it.body), refusal_of_json).await
     }
 
     /// Makes a call of a service that takes a form, and answers the text of its XML.
@@ -118,10 +144,32 @@ impl SignedClient {
             form.append_pair("Action", operation).append_pair("Version", version);
         }
         let body = form.extend_pairs(parameters).finish();
-        let read = |body: &[u8]| String::from_utf8(body.to_vec()).ok();
-        self.attempts(operation, &body, read, |xml: &String| {
+        let read = |it: &Answer| String::from_utf8(it.body.clone()).ok();
+        self.attempts(operation, "", &body, read, |_, xml: &String| {
             let text = |element| texts(xml, element).into_iter().next();
             (text("Code").unwrap_or_else(|| "Unknown".to_owned()), text("Message").unwrap_or_default())
+        })
+        .await
+    }
+
+    /// Invokes a function, and waits for what it answers: it must answer in less than the 6 s that a client waits.
+    ///
+    /// Source: Lambda API `Invoke`.
+    pub async fn invoke(&self, function_name: &str, payload: &Value) -> Result<Invoked, CallFailed> {
+        let path = format!("/2015-03-31/functions/{function_name}/invocations");
+        let read = |it: &Answer| {
+            let body = json(&it.body)?;
+            let text = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
+            Some(match it.function_failed {
+                true => {
+                    Invoked::Failed { error_type: text("errorType"), error_message: text("errorMessage") }
+                }
+                false => Invoked::Answered(body),
+            })
+        };
+        self.attempts("Invoke", &path, &payload.to_string(), read, |it, invoked| match invoked {
+            Invoked::Answered(body) => refusal_of_json(it, body),
+            Invoked::Failed { .. } => ("Unknown".to_owned(), String::new()),
         })
         .await
     }
@@ -131,14 +179,15 @@ impl SignedClient {
     async fn attempts<T>(
         &self,
         operation: &'static str,
+        path: &str,
         body: &str,
-        read: impl Fn(&[u8]) -> Option<T>,
-        refusal: impl Fn(&T) -> (String, String),
+        read: impl Fn(&Answer) -> Option<T>,
+        refusal: impl Fn(&Answer, &T) -> (String, String),
     ) -> Result<T, CallFailed> {
         let attempts = async {
             let mut longest = FIRST_PAUSE;
             for _ in 1..ATTEMPTS {
-                match self.attempt(operation, body, &read, &refusal).await {
+                match self.attempt(operation, path, body, &read, &refusal).await {
                     Err(failed) if failed.name.retryable() => {
                         self.sleep.sleep(longest.mul_f32(fastrand::f32())).await;
                         longest *= 2;
@@ -146,7 +195,7 @@ impl SignedClient {
                     answer => return answer,
                 }
             }
-            self.attempt(operation, body, &read, &refusal).await
+            self.attempt(operation, path, body, &read, &refusal).await
         };
         let answer = Timeout::new(attempts, self.sleep.sleep(CALL_TIMEOUT)).await;
         answer.unwrap_or_else(|_| {
@@ -157,14 +206,15 @@ impl SignedClient {
     async fn attempt<T>(
         &self,
         operation: &'static str,
+        path: &str,
         body: &str,
-        read: impl Fn(&[u8]) -> Option<T>,
-        refusal: impl Fn(&T) -> (String, String),
+        read: impl Fn(&Answer) -> Option<T>,
+        refusal: impl Fn(&Answer, &T) -> (String, String),
     ) -> Result<T, CallFailed> {
         let failed = |code: &str, message: &str, transient| {
             Err(CallFailed::new(self.service, operation, code, message, transient))
         };
-        let signed = match self.sign(operation, body.to_owned()).await {
+        let signed = match self.sign(operation, path, body.to_owned()).await {
             Ok(signed) => signed,
             Err(error) => {
                 return failed("NotSent", &format!("the request could not be signed: {error}"), false);
@@ -173,19 +223,20 @@ impl SignedClient {
         let Ok(response) = self.connector.call(signed).await else {
             return failed("NoAnswer", "the connection could not be made or broke", true);
         };
-        let status = response.status().as_u16();
-        let body = ByteStream::new(response.into_body()).collect().await.map(|it| it.into_bytes());
-        match body.ok().and_then(|body| read(&body)) {
-            Some(answer) if status < 300 => Ok(answer),
-            Some(answer) => {
-                let (code, message) = refusal(&answer);
-                failed(&code, &message, is_transient(status >= 500, &code))
+        let Some(answer) = Answer::of(response).await else {
+            return failed("NoAnswer", "the answer could not be read", true);
+        };
+        match read(&answer) {
+            Some(it) if answer.status < 300 => Ok(it),
+            Some(it) => {
+                let (code, message) = refusal(&answer, &it);
+                failed(&code, &message, is_transient(answer.status >= 500, &code))
             }
             None => failed("NoAnswer", "the answer could not be read", true),
         }
     }
 
-    async fn sign(&self, operation: &str, body: String) -> Result<HttpRequest, Failure> {
+    async fn sign(&self, operation: &str, path: &str, body: String) -> Result<HttpRequest, Failure> {
         let credentials = self.credentials.as_ref().ok_or("there are no credentials")?;
         let identity = credentials.provide_credentials().await?.into();
         let params = SigningParams::builder().identity(&identity).region(&self.region).name(self.name);
@@ -196,15 +247,17 @@ impl SignedClient {
                 ("x-amz-target", format!("{target}.{operation}")),
             ],
             Protocol::Query { .. } => vec![("content-type", "application/x-www-form-urlencoded".to_owned())],
+            Protocol::Rest => vec![("content-type", "application/json".to_owned())],
         };
         let body_to_sign = SignableBody::Bytes(body.as_bytes());
         let to_sign = headers.iter().map(|(name, value)| (*name, value.as_str()));
-        let signable = SignableRequest::new("POST", &self.endpoint, to_sign, body_to_sign)?;
+        let uri = format!("{}{path}", self.endpoint.trim_end_matches('/'));
+        let signable = SignableRequest::new("POST", &uri, to_sign, body_to_sign)?;
         let (signature, _) = sign(signable, &params)?.into_parts();
 
         let mut request = HttpRequest::new(SdkBody::from(body));
         request.set_method("POST")?;
-        request.set_uri(self.endpoint.as_str())?;
+        request.set_uri(uri.as_str())?;
         for (name, value) in headers {
             request.headers_mut().try_insert(name, value)?;
         }
@@ -215,9 +268,26 @@ impl SignedClient {
     }
 }
 
-/// Code and message of an error. The code is `com.amazonaws.ssm#ParameterNotFound` or the bare name.
-fn refusal_of_json(answer: &Value) -> (String, String) {
-    let kind = answer["__type"].as_str().unwrap_or("Unknown");
-    let message = answer["message"].as_str().or(answer["Message"].as_str()).unwrap_or("no message");
+impl Answer {
+    async fn of(response: HttpResponse) -> Option<Self> {
+        let header = |name: &str| response.headers().get(name).map(str::to_owned);
+        let (code, failed) = (header("x-amzn-errortype"), header("x-amz-function-error"));
+        let status = response.status().as_u16();
+        let body = ByteStream::new(response.into_body()).collect().await.ok()?.to_vec();
+        // `ResourceNotFoundException:http://internal.amazon.com/…`
+        let code = code.and_then(|it| Some(it.split(':').next()?.to_owned()));
+        Some(Self { status, code, function_failed: failed.is_some(), body })
+    }
+}
+
+/// `DeleteLogGroup` answers nothing.
+fn json(body: &[u8]) -> Option<Value> {
+    if body.is_empty() { Some(Value::Null) } else { serde_json::from_slice(body).ok() }
+}
+
+/// Code and message of an error. The code is `com.amazonaws.ssm#ParameterNotFound` or the bare name, or stands in a header.
+fn refusal_of_json(answer: &Answer, body: &Value) -> (String, String) {
+    let kind = body["__type"].as_str().or(answer.code.as_deref()).unwrap_or("Unknown");
+    let message = body["message"].as_str().or(body["Message"].as_str()).unwrap_or("no message");
     (kind.rsplit('#').next().unwrap_or(kind).to_owned(), message.to_owned())
 }

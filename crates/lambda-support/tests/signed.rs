@@ -5,7 +5,7 @@
 
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use lambda_support::{CallFailed, Config, SignedClient, find_parameter};
+use lambda_support::{CallFailed, Config, Invoked, SignedClient, find_parameter};
 use serde_json::{Value, json};
 use std::time::Duration;
 use step::ErrorName;
@@ -106,4 +106,34 @@ async fn attempts_are_apart_by_random_pauses_and_a_call_without_an_answer_ends_i
 
     let failed = find_parameter(&silent(), "/snapferry/replications/orders").await.unwrap_err();
     assert_eq!((failed.name, failed.message.as_str()), (ErrorName::SsmUnavailable, "no answer in time"));
+}
+
+#[tokio::test]
+async fn a_function_is_invoked_by_its_name_and_its_failure_is_no_failed_call() {
+    let calls = Calls::default();
+    let invoke = async |answer: Value| {
+        SignedClient::lambda(&config(&[answer], &calls)).invoke("ends-sessions", &json!({"a": 1})).await
+    };
+    assert_eq!(invoke(json!({"left": 0})).await, Ok(Invoked::Answered(json!({"left": 0}))));
+    assert_eq!(calls.sent()[0]["body"], json!({"a": 1}));
+    assert_eq!(calls.sent()[0]["Action"], "/2015-03-31/functions/ends-sessions/invocations");
+
+    let failed =
+        json!({"functionError": true, "errorType": "Snapferry.LoginRefused", "errorMessage": "28P01"});
+    let expected = Invoked::Failed {
+        error_type: "Snapferry.LoginRefused".to_owned(),
+        error_message: "28P01".to_owned(),
+    };
+    assert_eq!(invoke(failed).await, Ok(expected));
+
+    let refused = json!({"__type": "AccessDeniedException", "Message": "no"});
+    assert_eq!(invoke(refused).await.unwrap_err().name, ErrorName::LambdaRefused);
+    let asleep = json!({"__type": "ResourceConflictException", "Message": "Pending"});
+    assert_eq!(invoke(asleep).await.unwrap_err().name, ErrorName::LambdaUnavailable);
+}
+
+#[tokio::test]
+async fn a_client_of_another_region_signs_for_that_region() {
+    let config = config(&[], &Calls::default()).in_region("eu-west-1");
+    assert_eq!(config.sdk.region().map(ToString::to_string).as_deref(), Some("eu-west-1"));
 }

@@ -72,6 +72,9 @@ error_names! {
     /// Step Functions was throttled or did not answer.
     /// Repair: none, the queue delivers the message again. If it ends among the dead letters, send it back.
     StatesUnavailable: retryable,
+    /// Lambda was throttled or did not answer, or the function that it runs is not awake yet.
+    /// Repair: none, the machine retries it. If the execution still fails, redrive it.
+    LambdaUnavailable: retryable,
     /// RDS refused a call, mostly for a permission or a value. The message carries its code.
     /// Repair: correct what the code names, then redrive the execution.
     RdsRefused: fatal,
@@ -99,6 +102,9 @@ error_names! {
     /// Step Functions refused a call, mostly for a permission or a value. The message carries its code.
     /// Repair: correct what the code names, then send the message back from the dead-letter queue.
     StatesRefused: fatal,
+    /// Lambda refused a call, mostly for a permission or because the function does not exist. The message carries its code.
+    /// Repair: correct what the code names, then redrive the execution.
+    LambdaRefused: fatal,
     /// An input does not have the shape that the step expects; the message gives the path of the field.
     /// Repair: correct the field, and start a new run.
     InvalidRequest: fatal,
@@ -280,6 +286,47 @@ error_names! {
     /// The manifest refers to an export or an SSM parameter that does not exist. The message names all of them.
     /// Repair: deploy the stack that exports it, or correct the manifest. Then start the failover again.
     ImportNotFound: fatal,
+    /// A DB instance of the group carries the tag of a newer failover: that one took it over.
+    /// Repair: look at the newest epoch of the group, and resume that failover or start another one.
+    NewerEpoch: fatal,
+    /// A DB instance carries the tag of another group.
+    /// Repair: correct the manifest or the tag `snapferry:group`, then start the failover again.
+    OfAnotherGroup: fatal,
+    /// A DB instance of the group does not exist, or not in the Region that the manifest says.
+    /// Repair: correct the manifest, then start the failover again.
+    MemberNotFound: fatal,
+    /// A DB instance of the group is in a status that waiting does not change, such as `stopped` or `failed`.
+    /// Repair: make it available, then resume the failover.
+    MemberNotAvailable: fatal,
+    /// The DB instance that would become the primary is no replica of the one that would stop being it.
+    /// Repair: look at the DB instances of both Regions. Then correct the manifest or the Region in the input, and start the
+    /// failover again.
+    WrongDirection: fatal,
+    /// The replication from the old primary into the replica does not run, or stopped when the old primary was fenced.
+    /// Repair: repair the replication, then start the failover again.
+    ReplicationBroken: fatal,
+    /// Something writes inside the server of the old primary without a session: a subscription, a job of pg_cron, or a
+    /// prepared transaction. The message names it.
+    /// Repair: stop it, then start the failover again.
+    WritersInside: fatal,
+    /// The function `EndSessions` in the old Region failed. The message carries its error.
+    /// Repair: do what the message says, then resume the failover.
+    SessionsNotEnded: fatal,
+    /// The old primary has the security group of the quarantine, and no tag says which ones it had before.
+    /// Repair: give it its own security groups, then start the failover again.
+    SecurityGroupsUnknown: fatal,
+    /// The fence must stay: a promotion was asked for, so there may be another primary.
+    /// Repair: resume the failover. To go back, start another failover after it.
+    AlreadyPromoted: fatal,
+    /// Somebody else promoted the replica, or the group is active in this Region already.
+    /// Repair: look which DB instance applications write to, before you go on.
+    PromotedBySomebodyElse: fatal,
+    /// A secret was to lead to a DB instance that this failover did not promote.
+    /// Repair: resume the failover, which promotes it first.
+    NotPromoted: fatal,
+    /// The new primary takes no writes, though RDS calls it available.
+    /// Repair: look at its DB instance, then resume the failover.
+    WriteRefused: fatal,
     /// A stage waited as long as the settings allow.
     /// Repair: raise `stageDeadlineSeconds` if the stage only needs longer, then resume the run.
     StageTimedOut: fatal,

@@ -3,12 +3,17 @@
 // Clippy's allowance for tests does not reach a crate of their helpers.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+pub mod regions;
+
+use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::rt::sleep::{AsyncSleep, SharedAsyncSleep, Sleep};
 use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+};
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
@@ -17,6 +22,7 @@ use aws_smithy_types::config_bag::ConfigBag;
 use lambda_runtime::Diagnostic;
 use lambda_support::{Config, SignedClient};
 use serde_json::{Map, Value, json};
+use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -49,7 +55,7 @@ impl Calls {
         self.0.lock().unwrap().clone()
     }
 
-    fn record(&self, request: &HttpRequest) {
+    fn record(&self, request: &HttpRequest) -> Value {
         let body = request.body().bytes().unwrap();
         let call: Map<String, Value> = match request.headers().get("x-amz-target") {
             Some(target) => {
@@ -57,12 +63,21 @@ impl Calls {
                 call.insert("Action".to_owned(), json!(target.rsplit('.').next()));
                 call
             }
+            // Lambda names the function in the path.
+            None if request.uri().contains("/functions/") => {
+                let path = request.uri().split_once("//").map_or("", |(_, it)| it);
+                let path = path.split_once('/').map_or("", |(_, it)| it);
+                let body: Value = serde_json::from_slice(body).unwrap();
+                Map::from_iter([("Action".to_owned(), json!(format!("/{path}"))), ("body".to_owned(), body)])
+            }
             None => form_urlencoded::parse(body)
                 .filter(|(key, _)| key != "Version")
                 .map(|(key, value)| (key.into_owned(), json!(value)))
                 .collect(),
         };
-        self.0.lock().unwrap().push(Value::Object(call));
+        let call = Value::Object(call);
+        self.0.lock().unwrap().push(call.clone());
+        call
     }
 }
 
@@ -106,32 +121,54 @@ pub fn config(answers: &[Value], calls: &Calls) -> Config {
 
 /// The same, with a look at the pauses.
 pub fn config_that_pauses(answers: &[Value], calls: &Calls, pauses: &Pauses) -> Config {
+    let mut answers = answers.to_vec();
+    let next = move |_: &str, _: &Value| {
+        if answers.len() > 1 { answers.remove(0) } else { answers.first().expect("no call").clone() }
+    };
+    config_of(next, calls, pauses)
+}
+
+/// The same, where every service answers what this says of a call and of the Region that it was signed for. The clients
+/// of SDKs may be made of it, too.
+pub fn config_of(
+    answer: impl FnMut(&str, &Value) -> Value + Send + 'static,
+    calls: &Calls,
+    pauses: &Pauses,
+) -> Config {
+    let answering = Answering { answer: Arc::new(Mutex::new(answer)), calls: calls.clone() };
+    let connector = SharedHttpConnector::new(answering);
+    let shared = connector.clone();
     let credentials = Credentials::new("AKIDEXAMPLE", "nobody's", None, None, "test");
     let sdk = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .sleep_impl(SharedAsyncSleep::new(pauses.clone()))
+        .timeout_config(TimeoutConfig::disabled())
+        .http_client(http_client_fn(move |_, _| shared.clone()))
         .build();
-    let answers = Arc::new(Mutex::new(answers.to_vec()));
-    let connector = SharedHttpConnector::new(Answering { answers, calls: calls.clone() });
     Config { sdk, connector }
 }
 
-#[derive(Debug)]
 struct Answering {
-    answers: Arc<Mutex<Vec<Value>>>,
+    answer: Arc<Mutex<dyn FnMut(&str, &Value) -> Value + Send>>,
     calls: Calls,
+}
+
+impl fmt::Debug for Answering {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Answering")
+    }
 }
 
 impl HttpConnector for Answering {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        self.calls.record(&request);
-        let mut answers = self.answers.lock().unwrap();
-        let answer =
-            if answers.len() > 1 { answers.remove(0) } else { answers.first().expect("no call").clone() };
+        let call = self.calls.record(&request);
+        let signature = request.headers().get("authorization").unwrap_or_default();
+        let region = signature.split('/').nth(2).unwrap_or_default();
+        let answer = (*self.answer.lock().unwrap())(region, &call);
         HttpConnectorFuture::ready(Ok(match answer["xml"].as_str() {
-            Some(xml) if xml.contains("<Errors>") => xml_answer(400, xml),
+            Some(xml) if xml.contains("<Error") => xml_answer(400, xml),
             Some(xml) => xml_answer(200, xml),
             None => json_answer(&answer),
         }))
@@ -161,7 +198,8 @@ pub fn tags_sent(sent: &[Value]) -> Vec<(String, String)> {
     sent.iter().flat_map(|call| (1..).map_while(move |at| tag(call, at))).collect()
 }
 
-/// An answer of a service that speaks JSON; an error when it names its `__type`, and empty when it is null.
+/// An answer of a service that speaks JSON; an error when it names its `__type`, that of a function that failed when it
+/// says `functionError`, and empty when it is null.
 pub fn json_answer(answer: &Value) -> HttpResponse {
     let status: u16 = match answer.get("__type").and_then(Value::as_str) {
         None => 200,
@@ -169,7 +207,11 @@ pub fn json_answer(answer: &Value) -> HttpResponse {
         Some(_) => 400,
     };
     let body = if answer.is_null() { String::new() } else { answer.to_string() };
-    HttpResponse::new(status.try_into().unwrap(), body.into())
+    let mut response = HttpResponse::new(status.try_into().unwrap(), body.into());
+    if answer["functionError"] == true {
+        response.headers_mut().insert("x-amz-function-error", "Unhandled");
+    }
+    response
 }
 
 /// An answer of RDS.

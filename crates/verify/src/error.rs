@@ -43,6 +43,8 @@ lambda_support::failures! {
         LoginsNotListed(String) => LoginsNotChanged,
         #[error("postRestoreSql[{index}] failed: {reason}. Correct it in the settings, then start a new run")]
         PostRestoreSqlFailed { index: usize, reason: String } => PostRestoreSqlFailed,
+        #[error("the new primary takes no writes: {0}. Look at its DB instance, then resume the failover")]
+        WriteRefused(String) => WriteRefused,
         #[error("{0}. The application's secret was not moved")]
         VerificationFailed(String) => VerificationFailed,
         #[error(
@@ -51,5 +53,5 @@ lambda_support::failures! {
         )]
         EngineWithoutClient(String) => EngineWithoutClient,
     }
-    from { Unusable(secret::Unusable) }
+    from { Login(login::LoginFailed), Unusable(secret::Unusable) }
 }

@@ -22,6 +22,7 @@ mod tls;
 mod tls_only;
 mod trouble;
 pub mod verify_path;
+pub mod verify_writer;
 mod way;
 
 pub use error::Error;
@@ -185,7 +186,7 @@ async fn prove(secrets: &Client, secret: &LoginSecret, wanted: &Verification) ->
 }
 
 /// Checks every assertion, so that a failure tells of all; one that hangs is the last.
-async fn check(
+pub(crate) async fn check(
     server: &mut Server,
     assertions: &[Assertion],
     limit_seconds: u64,

@@ -2,6 +2,7 @@
 
 use crate::plan::cut;
 use crate::trouble::Trouble;
+use login::may_pass;
 
 /// What the server says.
 #[derive(Debug, Clone, Copy)]
@@ -145,11 +146,6 @@ fn of_mysql(number: u16, reason: String, who: Who<'_>) -> Trouble {
         1053 | 1037 | 1135 => Trouble::NotReachable(format!("{}: {reason}", who.place)),
         _ => hopeless("Correct the cause that the database names, then resume the run".to_owned()),
     }
-}
-
-/// Starting up, shutting down, too many connections, no resources: SQLSTATE classes 08, 53 and 57P.
-pub fn may_pass(code: &str) -> bool {
-    ["08", "53", "57P"].iter().any(|class| code.starts_with(class))
 }
 
 /// Source: PostgreSQL, "Identifiers and Key Words": within double quotes only a double quote must be doubled.

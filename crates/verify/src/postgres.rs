@@ -14,7 +14,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::{digest, hmac, pbkdf2};
 use secret::Connection;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
+use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, ConnectOptions, raw_sql};
 use std::num::NonZeroU32;
 
@@ -40,20 +40,7 @@ impl Postgres {
         limit_seconds: u64,
         way: Option<&Way>,
     ) -> Result<Self, sqlx::Error> {
-        let limit = (limit_seconds * 1000).to_string();
-        let options = PgConnectOptions::new_without_pgpass()
-            .host(&login.host)
-            .port(login.port)
-            .username(&login.username)
-            .password(&login.password)
-            .database(database)
-            .ssl_mode(PgSslMode::VerifyFull)
-            .ssl_root_cert_from_pem(rds_authorities::PEM.to_vec())
-            .application_name("snapferry-verify")
-            // Already while the session is settled: a role's own may be too short for that.
-            .options([("statement_timeout", limit.as_str())])
-            // Statements may hold verifiers of passwords.
-            .disable_statement_logging();
+        let options = login::options(login, database, limit_seconds, "snapferry-verify");
         let options = way.into_iter().fold(options, |options, way| way.postgres(options));
         Ok(Self { connection: options.connect().await?, master: login.username.clone(), limit_seconds })
     }

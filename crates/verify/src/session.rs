@@ -2,13 +2,13 @@
 
 use crate::Error;
 use crate::cure::{for_role, for_table, named_in};
-use crate::login_trouble::{Said, Who, login_trouble, may_pass};
+use crate::login_trouble::{Said, Who, login_trouble};
 use crate::mysql::MySql;
 use crate::plan::{Answer, Refusal};
 use crate::postgres::{self, Postgres};
-use crate::tls;
 use crate::trouble::Trouble;
 use crate::way::Way;
+use login::{code, may_pass, tls_problem, told};
 use replication::{SqlName, Statement};
 use secret::Connection;
 use sqlx::error::DatabaseError;
@@ -282,7 +282,7 @@ pub(crate) fn refusal(error: &sqlx::Error) -> Refusal {
 
 /// What a failed login means.
 fn trouble(who: Who<'_>, error: &sqlx::Error) -> Trouble {
-    if let Some(problem) = tls::problem(error) {
+    if let Some(problem) = tls_problem(error) {
         return Trouble::NotTrusted(problem);
     }
     let place = who.place;
@@ -307,16 +307,4 @@ fn is_late(error: &dyn DatabaseError) -> bool {
 /// The own number of MySQL and MariaDB.
 fn number(error: &dyn DatabaseError) -> Option<u16> {
     error.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>().map(|it| it.number())
-}
-
-fn code(error: &dyn DatabaseError) -> String {
-    error.code().unwrap_or_default().into_owned()
-}
-
-/// The code and the primary message. Details and hints are left out: they quote rows.
-fn told(error: &dyn DatabaseError) -> String {
-    match error.code() {
-        Some(code) => format!("{code}: {}", error.message()),
-        None => error.message().to_owned(),
-    }
 }

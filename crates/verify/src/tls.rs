@@ -1,6 +1,5 @@
 //! Whom we trust: RDS's certificate authorities, and what the standard environment names.
 
-use std::error::Error;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::{self, ClientConfig, RootCertStore};
@@ -20,23 +19,6 @@ pub(crate) fn client_config() -> Result<ClientConfig, rustls::Error> {
     Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// What TLS says is wrong, when it is TLS that ended a connection.
-pub(crate) fn problem(error: &(dyn Error + 'static)) -> Option<String> {
-    let mut cause = Some(error);
-    while let Some(it) = cause {
-        if let Some(tls) = it.downcast_ref::<rustls::Error>() {
-            return Some(tls.to_string());
-        }
-        // An `io::Error` does not count what it wraps as its source.
-        let wrapped = it.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        if let Some(tls) = wrapped.and_then(|it| it.downcast_ref::<rustls::Error>()) {
-            return Some(tls.to_string());
-        }
-        cause = it.source();
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,14 +32,5 @@ mod tests {
         let (read, ignored) = roots.add_parsable_certificates(certificates);
         assert_eq!((read, ignored), (written, 0));
         assert!(read >= 80, "{read}");
-    }
-
-    #[test]
-    fn a_certificates_problem_is_found_wherever_it_is_wrapped() {
-        let tls = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
-        let io = std::io::Error::new(std::io::ErrorKind::InvalidData, tls);
-        let sqlx = sqlx::Error::Io(io);
-        assert_eq!(problem(&sqlx).as_deref(), Some("invalid peer certificate: UnknownIssuer"));
-        assert_eq!(problem(&sqlx::Error::PoolClosed), None);
     }
 }

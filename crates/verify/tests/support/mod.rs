@@ -108,6 +108,21 @@ impl World {
         self.answer(env!("CARGO_BIN_EXE_verify-path"), &request).await
     }
 
+    /// What `VerifyWriter` answers of the server at this address.
+    pub async fn verify_writer(&self, address: &str, port: u16, assertions: Value) -> Result<Value, Failure> {
+        let request = json!({
+            "group": "shop", "epoch": "7-eu-west-1", "mode": "planned", "stageDeadlineSeconds": 900, "stage": {},
+            "endpoint": {"engine": "postgres", "address": address, "port": port},
+            "resource": {
+                "kind": "rdsReadReplica", "name": "billing", "masterSecretId": SECRET, "assertions": assertions,
+                "from": {"region": "eu-central-1", "dbInstanceIdentifier": "billing", "quarantineSecurityGroupId": "sg-9"},
+                "to": {"region": "eu-west-1", "dbInstanceIdentifier": "billing"},
+                "rebuild": {"dbSubnetGroupName": "private", "vpcSecurityGroupIds": ["sg-1"]},
+            },
+        });
+        self.answer(env!("CARGO_BIN_EXE_verify-writer"), &request).await
+    }
+
     async fn answer(&self, binary: &str, request: &Value) -> Result<Value, Failure> {
         let (answer, said) = self.run(binary, request).await.unwrap();
         let secret = self.secret.lock().unwrap();

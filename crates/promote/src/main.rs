@@ -1,0 +1,6 @@
+//! Function `Promote`; the work is in `lib.rs`.
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_support::Error> {
+    lambda_support::serve(|config| config.clone(), promote::handle).await
+}
