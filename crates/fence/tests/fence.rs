@@ -1,7 +1,7 @@
 //! `Fence` on the real clients of both Regions: what it sends where, look by look.
 
 // Clippy's allowance for tests does not reach their helpers.
-#![allow(clippy::expect_used, clippy::unwrap_used)]
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod support;
 
@@ -135,7 +135,7 @@ async fn bad_input_is_invalid_request() {
         let (regions, mut request) = (Regions::new(), request("planned"));
         request[field] = value;
         assert_fails(handle(&regions.config(), request).await, "Snapferry.InvalidRequest", expected);
-        assert_eq!(regions.calls.sent(), [json!(0); 0]);
+        assert!(regions.calls.sent().is_empty());
     };
     check("epoch", json!("7"), "`epoch`").await;
     check("mode", json!("sudden"), "`mode`").await;

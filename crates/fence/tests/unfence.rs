@@ -1,7 +1,7 @@
 //! `Unfence` on the real clients of both Regions.
 
 // Clippy's allowance for tests does not reach their helpers.
-#![allow(clippy::expect_used, clippy::unwrap_used)]
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod support;
 

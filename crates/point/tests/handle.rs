@@ -155,5 +155,5 @@ async fn bad_input_is_invalid_request() {
     let (regions, mut request) = (promoted(), request("planned"));
     request["resource"]["secretId"] = json!(7);
     assert_fails(handle(&regions.config(), request).await, "Snapferry.InvalidRequest", "`resource`");
-    assert_eq!(regions.calls.sent(), [json!(0); 0]);
+    assert!(regions.calls.sent().is_empty());
 }

@@ -131,5 +131,5 @@ async fn bad_input_is_invalid_request() {
         "Snapferry.InvalidRequest",
         "unknown field `upTo`",
     );
-    assert_eq!(regions.calls.sent(), [json!(0); 0]);
+    assert!(regions.calls.sent().is_empty());
 }

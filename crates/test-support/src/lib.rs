@@ -150,8 +150,11 @@ pub fn config_of(
     Config { sdk, connector }
 }
 
+/// What is answered to a call, and to the Region that it was signed for.
+type Answer = dyn FnMut(&str, &Value) -> Value + Send;
+
 struct Answering {
-    answer: Arc<Mutex<dyn FnMut(&str, &Value) -> Value + Send>>,
+    answer: Arc<Mutex<Answer>>,
     calls: Calls,
 }
 
