@@ -8,6 +8,7 @@ mod connection;
 mod reading;
 mod unusable;
 mod value;
+mod writable;
 
 pub use calls::{
     AWSCURRENT, AWSPENDING, AWSPREVIOUS, SecretListed, SecretSeen, create, delete, describe, is_other_value,

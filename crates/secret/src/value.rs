@@ -9,9 +9,6 @@ use std::fmt;
 /// The key of a copy's secret that holds the passwords of other logins, by name.
 pub const LOGINS: &str = "logins";
 
-/// The key that says whether applications may write where the secret leads.
-const WRITABLE: &str = "writable";
-
 /// A password; nothing prints it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Password(String);
@@ -34,7 +31,7 @@ const LIMIT_BYTES: usize = 65_536;
 
 /// A secret's value: a JSON object.
 #[derive(Clone, PartialEq, Eq)]
-pub struct SecretValue(Map<String, Value>);
+pub struct SecretValue(pub(crate) Map<String, Value>);
 
 impl fmt::Debug for SecretValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -185,31 +182,6 @@ impl SecretValue {
         let mut merged = self.0.clone();
         merged.insert("username".to_owned(), Value::String(username.to_owned()));
         merged.insert("password".to_owned(), Value::String(password));
-        Self(merged)
-    }
-
-    /// Whether the value says that applications may write where it leads; `None` when it says nothing of that.
-    pub fn writable(&self) -> Option<bool> {
-        self.0.get(WRITABLE)?.as_bool()
-    }
-
-    /// The same value, which says whether applications may write where it leads.
-    pub fn with_writable(&self, writable: bool) -> Self {
-        let mut merged = self.0.clone();
-        merged.insert(WRITABLE.to_owned(), Value::Bool(writable));
-        Self(merged)
-    }
-
-    /// The same value with another way to a database, whose logins are the same. A port that is a text stays one.
-    pub fn with_endpoint(&self, host: &str, port: u16, db_instance_identifier: &str) -> Self {
-        let mut merged = self.0.clone();
-        let port = match self.0.get("port") {
-            Some(Value::String(_)) => Value::from(port.to_string()),
-            _ => Value::from(port),
-        };
-        merged.insert("host".to_owned(), Value::from(host));
-        merged.insert("port".to_owned(), port);
-        merged.insert("dbInstanceIdentifier".to_owned(), Value::from(db_instance_identifier));
         Self(merged)
     }
 
@@ -396,19 +368,6 @@ mod tests {
         assert_eq!(with, value(r#"{"apiKey": "k", "logins": {"app": "p1"}}"#));
         assert_eq!(with.texts_below("logins"), logins);
         assert!(with.texts_below("apiKey").is_empty() && with.texts_below("other").is_empty());
-    }
-
-    #[test]
-    fn a_failover_changes_the_way_and_the_right_to_write_and_nothing_else() {
-        let before = value(r#"{"host": "old", "port": "1", "password": "p", "dbname": "shop"}"#);
-        assert_eq!(before.writable(), None);
-        let after = before.with_endpoint("new", 5432, "billing").with_writable(true);
-        let expected = r#"{"host": "new", "port": "5432", "password": "p", "dbname": "shop",
-            "dbInstanceIdentifier": "billing", "writable": true}"#;
-        assert_eq!((after.writable(), &after), (Some(true), &value(expected)));
-        assert_eq!(after.with_writable(false).writable(), Some(false));
-        assert_eq!(value("{}").with_endpoint("h", 1, "i").endpoint(), Some(("h", Some(1))));
-        assert_eq!(value(r#"{"writable": "yes"}"#).writable(), None);
     }
 
     #[test]
