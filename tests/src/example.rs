@@ -1,6 +1,6 @@
 //! The example application, deployed in the target account and called as its callers would.
 
-use crate::{Account, Consumer, Kept, POSTGRES, World, stacks};
+use crate::{Account, Consumer, Kept, Network, POSTGRES, World, stacks};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -45,25 +45,31 @@ impl Write {
 impl Example {
     /// Deploys it beside the copies, whose security group lets it in.
     pub async fn deploy(world: &World) -> Result<Self> {
-        let network = &world.network;
-        let (this, group) = Self::deploy_in(world, &network.vpc_id, &network.subnet_ids).await?;
-        world.target.let_in(&network.copies_group, &group, POSTGRES).await?;
+        Self::deploy_beside(&world.target, &world.network, world.application_secret_arn()?).await
+    }
+
+    /// Deploys it beside databases of this network, whose security group lets it in. It follows this secret.
+    pub async fn deploy_beside(account: &Account, network: &Network, secret: &str) -> Result<Self> {
+        let (this, group) = Self::deploy_in(account, &network.vpc_id, &network.subnet_ids, secret).await?;
+        account.let_in(&network.copies_group, &group, POSTGRES).await?;
         Ok(this)
     }
 
     /// Deploys it in a VPC of applications, from which the lanes are the only way.
     pub async fn deploy_in_vpc_of(world: &World, consumer: &Consumer) -> Result<Self> {
-        Ok(Self::deploy_in(world, &consumer.vpc_id, &consumer.subnet_ids).await?.0)
+        let secret = world.application_secret_arn()?;
+        Ok(Self::deploy_in(&world.target, &consumer.vpc_id, &consumer.subnet_ids, secret).await?.0)
     }
 
     /// Answers its security group, too.
-    async fn deploy_in(world: &World, vpc_id: &str, subnet_ids: &[String]) -> Result<(Self, String)> {
-        let account = &world.target;
-        let parameters = [
-            ("VpcId", vpc_id),
-            ("SubnetIds", &subnet_ids.join(",")),
-            ("ApplicationSecretArn", world.target_outputs.get("ApplicationSecretArn")?),
-        ];
+    async fn deploy_in(
+        account: &Account,
+        vpc_id: &str,
+        subnet_ids: &[String],
+        secret: &str,
+    ) -> Result<(Self, String)> {
+        let parameters =
+            [("VpcId", vpc_id), ("SubnetIds", &subnet_ids.join(",")), ("ApplicationSecretArn", secret)];
         let outputs = stacks::deploy(account, "example-application", &parameters).await?;
         let group = outputs.get("SecurityGroupId")?;
         account.place(outputs.get("FunctionArn")?, subnet_ids, &[group]).await?;
@@ -100,18 +106,24 @@ impl Example {
 
     /// Writes without a pause from now on. Only after a refusal it waits a moment.
     pub fn write_on(&self, prefix: &str) -> Writer {
-        let (example, prefix) = (self.clone(), prefix.to_owned());
+        Self::write_on_by(vec![self.clone()], prefix)
+    }
+
+    /// The same by the first of these applications, and after each refusal by the next one.
+    pub fn write_on_by(examples: Vec<Self>, prefix: &str) -> Writer {
+        let prefix = prefix.to_owned();
         let (ended, writes) = (Arc::<AtomicBool>::default(), Arc::<Mutex<Vec<Write>>>::default());
         let (told, written) = (Arc::clone(&ended), Arc::clone(&writes));
         let writing = tokio::spawn(async move {
+            let mut turns = examples.iter().cycle();
+            let mut example = turns.next();
             for number in 0.. {
-                if told.load(Ordering::Relaxed) {
-                    break;
-                }
-                let write = example.try_to_write(&format!("{prefix}-{number}")).await;
+                let Some(at) = example.filter(|_| !told.load(Ordering::Relaxed)) else { break };
+                let write = at.try_to_write(&format!("{prefix}-{number}")).await;
                 let is_acknowledged = write.is_acknowledged();
                 lock(&written).push(write);
                 if !is_acknowledged {
+                    example = turns.next();
                     tokio::time::sleep(AFTER_REFUSAL).await;
                 }
             }

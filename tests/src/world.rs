@@ -300,9 +300,14 @@ impl World {
         Ok((run, source, target))
     }
 
+    /// The ARN of the application's secret.
+    pub fn application_secret_arn(&self) -> Result<&str> {
+        self.target_outputs.get("ApplicationSecretArn")
+    }
+
     /// What the application's secret says.
     pub async fn application_secret(&self) -> Result<SecretSays> {
-        self.secret(self.target_outputs.get("ApplicationSecretArn")?).await
+        self.secret(self.application_secret_arn()?).await
     }
 
     /// What the own secret of a copy says.

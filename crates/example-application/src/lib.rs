@@ -7,6 +7,7 @@
 //! 3. A server that refuses to write is the wrong server, so that counts as trouble with the connection too.
 //! 4. A write is acknowledged only if the secret did not move while it was made. Else it is made again, in the database
 //!    that is live now. The entry's id makes the repetition harmless.
+//! 5. Nothing is written where the secret says `"writable": false`: after a failover, another Region is active.
 
 mod database;
 mod http;
@@ -79,7 +80,7 @@ pub async fn handle(application: &Application, event: Value) -> Result<Answer, E
 }
 
 async fn attempt(live: &Live, asked: &Asked) -> Result<Answer, Trouble> {
-    let mut database = live.database().await?;
+    let mut database = live.database(matches!(asked, Asked::Add(_))).await?;
     let answer = match asked {
         Asked::List => {
             let entries = database.session.entries().await?;

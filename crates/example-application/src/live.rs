@@ -28,6 +28,8 @@ pub(crate) struct Kept {
     pub(crate) version_id: String,
     /// The DB instance; empty if the secret does not name one.
     pub(crate) name: String,
+    /// Whether the secret lets applications of this Region write.
+    pub(crate) is_writable: bool,
     pub(crate) session: Session,
     read_at: Instant,
     used_at: Instant,
@@ -38,8 +40,9 @@ impl Live {
         Self { secrets, secret, tls, kept: Mutex::default() }
     }
 
-    /// The connection to the live database, for as long as nobody else has it. It is made anew if the secret moved.
-    pub(crate) async fn database(&self) -> Result<MappedMutexGuard<'_, Kept>, Trouble> {
+    /// The connection to the live database, for as long as nobody else has it. It is made anew if the secret moved. Who
+    /// writes gets none if the secret says that another Region is active.
+    pub(crate) async fn database(&self, writes: bool) -> Result<MappedMutexGuard<'_, Kept>, Trouble> {
         let mut kept = self.kept.lock().await;
         let known = kept.take().filter(|it| it.used_at.elapsed() < IDLE);
         let known = match known {
@@ -47,12 +50,18 @@ impl Live {
             known => {
                 let read_at = Instant::now();
                 let version = self.read().await?;
+                if writes && !is_writable(&version) {
+                    return Err(Trouble::OtherRegion);
+                }
                 match known.filter(|it| it.version_id == version.version_id) {
                     Some(known) => Kept { read_at, ..known },
                     None => self.connect(version, read_at).await?,
                 }
             }
         };
+        if writes && !known.is_writable {
+            return Err(Trouble::OtherRegion);
+        }
         let known = Kept { used_at: Instant::now(), ..known };
         Ok(MutexGuard::map(kept, |kept| kept.insert(known)))
     }
@@ -61,8 +70,9 @@ impl Live {
         let connection = version.value.connection().ok_or(Trouble::SecretIncomplete)?;
         let name = connection.db_instance_identifier.clone().unwrap_or_default();
         tracing::info!(database = name, version = version.version_id, "the secret leads here");
+        let is_writable = is_writable(&version);
         let session = Session::connect(&connection, self.tls).await?;
-        Ok(Kept { version_id: version.version_id, name, session, read_at, used_at: read_at })
+        Ok(Kept { version_id: version.version_id, name, is_writable, session, read_at, used_at: read_at })
     }
 
     /// Drops the connection, so that the next request reads the secret.
@@ -79,4 +89,9 @@ impl Live {
         let reading = read_current(&self.secrets, &self.secret).await?;
         reading.usable(&self.secret)?.ok_or(Trouble::SecretMissing)
     }
+}
+
+/// A secret that does not say is the only one there is.
+fn is_writable(version: &Version) -> bool {
+    version.value.writable() != Some(false)
 }

@@ -12,6 +12,8 @@ pub(crate) enum Trouble {
     SecretMissing,
     #[error("the secret moved to another database while the entry was written")]
     Moved,
+    #[error("the secret says that nobody writes in this Region: another Region is active")]
+    OtherRegion,
     #[error("the secret names engine {0}, which this application has no client for")]
     Engine(String),
     #[error("the database did not answer in time")]

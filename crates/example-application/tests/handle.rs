@@ -41,6 +41,18 @@ async fn a_secret_that_leads_nowhere_is_a_503_that_says_so() {
 }
 
 #[tokio::test]
+async fn nothing_is_written_where_the_secret_says_that_another_region_is_active() {
+    let secret = r#"{"engine": "postgres", "host": "h.invalid", "port": 1, "username": "u", "password": "p",
+        "writable": false}"#;
+    let (status, body) = answer(Some(secret), "POST", "/entries", r#"{"text": "x"}"#).await.unwrap();
+    assert_eq!(status, 503, "{body}");
+    assert!(body["message"].as_str().unwrap().contains("another Region is active"), "{body}");
+    // Reading is no harm.
+    let (_, body) = answer(Some(secret), "GET", "/entries", "").await.unwrap();
+    assert!(body["message"].as_str().unwrap().contains("the database is not there"), "{body}");
+}
+
+#[tokio::test]
 async fn what_is_not_served_is_refused_without_a_look_at_the_secret() {
     assert_eq!(answer(None, "GET", "/", "").await.unwrap().0, 404);
     assert_eq!(answer(None, "PUT", "/entries", "").await.unwrap().0, 405);
