@@ -6,7 +6,10 @@ use replication::RunId;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt;
-use tests::{Fault, Lanes, SOURCE_ACCOUNT, callers_of, deployed_steps, step_of};
+use tests::{Fault, Lanes, SOURCE_ACCOUNT, TARGET_ACCOUNT, callers_of, deployed_steps, step_of};
+
+/// The step that follows failovers, in a stack of its own.
+const FOLLOWER: &str = "FollowFailover";
 
 /// What is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,10 +22,8 @@ pub enum Scenario {
     Release,
     /// The clean-up in both accounts; in the target account the previous copy, stopped and protected, has to go.
     CleanUp,
-}
-
-impl Scenario {
-    pub const ALL: [Self; 4] = [Self::Run, Self::RollBack, Self::Release, Self::CleanUp];
+    /// RDS fails the live copy over, and its lane follows.
+    FailOver,
 }
 
 /// A call of a function, the same in every world.
@@ -92,12 +93,17 @@ pub fn all(calls: &[Call]) -> Vec<Case> {
 
 /// The calls of functions in a record, in order and each once.
 pub fn calls_of(scenario: Scenario, record: &[Value], names: &Names) -> Result<Vec<Call>> {
-    let steps = deployed_steps()?;
+    let mut steps = deployed_steps()?;
+    steps.push((TARGET_ACCOUNT, FOLLOWER.to_owned()));
     let mut times: BTreeMap<Call, u32> = BTreeMap::new();
     for call in record {
         let text = |key: &str| call[key].as_str().unwrap_or_default().to_owned();
         let who = text("who");
         let Some(step) = step_of(&steps, &who) else { continue };
+        // Each minute it looks by itself.
+        if (step == FOLLOWER) != (scenario == Scenario::FailOver) {
+            continue;
+        }
         let function = format!("{}/{step}", text("accountId"));
         let about = names.name(&text("resource"));
         let (service, operation) = (text("service"), text("operation"));

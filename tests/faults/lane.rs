@@ -1,10 +1,12 @@
 //! A world that serves case after case: a live copy, the one before it, and things of others that must stay as they
 //! are.
 
+use crate::cases::Scenario;
 use anyhow::{Context, Result};
 use replication::RunId;
 use serde_json::{Value, json};
-use tests::{Account, Lanes, Others, REPLICATION, TIME_SCALE, Tools, World};
+use tests::promises::Crashes;
+use tests::{Account, Follower, Lanes, Others, REPLICATION, TIME_SCALE, Tools, World};
 
 /// A hand-off that was not received is delivered again after so many seconds, not after the 300 of the template.
 const VISIBILITY_SECONDS: &str = "20";
@@ -14,6 +16,10 @@ pub struct Lane {
     pub live: RunId,
     /// None once a clean-up has deleted it.
     pub previous: Option<RunId>,
+    /// What leads the live copy's lane to that copy, if applications come by lanes.
+    pub follower: Option<Follower>,
+    /// DB instances that fail over.
+    pub failovers: Crashes,
     /// What others own.
     pub others: Others,
     /// The input of the last target execution that was handed off to, and the source snapshot that it names.
@@ -40,13 +46,19 @@ impl Lane {
         let lanes = world.target.lanes.as_ref();
         let mut settings = lanes.map_or_else(|| Ok(world.settings()), |it| it.settings(&world))?;
         settings["retention"] = json!({"copies": 1, "cutoverGraceHours": 0});
-        settings["dbInstance"] = json!({"enableCloudwatchLogsExports": ["postgresql"]});
+        settings["dbInstance"] = json!({"enableCloudwatchLogsExports": ["postgresql"], "multiAz": true});
         world.put_settings(&settings).await?;
+        let follower = match lanes {
+            Some(lanes) => Some(lanes.follow_failovers(&world).await?),
+            None => None,
+        };
 
         let mut lane = Self {
             world,
             live: "20200101t000000z-0000".to_owned().try_into().map_err(|_| anyhow::anyhow!("a run"))?,
             previous: None,
+            follower,
+            failovers: Crashes::default(),
             others,
             handoff: None,
             attempts: 0,
@@ -56,6 +68,12 @@ impl Lane {
             lane.run_unharmed().await?;
         }
         Ok(lane)
+    }
+
+    /// What can be run here.
+    pub fn scenarios(&self) -> impl Iterator<Item = Scenario> {
+        let by_lanes = self.follower.as_ref().map(|_| Scenario::FailOver);
+        [Scenario::Run, Scenario::RollBack, Scenario::Release, Scenario::CleanUp].into_iter().chain(by_lanes)
     }
 
     /// A run in which nothing goes wrong: another copy is live, and the one that was is the previous one.

@@ -8,7 +8,7 @@ use aws_sdk_sfn::types::ExecutionStatus;
 use executions::Execution;
 use replication::RunId;
 use serde_json::{Value, json};
-use tests::promises::{Crashes, Watch, failed_by_name, only_ours_was_changed};
+use tests::promises::{Watch, failed_by_name, only_ours_was_changed};
 use tests::{Account, Outputs, POSTGRES, REPLICATION, clean_up_events, eventually, start};
 
 /// Runs a scenario, with a fault or without; answers the calls that were made meanwhile.
@@ -27,7 +27,7 @@ pub async fn run(lane: &mut Lane, scenario: Scenario, case: Option<&Case>) -> Re
         lane.world.local_aws.fault(&case.planned(&names)).await?;
     }
     let secret = lane.world.target_outputs.get("ApplicationSecretArn")?.to_owned();
-    let watch = Watch::begin(&lane.world.target, &secret, &Crashes::default());
+    let watch = Watch::begin(&lane.world.target, &secret, &lane.failovers);
     let performed = perform(lane, scenario, run, case).await;
     let watched = watch.end().await?;
     let pending = lane.world.local_aws.pending_faults().await?;
@@ -54,7 +54,7 @@ async fn prepare(lane: &mut Lane, scenario: Scenario) -> Result<()> {
     let rds = &lane.world.target.rds;
     let modify = rds.modify_db_instance().db_instance_identifier(&identifier).apply_immediately(true);
     match scenario {
-        Scenario::Run => return Ok(()),
+        Scenario::Run | Scenario::FailOver => return Ok(()),
         Scenario::Release => return roll_back(lane, "previous", previous.as_str()).await.map(|_| ()),
         Scenario::CleanUp => {
             // What is in a lane is kept.
@@ -104,6 +104,10 @@ async fn perform(lane: &mut Lane, scenario: Scenario, run: Option<RunId>, case: 
         }
         Scenario::Release => {
             roll_back(lane, "latest", "latest").await?;
+            invariants::is_live(lane, &lane.live).await
+        }
+        Scenario::FailOver => {
+            fail_over(lane).await?;
             invariants::is_live(lane, &lane.live).await
         }
         Scenario::CleanUp => {
@@ -178,6 +182,30 @@ async fn roll_back(lane: &mut Lane, to: &str, resumed_to: &str) -> Result<()> {
         target.succeeded(&arn).await.with_context(|| resumed_after(&first))?;
     }
     Ok(())
+}
+
+/// RDS fails the live copy over. A look that fails by name changes nothing, and a later one leads the lane there.
+async fn fail_over(lane: &Lane) -> Result<()> {
+    let target = &lane.world.target;
+    let (lanes, follower) = target.lanes.as_ref().zip(lane.follower.as_ref()).context("there are lanes")?;
+    let live = lane.world.application_secret().await?;
+    let (identifier, group) = (&live.db_instance_identifier, lanes.target_group_at(live.port)?);
+    let before = live.address().await?;
+    target.instance_in(identifier, "available").await?;
+    let watch = target.watch_group(group);
+    lane.failovers.expect(identifier);
+    let reboot = target.rds.reboot_db_instance().db_instance_identifier(identifier);
+    reboot.force_failover(true).send().await?;
+    eventually("the live copy's lane to follow", || async {
+        lane.failovers.expect(identifier);
+        failed_by_name(&follower.end_of_sweep().await?)?;
+        let now = live.address().await?;
+        let alone = [(now.to_string(), "healthy".to_owned())].into();
+        Ok((now != before && target.targets(group).await? == alone).then_some(()))
+    })
+    .await?;
+    watch.end().await?;
+    target.instance_in(identifier, "available").await.map(|_| ())
 }
 
 /// The clean-up in both accounts, as after a failed execution, keeping so many copies beside the live one. One that

@@ -35,10 +35,18 @@ impl Follower {
         Ok(Self { account: account.clone(), machine })
     }
 
-    /// Looks once, as the schedule does each minute.
+    /// Looks as the schedule does each minute, and must succeed.
     pub async fn sweep(&self) -> Result<Execution> {
-        let arn = start(&self.account, &self.machine, None, &json!({ "source": "aws.scheduler" })).await?;
-        self.account.succeeded(&arn).await
+        self.account.succeeded(&self.start().await?).await
+    }
+
+    /// The same, ended however it ended.
+    pub async fn end_of_sweep(&self) -> Result<Execution> {
+        self.account.ended(&self.start().await?).await
+    }
+
+    async fn start(&self) -> Result<String> {
+        start(&self.account, &self.machine, None, &json!({ "source": "aws.scheduler" })).await
     }
 
     /// How many executions events of RDS have begun, all of which must have succeeded or still run.
