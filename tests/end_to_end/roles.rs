@@ -18,6 +18,7 @@ const NOT_SEEN: &[(&str, &str)] = &[
     ("ec2:", "Lambda makes the network interface of Verify and RegisterTargets in the role's name"),
     ("elasticloadbalancing:", "no lanes are named in these runs: the calls of the test of lanes"),
     ("rds:DescribeDBSubnetGroups", "no lanes are named in these runs: a call of the test of lanes"),
+    ("rds:DescribeDBProx", "no lanes are named in these runs: calls of the test of lanes"),
     ("iam:CreateServiceLinkedRole", "RDS makes its role in the caller's name, in a fresh account"),
     ("iam:PassRole", "RDS checks it when a monitoring role is given"),
     ("secretsmanager:RestoreSecret", "a handle test's: a run resumed after its clean-up, a week ago at most"),
