@@ -64,7 +64,7 @@ async fn a_replica_that_lags_is_not_drained_until_it_has_the_last_commit() -> Re
     primary.create_master(&MASTER).await?;
     let port = primary.port();
     let link = Link::open(move || Some(port))?;
-    programs.follow(link.port(), "replica", &second).await?;
+    primary.seed(link.port(), "replica", &second).await?;
     let (replica, elsewhere) = Server::start(&programs, &second, &door, &Gate::open()).await?;
     let (mut old, mut new) = (login(&endpoint).await?, login(&elsewhere).await?);
 

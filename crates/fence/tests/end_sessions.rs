@@ -49,7 +49,7 @@ impl World {
 
     /// A replica that follows the server.
     async fn replica(&self) -> Result<Server> {
-        self.programs.follow(self.server.port(), "replica", &self.replica_data).await?;
+        self.server.seed(self.server.port(), "replica", &self.replica_data).await?;
         let door = Door { name: None, address: None, port: 0 };
         Ok(Server::start(&self.programs, &self.replica_data, &door, &Gate::open()).await?.0)
     }

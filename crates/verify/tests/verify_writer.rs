@@ -37,7 +37,7 @@ impl Pair {
         let (one, primary) = Server::start(&programs, &first, &door, &Gate::open()).await?;
         let master = Master { username: MASTER, password: PASSWORD, database: Some("shop") };
         one.create_master(&master).await?;
-        programs.follow(one.port(), "replica", &second).await?;
+        one.seed(one.port(), "replica", &second).await?;
         let (two, replica) = Server::start(&programs, &second, &door, &Gate::open()).await?;
         world.lead_to("postgres", primary.address.port());
         Ok(Self { world, programs, primary, replica, servers: [one, two] })
