@@ -12,6 +12,10 @@ pub mod tag {
     pub const GROUP: &str = "snapferry:group";
     /// On a DB instance: the last epoch that fenced or promoted it.
     pub const EPOCH: &str = "snapferry:epoch";
+    /// On a DB instance that a failover promotes: the ARN of the primary that it replaces.
+    pub const REPLACES: &str = "snapferry:replaces";
+    /// On a primary that the guard quarantined: it must still be rebooted, so that its sessions end.
+    pub const GUARDED: &str = "snapferry:guarded";
     /// On a DB instance that was fenced: the security groups that it had before.
     pub const SECURITY_GROUPS: &str = "snapferry:security-groups";
 }

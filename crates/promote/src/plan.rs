@@ -2,7 +2,7 @@
 
 use crate::Error;
 use database::{Condition, DatabaseSeen};
-use failover::{OldPrimary, Run};
+use failover::{OldPrimary, Run, tag};
 use step::{Deadline, Look, Tags, Waiting};
 
 /// The status of a look that asked RDS for the promotion.
@@ -66,7 +66,12 @@ pub fn plan(
     };
     match (is_ours, seen.condition(), waiting.worked_seconds()) {
         (_, condition, _) if condition != Condition::Usable => wait(waiting.clone(), &format!("is {status}")),
-        (false, ..) => promote(Some(run.tags())),
+        (false, ..) => {
+            let mut tags = run.tags();
+            // The guard of the old Region goes by it.
+            tags.insert(tag::REPLACES.to_owned(), source.clone());
+            promote(Some(tags))
+        }
         // This failover may have asked already, before it was resumed.
         (true, _, None) => wait(waiting.clone().started(), "may be promoted already: looks again"),
         (true, _, Some(seconds)) if seconds < PATIENCE_SECONDS => wait(waiting.clone(), "is still a replica"),
@@ -113,7 +118,10 @@ mod tests {
         let got = match planned(seen, waiting) {
             Ok(Plan::Answer(look)) if look.done => "done".to_owned(),
             Ok(Plan::Answer(_)) => "look again".to_owned(),
-            Ok(Plan::Promote { tags: Some(_), .. }) => "tag and promote".to_owned(),
+            Ok(Plan::Promote { tags: Some(tags), .. }) => {
+                assert_eq!(tags.get(tag::REPLACES).map(String::as_str), SOURCE);
+                "tag and promote".to_owned()
+            }
             Ok(Plan::Promote { tags: None, .. }) => "promote".to_owned(),
             Err(error) => error.name().to_string(),
         };
