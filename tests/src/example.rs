@@ -61,16 +61,39 @@ impl Example {
         Ok(Self::deploy_in(&world.target, &consumer.vpc_id, &consumer.subnet_ids, secret).await?.0)
     }
 
-    /// Answers its security group, too.
+    /// Deploys another one beside the copies, from which their RDS Proxies are the only way.
+    pub async fn deploy_before_proxies(world: &World) -> Result<Self> {
+        let (account, network, name) = (&world.target, &world.network, "example-before-proxies");
+        let (subnet_ids, secret) = (&network.subnet_ids, world.application_secret_arn()?);
+        let (this, group) = Self::deploy_as(account, name, &network.vpc_id, subnet_ids, secret).await?;
+        let proxies = account.rds.describe_db_proxies().send().await?.db_proxies.unwrap_or_default();
+        let groups = proxies.into_iter().flat_map(|it| it.vpc_security_group_ids.unwrap_or_default());
+        for proxies in BTreeSet::from_iter(groups) {
+            account.let_in(&proxies, &group, POSTGRES).await?;
+        }
+        Ok(this)
+    }
+
     async fn deploy_in(
         account: &Account,
         vpc_id: &str,
         subnet_ids: &[String],
         secret: &str,
     ) -> Result<(Self, String)> {
+        Self::deploy_as(account, "example-application", vpc_id, subnet_ids, secret).await
+    }
+
+    /// Deploys a stack of this name; answers its security group, too.
+    async fn deploy_as(
+        account: &Account,
+        name: &str,
+        vpc_id: &str,
+        subnet_ids: &[String],
+        secret: &str,
+    ) -> Result<(Self, String)> {
         let parameters =
             [("VpcId", vpc_id), ("SubnetIds", &subnet_ids.join(",")), ("ApplicationSecretArn", secret)];
-        let outputs = stacks::deploy(account, "example-application", &parameters).await?;
+        let outputs = stacks::deploy_as(account, name, "example-application", &parameters).await?;
         let group = outputs.get("SecurityGroupId")?;
         account.place(outputs.get("FunctionArn")?, subnet_ids, &[group]).await?;
         Ok((Self::at(account, outputs.get("ApiId")?), group.to_owned()))

@@ -132,12 +132,12 @@ impl Account {
     }
 
     /// One call of Elastic Load Balancing; its answer.
-    pub(crate) async fn load_balancing(&self, action: &str, parameters: &[(&str, &str)]) -> Result<String> {
+    pub async fn load_balancing(&self, action: &str, parameters: &[(&str, &str)]) -> Result<String> {
         self.query("elasticloadbalancing", "2015-12-01", action, parameters).await
     }
 
     /// One call of a service of the query protocol; its answer.
-    pub async fn query(
+    pub(crate) async fn query(
         &self,
         service: &str,
         version: &str,

@@ -100,10 +100,12 @@ impl Sum for Count {
     }
 }
 
-/// The longest time between two acknowledgements of one caller in a row, of those that reach into this time.
+/// The longest time between two acknowledgements of one caller in a row, of those that end in this time. A silence that
+/// does not end in it counts until `to`.
 pub fn longest_gap(writes: &[Write], from: Instant, to: Instant) -> Duration {
-    let ends: Vec<Instant> = writes.iter().filter(|it| it.is_acknowledged()).map(|it| it.ended).collect();
-    let pairs = ends.windows(2).filter(|pair| pair[0] <= to && from <= pair[1]);
+    let ends = writes.iter().filter(|it| it.is_acknowledged()).map(|it| it.ended);
+    let ends: Vec<Instant> = ends.take_while(|it| *it <= to).chain([to]).collect();
+    let pairs = ends.windows(2).filter(|pair| from <= pair[1]);
     pairs.map(|pair| pair[1].duration_since(pair[0])).max().unwrap_or_default()
 }
 
@@ -224,12 +226,13 @@ mod tests {
             assert_eq!(gap, Duration::from_millis(expected), "{from} to {to}");
         };
         check(0, 99, 65);
-        check(0, 29, 20);
-        // It began before, or ends after.
-        check(50, 60, 65);
+        check(0, 31, 20);
+        // It began before, or is not over.
+        check(90, 99, 65);
+        check(50, 60, 30);
         check(96, 99, 4);
-        check(200, 300, 0);
-        assert_eq!(longest_gap(&[], clock.at(0), clock.at(9)), Duration::ZERO);
+        check(96, 119, 20);
+        check(200, 300, 201);
     }
 
     #[test]

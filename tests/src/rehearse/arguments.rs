@@ -38,9 +38,9 @@ pub enum Other {
     /// Writes through an application without a pause while a run cuts over, a rollback goes back and RDS fails the live
     /// copy over, and counts what is refused and lost.
     ///
-    /// The application stands behind an HTTP API in a VPC of its own, and reaches the copies by lanes of a Network Load
-    /// Balancer. Afterwards the same is done the naive way: register the new address and deregister the old one at once,
-    /// the secret afterwards.
+    /// The application stands behind an HTTP API. It reaches the copies by lanes of a Network Load Balancer, then by lanes
+    /// of RDS Proxies. Last comes the naive way: register the new address and deregister the old one at once, the secret
+    /// afterwards.
     #[command(
         after_help = "Exit status: 0 when no acknowledged write was lost, every write was in the live copy within 60 s, and a cut-over or rollback refused at most one write a connection; 1 when not, 2 for a wrong option, 130 when ended by Ctrl-C."
     )]

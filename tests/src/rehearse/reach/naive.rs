@@ -1,7 +1,7 @@
 //! The naive way: the load balancer is switched in place, the new address in and the old one out at once, and the
 //! application's secret follows. The databases, the load balancer and the application are the same.
 
-use super::report::{Kind, Played, Written};
+use super::report::{By, Kind, Played, Written};
 use super::stage::Stage;
 use ::tests::{Copies, Example, Lanes, REPLICATION, SecretSays, TimeLine, World, eventually};
 use anyhow::{Context, Result};
@@ -34,7 +34,7 @@ pub async fn play(
         .await?;
         lead_secret_to(world, &other).await
     };
-    let mut stage = Stage::open(world, example, "naive")?;
+    let mut stage = Stage::open(world, By::NetworkLoadBalancer, example).await?;
     stage.play(Kind::Naive, screen, "The same the naive way", switch).await?;
     let (played, written) = stage.close().await?;
     let played = played.into_iter().next().context("it was played")?;
@@ -49,7 +49,7 @@ pub async fn play(
 async fn on_target(world: &World, action: &str, group: &str, copy: &SecretSays, port: u16) -> Result<String> {
     let (id, port) = (copy.address().await?.to_string(), port.to_string());
     let target = [("TargetGroupArn", group), ("Targets.member.1.Id", &id), ("Targets.member.1.Port", &port)];
-    world.target.query("elasticloadbalancing", "2015-12-01", action, &target).await
+    world.target.load_balancing(action, &target).await
 }
 
 /// Writes the copy's name, user and password into the application's secret. The port stays that of the lane.

@@ -1,6 +1,6 @@
 //! Callers that write without a pause, while one event after the other is played.
 
-use super::report::{Kind, Played, Written};
+use super::report::{By, Kind, Played, Written};
 use ::tests::{Example, SecretWatch, World, Writer};
 use anyhow::{Context, Result};
 use executions::Screen;
@@ -16,17 +16,22 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// What the callers and the watch are for.
 pub struct Stage<'a> {
     world: &'a World,
+    by: By,
     watch: SecretWatch,
     writers: Vec<Writer>,
     played: Vec<Played>,
 }
 
 impl<'a> Stage<'a> {
-    /// Lets the callers begin; `prefix` begins their entries' ids.
-    pub fn open(world: &'a World, example: &Example, prefix: &str) -> Result<Self> {
+    /// Lets the callers begin, and waits until each of them writes to the live copy.
+    pub async fn open(world: &'a World, by: By, example: &Example) -> Result<Self> {
         let watch = SecretWatch::of(world)?;
-        let writers = (0..CALLERS).map(|caller| example.write_on(&format!("{prefix}-{caller}"))).collect();
-        Ok(Self { world, watch, writers, played: Vec::new() })
+        // No two stages write the same entry.
+        let now = jiff::Timestamp::now().as_millisecond();
+        let writers = (0..CALLERS).map(|caller| example.write_on(&format!("{now}-{caller}"))).collect();
+        let this = Self { world, by, watch, writers, played: Vec::new() };
+        this.land_in(&world.application_secret().await?.db_instance_identifier).await;
+        Ok(this)
     }
 
     /// Plays an event, and waits until writes land where it leads.
@@ -49,7 +54,7 @@ impl<'a> Stage<'a> {
             Kind::Failover => began,
             _ => self.watch.line().last_change().context("the application's secret did not move")?,
         };
-        self.played.push(Played { kind, copy, began, moved, ended: Instant::now() });
+        self.played.push(Played { by: self.by, kind, copy, began, moved, ended: Instant::now() });
         Ok(())
     }
 
