@@ -63,7 +63,11 @@ fn declared(error: &File, of_others: Names) -> Names {
     names
 }
 
+/// A service as error names call it.
 fn capital(word: &str) -> String {
+    if word == "cloudformation" {
+        return "CloudFormation".to_owned();
+    }
     let (first, rest) = word.split_at(1);
     format!("{}{rest}", first.to_uppercase())
 }

@@ -7,10 +7,22 @@ use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use step::ErrorName;
 
-/// A state machine as its file defines it.
+/// A state machine as its file defines it. Its states have different names, however deep they stand.
 pub struct Machine {
     pub file: File,
     pub states: Map<String, Value>,
+}
+
+/// The states of a machine, and those of its branches and iterations.
+fn all_states(machine: &Value) -> Map<String, Value> {
+    let mut all = machine["States"].as_object().unwrap().clone();
+    for state in machine["States"].as_object().unwrap().values() {
+        let branches = state["Branches"].as_array().into_iter().flatten();
+        for (name, inner) in branches.chain(state.get("ItemProcessor")).flat_map(all_states) {
+            assert!(all.insert(name.clone(), inner).is_none(), "two states are called {name}");
+        }
+    }
+    all
 }
 
 impl Machine {
@@ -18,7 +30,7 @@ impl Machine {
     pub fn all() -> Vec<Self> {
         let of = |file: File| {
             let definition: Value = serde_json::from_str(&file.text).unwrap();
-            Self { states: definition["States"].as_object().unwrap().clone(), file }
+            Self { states: all_states(&definition), file }
         };
         files_named("statemachines", ".asl.json").into_iter().map(of).collect()
     }
@@ -39,7 +51,7 @@ impl Machine {
 
     /// A place in the file: where the state begins.
     pub fn at(&self, state: &str, what: &str) -> String {
-        let begins = |line: &str| line.starts_with(&format!("    \"{state}\": {{"));
+        let begins = |line: &str| line.trim_start().starts_with(&format!("\"{state}\": {{"));
         let index = self.file.text.lines().position(begins).unwrap_or_default();
         self.file.at(index, &format!("{state}: {what}"))
     }
@@ -114,13 +126,19 @@ fn every_task_calls_the_function_of_its_name() {
 #[test]
 fn every_variable_is_assigned_before_any_state_reads_it() {
     for machine in Machine::all() {
-        let assigned = machine.states["Begin"]["Assign"].as_object().unwrap();
+        // A branch or an iteration has variables of its own, from its first state on.
+        let first = machine.states.iter().filter(|(name, _)| name.starts_with("Begin")).map(|(_, it)| it);
+        let assigned: BTreeSet<&str> = first
+            .filter_map(|it| it["Assign"].as_object())
+            .flat_map(|it| it.keys())
+            .map(String::as_str)
+            .collect();
         let functions = ["", "states"];
         for name in names(&machine.file.text, "$").into_iter().filter(|it| !functions.contains(&it.as_str()))
         {
             // A function of JSONata is called.
             let called = machine.file.text.contains(&format!("${name}("));
-            assert!(called || assigned.contains_key(&name), "{} reads ${name}", machine.file.path);
+            assert!(called || assigned.contains(name.as_str()), "{} reads ${name}", machine.file.path);
         }
     }
 }

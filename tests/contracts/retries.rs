@@ -155,7 +155,7 @@ fn every_task_waits_five_minutes_for_a_function_that_wakes_up() {
 // P2-24: a function in a VPC needs a network interface, and a subnet may lack an address for it.
 #[test]
 fn the_verification_is_called_again_while_it_gets_no_network_interface() {
-    const IN_THE_VPC: [&str; 3] = ["Verify", "RegisterTargets", "FollowFailover"];
+    const IN_THE_VPC: [&str; 4] = ["Verify", "RegisterTargets", "FollowFailover", "Drain"];
     const TROUBLES: [&str; 4] = [
         "Lambda.EC2ThrottledException",
         "Lambda.EC2UnexpectedException",

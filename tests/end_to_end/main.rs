@@ -25,6 +25,7 @@ mod resumption;
 mod roles;
 mod rollback;
 mod sources;
+mod undone_failover;
 mod verification;
 
 use anyhow::{Context, Result};

@@ -74,9 +74,9 @@ impl Account {
         }
     }
 
-    /// The bucket of the account's artifacts.
+    /// The bucket of the account's artifacts in its Region: CloudFormation takes them from no other one.
     pub fn bucket(&self) -> String {
-        format!("snapferry-artifacts-{}", self.id)
+        format!("snapferry-artifacts-{}-{}", self.id, self.region)
     }
 
     /// Puts zips, state machines and templates into the account's bucket.

@@ -149,9 +149,22 @@ async fn create_as(
         match it.stack_status {
             Some(StackStatus::CreateInProgress) => Ok(None),
             Some(StackStatus::CreateComplete) => Ok(Some(it.outputs.unwrap_or_default())),
-            status => bail!("stack {stack} is {status:?}: {}", it.stack_status_reason.unwrap_or_default()),
+            status => bail!("stack {stack} is {status:?}: {}", failed_resources(account, &stack).await?),
         }
     });
     let outputs = outputs.await?.into_iter().filter_map(|it| Some((it.output_key?, it.output_value?)));
     Ok(Outputs(outputs.collect()))
+}
+
+/// What of a stack could not be made, and why.
+async fn failed_resources(account: &Account, stack: &str) -> Result<String> {
+    let events = account.cloudformation.describe_stack_events().stack_name(stack).send().await?;
+    let failed = events.stack_events.unwrap_or_default().into_iter();
+    let failed =
+        failed.filter(|it| it.resource_status.as_ref().is_some_and(|it| it.as_str().ends_with("FAILED")));
+    let told = failed.map(|it| {
+        let resource = it.logical_resource_id.unwrap_or_default();
+        format!("{resource}: {}", it.resource_status_reason.unwrap_or_default())
+    });
+    Ok(told.collect::<Vec<_>>().join("; "))
 }

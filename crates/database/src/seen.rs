@@ -23,6 +23,8 @@ pub struct DatabaseSeen {
     pub endpoint: Option<Endpoint>,
     /// RDS's name of the engine.
     pub engine: String,
+    /// Its engine version.
+    pub engine_version: String,
     /// The master user's name.
     pub master_username: String,
     /// The database that it was created with, where RDS knows one.
@@ -79,6 +81,7 @@ impl DatabaseSeen {
             status: String::new(),
             endpoint: None,
             engine: String::new(),
+            engine_version: String::new(),
             master_username: String::new(),
             db_name: None,
             password_pending: false,
@@ -121,6 +124,7 @@ impl From<DbInstance> for DatabaseSeen {
                 .endpoint
                 .and_then(|it| Some(Endpoint { address: it.address?, port: u16::try_from(it.port?).ok()? })),
             engine: it.engine.unwrap_or_default(),
+            engine_version: it.engine_version.unwrap_or_default(),
             master_username: it.master_username.unwrap_or_default(),
             db_name: it.db_name,
             password_pending: pending.is_some_and(|it| it.master_user_password.is_some()),

@@ -5,6 +5,7 @@
 //! may lose.
 
 mod epoch;
+mod epochs;
 mod group_name;
 pub mod loss;
 mod lsn;
@@ -16,6 +17,7 @@ mod resource;
 mod run;
 
 pub use epoch::EpochId;
+pub use epochs::{Begun, EpochRefused, Epochs};
 pub use group_name::{GroupName, ResourceName};
 pub use loss::{Loss, Sample};
 pub use lsn::Lsn;

@@ -20,6 +20,7 @@ pub enum Service {
     Ec2,
     States,
     Lambda,
+    CloudFormation,
 }
 
 impl fmt::Display for Service {
@@ -35,6 +36,7 @@ impl fmt::Display for Service {
             Self::Ec2 => "EC2",
             Self::States => "Step Functions",
             Self::Lambda => "Lambda",
+            Self::CloudFormation => "CloudFormation",
         })
     }
 }
@@ -53,6 +55,7 @@ impl Service {
             Self::Ec2 => ErrorName::Ec2Unavailable,
             Self::States => ErrorName::StatesUnavailable,
             Self::Lambda => ErrorName::LambdaUnavailable,
+            Self::CloudFormation => ErrorName::CloudFormationUnavailable,
         }
     }
 
@@ -69,6 +72,7 @@ impl Service {
             Self::Ec2 => ErrorName::Ec2Refused,
             Self::States => ErrorName::StatesRefused,
             Self::Lambda => ErrorName::LambdaRefused,
+            Self::CloudFormation => ErrorName::CloudFormationRefused,
         }
     }
 }

@@ -19,7 +19,7 @@ pub use client::{Config, config};
 pub use environment::{list_from_environment, text_from_environment};
 pub use failure::diagnostic;
 pub use lambda_runtime::Error;
-pub use parameter::find_parameter;
+pub use parameter::{create_parameter, find_parameter, parameters_below};
 pub use serve::serve;
 pub use signed::{Invoked, SignedClient};
 pub use tag_list::tags;

@@ -102,6 +102,12 @@ impl SignedClient {
         Self::new(Service::Ec2, "ec2", Protocol::Query { version: "2016-11-15" }, "EC2", config)
     }
 
+    /// A client of CloudFormation. It follows `AWS_ENDPOINT_URL_CLOUDFORMATION` and `AWS_ENDPOINT_URL`, as the SDK does.
+    pub fn cloudformation(config: &Config) -> Self {
+        let protocol = Protocol::Query { version: "2010-05-15" };
+        Self::new(Service::CloudFormation, "cloudformation", protocol, "CloudFormation", config)
+    }
+
     /// A client of Lambda. It follows `AWS_ENDPOINT_URL_LAMBDA` and `AWS_ENDPOINT_URL`, as the SDK does.
     pub fn lambda(config: &Config) -> Self {
         Self::new(Service::Lambda, "lambda", Protocol::Rest, "Lambda", config)

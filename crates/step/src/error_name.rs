@@ -75,6 +75,9 @@ error_names! {
     /// Lambda was throttled or did not answer, or the function that it runs is not awake yet.
     /// Repair: none, the machine retries it. If the execution still fails, redrive it.
     LambdaUnavailable: retryable,
+    /// CloudFormation was throttled or did not answer.
+    /// Repair: none, the machine retries it. If the execution still fails, redrive it.
+    CloudFormationUnavailable: retryable,
     /// RDS refused a call, mostly for a permission or a value. The message carries its code.
     /// Repair: correct what the code names, then redrive the execution.
     RdsRefused: fatal,
@@ -105,6 +108,9 @@ error_names! {
     /// Lambda refused a call, mostly for a permission or because the function does not exist. The message carries its code.
     /// Repair: correct what the code names, then redrive the execution.
     LambdaRefused: fatal,
+    /// CloudFormation refused a call, mostly for a permission. The message carries its code.
+    /// Repair: correct what the code names, then redrive the execution.
+    CloudFormationRefused: fatal,
     /// An input does not have the shape that the step expects; the message gives the path of the field.
     /// Repair: correct the field, and start a new run.
     InvalidRequest: fatal,
@@ -286,6 +292,30 @@ error_names! {
     /// The manifest refers to an export or an SSM parameter that does not exist. The message names all of them.
     /// Repair: deploy the stack that exports it, or correct the manifest. Then start the failover again.
     ImportNotFound: fatal,
+    /// The failover needs an approval, which this version cannot ask for yet.
+    /// Repair: fail over as planned while the old Region is alive, with `"approval": "unplanned"` in the manifest.
+    ApprovalNotServed: fatal,
+    /// The group is not in the Region that was to become active, or the failover was started in another Region.
+    /// Repair: correct `to`, and start the failover in that Region.
+    WrongRegion: fatal,
+    /// The name of the execution does not tell the next epoch of the group.
+    /// Repair: start the failover under the name that the message gives.
+    WrongEpoch: fatal,
+    /// Another failover of the group has not ended: it is at work, or it failed after it had changed something.
+    /// Repair: resume it as the message says. If it never will go on, name it as `giveUp` in the input of the next one.
+    EpochNotEnded: fatal,
+    /// The parameter of the epoch says otherwise than this failover: each Region went on by itself.
+    /// Repair: look at the parameter in both Regions, and start the failover again under the next number.
+    EpochDiffers: fatal,
+    /// A DB instance of the group lacks the tag `snapferry:group`, without which no function may change it.
+    /// Repair: tag it with the name of the group, then start the failover again.
+    MemberNotTagged: fatal,
+    /// A DB instance of the group is the copy of a replication, which replaces it with each run.
+    /// Repair: take it out of the manifest, then start the failover again.
+    CopyInGroup: fatal,
+    /// The replica would be a worse primary: its backups are off, or its engine version differs. The message says which.
+    /// Repair: change the replica, then start the failover again.
+    StandbyNotFit: fatal,
     /// A DB instance of the group carries the tag of a newer failover: that one took it over.
     /// Repair: look at the newest epoch of the group, and resume that failover or start another one.
     NewerEpoch: fatal,

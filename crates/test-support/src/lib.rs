@@ -3,6 +3,7 @@
 // Clippy's allowance for tests does not reach a crate of their helpers.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+pub mod parameters;
 pub mod regions;
 
 use aws_config::timeout::TimeoutConfig;
