@@ -17,6 +17,7 @@ mod overlap;
 mod pair;
 mod part;
 mod passwords;
+mod planned_failover;
 mod redrive;
 mod refusals;
 mod regions;
@@ -25,7 +26,6 @@ mod resumption;
 mod roles;
 mod rollback;
 mod sources;
-mod undone_failover;
 mod verification;
 
 use anyhow::{Context, Result};

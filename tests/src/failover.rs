@@ -1,7 +1,7 @@
 //! A group of one database that can fail over between the Regions of a pair, and the stacks that do it.
 
 use crate::network::POSTGRES;
-use crate::stacks::deploy;
+use crate::stacks::deploy_as;
 use crate::{Account, MASTER_PASSWORD, Outputs, Pair, REGIONS, Side, Tools, start};
 use anyhow::{Context, Result};
 use aws_sdk_rds::types::Tag as RdsTag;
@@ -105,7 +105,9 @@ async fn prepare(side: &Side, pair: &Pair, identifier: &str) -> Result<(Outputs,
     let Side { account, network } = side;
     let subnets = network.subnet_ids.join(",");
     let parameters = [("SubnetIds", subnets.as_str()), ("SecurityGroupIds", &network.verify_group)];
-    let outputs = deploy(account, "failover", &parameters).await?;
+    // The local AWS names roles after their stack, and a role is of all Regions: one stack must not change the other's.
+    let name = format!("failover-{}", account.region);
+    let outputs = deploy_as(account, &name, "failover", &parameters).await?;
     for function in account.functions().await? {
         let arn = &function.function_arn;
         let is_inside = |step: &&str| {
