@@ -113,7 +113,7 @@ async fn prepare(side: &Side, pair: &Pair, identifier: &str) -> Result<(Outputs,
         let is_inside = |step: &&str| {
             arn.contains(&format!("-{step}Function")) || arn.ends_with(":snapferry-end-sessions")
         };
-        if IN_THE_VPC.iter().any(|step| is_inside(&step)) {
+        if IN_THE_VPC.iter().any(is_inside) {
             account.place(arn, &network.subnet_ids, &[&network.verify_group]).await?;
         }
     }

@@ -1,4 +1,4 @@
-//! A MariaDB server that follows another one by its binary log, with GTIDs.
+//! A MariaDB server that follows another one by its binary log, with each transaction's GTID.
 
 use std::path::Path;
 
