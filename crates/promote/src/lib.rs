@@ -45,7 +45,7 @@ pub struct Response {
     pub endpoint: Option<Endpoint>,
 }
 
-/// Promotes the replica. It tags the replica with the failover before it asks RDS, so that whoever looks knows that a
+/// Promotes the replica. It tags the replica with the failover before it asks RDS, so that each look knows that a
 /// promotion may have begun. It is done once RDS names no source any more and two looks in a row see it available: the
 /// status changes late.
 ///
