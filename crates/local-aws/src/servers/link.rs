@@ -131,7 +131,7 @@ mod tests {
 
     const SHORT: Duration = Duration::from_millis(200);
 
-    /// A link to a server that says hello to whoever connects, and the replica's end of a connection.
+    /// A link to a server that says hello to each client, and the replica's end of a connection.
     async fn linked() -> (Link, TcpStream, TcpStream) {
         let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = server.local_addr().unwrap().port();
