@@ -13,7 +13,7 @@ use plan::{after_failure, plan};
 use replayed::Replayed;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use step::{Deadline, InvalidRequest, Look, Waiting, parse};
+use step::{Deadline, Look, Waiting, parse};
 
 /// How long a login may take, and each statement.
 const STEP_SECONDS: u64 = 5;
@@ -62,10 +62,7 @@ pub async fn handle(secrets: &Client, payload: Value) -> Result<Response, Error>
     let Request {
         group, epoch, resource, up_to, endpoint, stage_deadline_seconds: deadline, waiting, ..
     } = request;
-    let Resource::RdsReadReplica(replica) = resource else {
-        let message = "only a read replica can be drained".to_owned();
-        return Err(InvalidRequest { path: "resource.kind".to_owned(), message }.into());
-    };
+    let replica = resource.into_read_replica("can be drained")?;
     let secret = &replica.master_secret_id;
     let version = secret::read_current(secrets, secret).await?.usable(secret)?;
     let login = login::connection(version, secret, &endpoint)?;

@@ -15,6 +15,7 @@ mod reference;
 mod region;
 mod resource;
 mod run;
+mod step_request;
 
 pub use epoch::EpochId;
 pub use epochs::{Begun, EpochRefused, Epochs};
@@ -29,3 +30,4 @@ pub use reference::{Reference, Values};
 pub use region::Region;
 pub use resource::{DbInstanceAt, OldPrimary, PointedSecret, ReadReplica, Resource, ResourceLayer, SecretAt};
 pub use run::{Mode, Run, tag};
+pub use step_request::StepRequest;

@@ -8,35 +8,16 @@ pub use error::Error;
 use aws_sdk_rds::Client as Rds;
 use aws_sdk_secretsmanager::Client as Secrets;
 use database::Database;
-use failover::{EpochId, GroupName, Mode, PointedSecret, Region, Resource, Run};
+use failover::{Mode, PointedSecret, Region, Resource, Run, StepRequest};
 use lambda_support::Config;
 use plan::{Old, Plan, SILENT, plan, way};
 use secret::{AWSCURRENT, SecretValue, Version};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
-use step::{Deadline, InvalidRequest, Look, Waiting, parse};
+use step::{InvalidRequest, Look, parse};
 
 /// The label of the version that is about to become current.
 const LABEL: &str = "snapferry";
-
-/// The failover, and the secret.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Request {
-    /// The group.
-    pub group: GroupName,
-    /// The epoch that the failover begins.
-    pub epoch: EpochId,
-    /// Whether the old Region takes part.
-    pub mode: Mode,
-    /// The secret.
-    pub resource: Resource,
-    /// How long the stage may wait in all.
-    pub stage_deadline_seconds: Deadline,
-    /// What the last look answered; `{}` at first.
-    #[serde(rename = "stage")]
-    pub waiting: Waiting,
-}
 
 /// What became of the secret.
 #[derive(Debug, Serialize)]
@@ -62,7 +43,8 @@ pub struct Response {
 /// Source: RDS API `DescribeDBInstances`; Secrets Manager API `GetSecretValue`, `PutSecretValue`,
 /// `UpdateSecretVersionStage`.
 pub async fn handle(config: &Config, payload: Value) -> Result<Response, Error> {
-    let Request { group, epoch, mode, resource, stage_deadline_seconds: deadline, waiting } = parse(payload)?;
+    let StepRequest { group, epoch, mode, resource, stage_deadline_seconds: deadline, waiting } =
+        parse(payload)?;
     let Resource::Secret(pointed) = resource else {
         let message = "only a secret leads applications".to_owned();
         return Err(InvalidRequest { path: "resource.kind".to_owned(), message }.into());

@@ -7,31 +7,12 @@ pub use error::Error;
 
 use aws_sdk_rds::Client as Rds;
 use database::{Database, add_tags, busy_or_failed};
-use failover::{Endpoint, EpochId, GroupName, Mode, Resource, Run};
+use failover::{Endpoint, Run, StepRequest};
 use lambda_support::{CallFailed, Config};
 use plan::{ASKED, Plan, plan};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
-use step::{Deadline, InvalidRequest, Look, Waiting, parse};
-
-/// The failover, and the resource whose replica becomes the primary.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Request {
-    /// The group.
-    pub group: GroupName,
-    /// The epoch that the failover begins.
-    pub epoch: EpochId,
-    /// Whether the old Region takes part.
-    pub mode: Mode,
-    /// The resource.
-    pub resource: Resource,
-    /// How long the stage may wait in all.
-    pub stage_deadline_seconds: Deadline,
-    /// What the last look answered; `{}` at first.
-    #[serde(rename = "stage")]
-    pub waiting: Waiting,
-}
+use step::{Look, parse};
 
 /// What became of the replica.
 #[derive(Debug, Serialize)]
@@ -57,11 +38,9 @@ pub struct Response {
 /// `RdsUnavailable` (retry).
 /// Source: RDS API `DescribeDBInstances`, `AddTagsToResource`, `PromoteReadReplica`.
 pub async fn handle(config: &Config, payload: Value) -> Result<Response, Error> {
-    let Request { group, epoch, mode, resource, stage_deadline_seconds: deadline, waiting } = parse(payload)?;
-    let Resource::RdsReadReplica(replica) = resource else {
-        let message = "only a read replica can be promoted".to_owned();
-        return Err(InvalidRequest { path: "resource.kind".to_owned(), message }.into());
-    };
+    let StepRequest { group, epoch, mode, resource, stage_deadline_seconds: deadline, waiting } =
+        parse(payload)?;
+    let replica = resource.into_read_replica("can be promoted")?;
     let run = Run { group, epoch, mode };
     let rds = Rds::new(&config.in_region(replica.to.region.as_str()));
     let database = Database::Instance(replica.to.db_instance_identifier.clone());

@@ -7,31 +7,12 @@ use crate::end_sessions::{self, Act};
 use crate::{END_SESSIONS, Error};
 use aws_sdk_rds::Client as Rds;
 use database::{Changes, Database, DatabaseSeen, add_tags, busy_or_failed};
-use failover::{Endpoint, EpochId, GroupName, Mode, ReadReplica, Resource, Run};
+use failover::{Endpoint, Mode, ReadReplica, Run, StepRequest};
 use lambda_support::{Config, Invoked, SignedClient};
 use plan::{Found, Plan, after_end, before_swap, plan, replicates};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
-use step::{Deadline, InvalidRequest, Look, Waiting, parse};
-
-/// The failover, and the resource whose old primary is fenced.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Request {
-    /// The group.
-    pub group: GroupName,
-    /// The epoch that the failover begins.
-    pub epoch: EpochId,
-    /// Whether the old Region takes part.
-    pub mode: Mode,
-    /// The resource.
-    pub resource: Resource,
-    /// How long the stage may wait in all.
-    pub stage_deadline_seconds: Deadline,
-    /// What the last look answered; `{}` at first.
-    #[serde(rename = "stage")]
-    pub waiting: Waiting,
-}
+use step::{Deadline, Look, Waiting, parse};
 
 /// What became of the old primary.
 #[derive(Debug, Serialize)]
@@ -62,8 +43,8 @@ pub struct Response {
 /// `RdsRefused`, `LambdaRefused` (fatal), `RdsUnavailable`, `LambdaUnavailable` (retry).
 /// Source: RDS API `DescribeDBInstances`, `AddTagsToResource`, `ModifyDBInstance`; Lambda API `Invoke`.
 pub async fn handle(config: &Config, payload: Value) -> Result<Response, Error> {
-    let Request { group, epoch, mode, resource, stage_deadline_seconds, waiting } = parse(payload)?;
-    let replica = replica_of(resource)?;
+    let StepRequest { group, epoch, mode, resource, stage_deadline_seconds, waiting } = parse(payload)?;
+    let replica = resource.into_read_replica("has an old primary")?;
     let run = Run { group, epoch, mode };
     let step = Step { run: &run, replica: &replica, waiting: &waiting, deadline: stage_deadline_seconds };
     let answer = match (mode, step.look(config).await) {
@@ -73,17 +54,6 @@ pub async fn handle(config: &Config, payload: Value) -> Result<Response, Error> 
     tracing::info!(group = %run.group, epoch = %run.epoch, resource = %replica.name, done = answer.look.done,
         fenced = answer.fenced, reason = answer.look.reason, "looked");
     Ok(answer)
-}
-
-/// The read replica that a resource is.
-pub(crate) fn replica_of(resource: Resource) -> Result<ReadReplica, InvalidRequest> {
-    match resource {
-        Resource::RdsReadReplica(replica) => Ok(*replica),
-        Resource::Secret(_) => {
-            let message = "only a read replica has an old primary".to_owned();
-            Err(InvalidRequest { path: "resource.kind".to_owned(), message })
-        }
-    }
 }
 
 /// One look of one failover.

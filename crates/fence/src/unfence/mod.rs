@@ -3,10 +3,10 @@
 pub mod plan;
 
 use crate::Error;
-use crate::fence::{Request, give_groups, replica_of};
+use crate::fence::give_groups;
 use aws_sdk_rds::Client as Rds;
 use database::{Database, remove_tag};
-use failover::{Run, tag};
+use failover::{Run, StepRequest, tag};
 use lambda_support::Config;
 use plan::{Plan, plan};
 use serde::Serialize;
@@ -28,8 +28,9 @@ pub struct Response {
 /// `InvalidRequest`, `StageTimedOut`, `RdsRefused` (fatal), `RdsUnavailable` (retry).
 /// Source: RDS API `DescribeDBInstances`, `ModifyDBInstance`, `RemoveTagsFromResource`.
 pub async fn handle(config: &Config, payload: Value) -> Result<Response, Error> {
-    let Request { group, epoch, mode, resource, stage_deadline_seconds: deadline, waiting } = parse(payload)?;
-    let replica = replica_of(resource)?;
+    let StepRequest { group, epoch, mode, resource, stage_deadline_seconds: deadline, waiting } =
+        parse(payload)?;
+    let replica = resource.into_read_replica("has an old primary")?;
     let run = Run { group, epoch, mode };
     let rds = |region: &str| Rds::new(&config.in_region(region));
     let (here, there) = (rds(replica.to.region.as_str()), rds(replica.from.region.as_str()));

@@ -59,10 +59,7 @@ pub struct Response {
 pub async fn handle(secrets: &Client, payload: Value) -> Result<Response, Error> {
     let Request { group, epoch, resource, endpoint, stage_deadline_seconds: deadline, waiting, .. } =
         parse(payload)?;
-    let Resource::RdsReadReplica(replica) = resource else {
-        let message = "only a read replica becomes a primary".to_owned();
-        return Err(InvalidRequest { path: "resource.kind".to_owned(), message }.into());
-    };
+    let replica = resource.into_read_replica("becomes a primary")?;
     let wanted = Verification { assertions: replica.assertions, ..Verification::default() };
     if let Some((path, problem)) = wanted.contradiction() {
         let path = path.replace("verification", "resource");
